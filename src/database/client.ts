@@ -1,0 +1,43 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { drizzle } from 'drizzle-orm/postgres-js';
+import type { Sql } from 'postgres';
+import type { Session } from './pool.ts';
+
+/** Called with the text of each statement, never its values. */
+export type StatementListener = (text: string) => void;
+
+/** The connection that statements go to at the moment, with whoever listens to them. */
+export interface Route {
+  readonly session: Session;
+  readonly onStatement: StatementListener | undefined;
+}
+
+const route = new AsyncLocalStorage<Route>();
+
+/** Runs `work` so that every Drizzle statement in it goes to the connection of `target`. */
+export const routed = <Result>(target: Route, work: () => Result): Result => route.run(target, work);
+
+/** Texts seen so far: each is prepared on the server; the bound keeps varying filters from filling its memory. */
+const prepared = new Set<string>();
+const maxPrepared = 2000;
+const isPrepared = (text: string): boolean =>
+  prepared.has(text) || (prepared.size < maxPrepared && prepared.add(text).has(text));
+
+/**
+ * Stands where Drizzle expects a postgres.js client and hands each statement to the unit of work in whose call it runs.
+ * Only what Drizzle's session uses is there. A statement outside a unit of work is a fault of the program.
+ */
+const client = {
+  options: { parsers: {}, serializers: {} },
+  unsafe(text: string, values: never[] = []) {
+    const target = route.getStore();
+    if (target === undefined) throw new Error('A statement ran outside a unit of work.');
+    target.onStatement?.(text);
+    return target.session.unsafe(text, values, { prepare: isPrepared(text) });
+  },
+};
+
+/** The one Drizzle database: statements are built here once and run in whichever unit of work calls them. */
+// The cast is safe: the session calls `unsafe` alone, and transactions are the unit of work's business.
+export const database = drizzle(client as unknown as Sql, { casing: 'snake_case' });
+export type Database = typeof database;

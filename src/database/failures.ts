@@ -1,0 +1,56 @@
+/** The SQLSTATE and constraint of a failed statement, whatever wraps it. */
+interface Failure {
+  readonly code: string | undefined;
+  readonly constraint: string | undefined;
+}
+
+const failureOf = (error: unknown): Failure => {
+  let current = error;
+  // Drizzle wraps the driver's error in one of its own.
+  while (current instanceof Error && !('code' in current && typeof current.code === 'string') && current.cause)
+    current = current.cause;
+  const code = current instanceof Error && 'code' in current ? String(current.code) : undefined;
+  const constraint =
+    current instanceof Error && 'constraint_name' in current ? String(current.constraint_name) : undefined;
+  // Shards of a distributed table append their number to the name.
+  return { code, constraint: constraint?.replace(/_\d+$/, '') };
+};
+
+/** True when the statement broke this unique constraint or index (SQLSTATE 23505). */
+export const violates = (error: unknown, constraint: string): boolean => {
+  const failure = failureOf(error);
+  return failure.code === '23505' && failure.constraint === constraint;
+};
+
+/** True when the statement broke this foreign key (SQLSTATE 23503). */
+export const violatesReference = (error: unknown, constraint: string): boolean => {
+  const failure = failureOf(error);
+  return failure.code === '23503' && failure.constraint === constraint;
+};
+
+const awayCodes = new Set([
+  'CONNECTION_CLOSED',
+  'CONNECTION_ENDED',
+  'CONNECTION_DESTROYED',
+  'CONNECT_TIMEOUT',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ENOENT',
+  'ENOTFOUND',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  '57P01',
+  '57P02',
+  '57P03',
+  '08000',
+  '08003',
+  '08006',
+  '53300',
+]);
+
+/** True when the database could not be reached, was shutting down or had no connection left. */
+export const databaseIsAway = (error: unknown): boolean => awayCodes.has(failureOf(error).code ?? '');
+
+/** True when a statement ran into its time limit (SQLSTATE 57014). */
+export const statementTimedOut = (error: unknown): boolean => failureOf(error).code === '57014';

@@ -1,0 +1,121 @@
+import { sql, type SQL } from 'drizzle-orm';
+import {
+  check,
+  pgPolicy,
+  pgTable,
+  primaryKey,
+  text,
+  timestamp,
+  uuid,
+  type PgColumn,
+  type PgColumnBuilderBase,
+  type PgTableExtraConfigValue,
+} from 'drizzle-orm/pg-core';
+import { v7 } from 'uuid';
+
+/**
+ * Who may see a row of a tenant's table.
+ * - `organization`: every member.
+ * - `workspace`: who sees the workspace named in `workspace_id` (in the table of workspaces, in `id`). Rows without a
+ *   workspace are seen by those who hold all workspaces.
+ * - `owner`: the one user named in `user_id`.
+ * - `granted`: who holds one of the principals in `readers` (users, groups, workspaces; the organization's own id stands for its
+ *   administrators and jobs). In a workspace's table they must see the workspace too, and null readers stand for all who do.
+ */
+export type Access = 'organization' | 'workspace' | 'owner' | 'granted';
+
+/** A log is read by one shape and appended to by every member; the server can neither change nor delete its rows. */
+export interface LogAccess {
+  readonly log: Access;
+}
+
+/** A point in time as the text Postgres sends, UTC, milliseconds. */
+export const moment = () => timestamp({ precision: 3, withTimezone: true, mode: 'string' });
+
+/** The columns of a row that belongs to no tenant. Its timestamps are kept by the operations that change it. */
+export const globalColumns = () => ({
+  id: uuid()
+    .primaryKey()
+    .$defaultFn(() => v7()),
+  createdAt: moment().notNull().defaultNow(),
+  updatedAt: moment()
+    .notNull()
+    .defaultNow()
+    .$onUpdate(() => new Date().toISOString()),
+});
+
+const tenantColumns = () => ({
+  organizationId: uuid().notNull(),
+  id: uuid()
+    .notNull()
+    .$defaultFn(() => v7()),
+  createdAt: moment().notNull().defaultNow(),
+  /** Kept by a trigger. */
+  updatedAt: moment().notNull().defaultNow(),
+});
+type TenantColumns = ReturnType<typeof tenantColumns>;
+type Columns = Record<string, PgColumnBuilderBase>;
+type Built<Own extends Columns> = ReturnType<typeof pgTable<string, TenantColumns & Own>>;
+
+const sameTenant = sql.raw(`organization_id = nullif(current_setting('app.organization_id', true), '')::uuid`);
+
+const visible = (access: Access, columns: Columns): SQL => {
+  const workspace = sql.raw('workspaceId' in columns ? 'workspace_id' : 'id');
+  switch (access) {
+    case 'organization':
+      return sameTenant;
+    case 'workspace':
+      return sql`${sameTenant} and app_sees(${workspace})`;
+    case 'owner':
+      return sql`${sameTenant} and user_id = nullif(current_setting('app.user_id', true), '')::uuid`;
+    case 'granted':
+      return 'workspaceId' in columns
+        ? sql`${sameTenant} and app_sees(workspace_id) and (readers is null or readers && app_principals())`
+        : sql`${sameTenant} and readers && app_principals()`;
+  }
+};
+
+const policies = (name: string, access: Access | LogAccess, columns: Columns) =>
+  typeof access === 'string'
+    ? [pgPolicy(`${name}_${access}`, { using: visible(access, columns), withCheck: visible(access, columns) })]
+    : [
+        pgPolicy(`${name}_read`, { for: 'select', using: visible(access.log, columns) }),
+        pgPolicy(`${name}_append`, { for: 'insert', withCheck: sameTenant }),
+      ];
+
+/**
+ * A table whose rows belong to an organization: adds `organization_id`, `id` (UUIDv7), `created_at`, `updated_at`, the primary
+ * key (organization_id, id) and the row policy of the access named. Row security is forced, timestamps are kept and rights
+ * granted by `app_guard_tables()`, which every migration that adds a table calls last.
+ */
+export const tenantTable = <Name extends string, Own extends Columns>(
+  name: Name,
+  access: Access | LogAccess,
+  own: Own,
+  extras: (table: Built<Own>) => PgTableExtraConfigValue[] = () => [],
+) => {
+  const columns: TenantColumns & Own = { ...tenantColumns(), ...own };
+  return pgTable(name, columns, (table) => {
+    // The casts are safe: the builder's columns are those of `columns`, which the compiler cannot see through the spread.
+    const built = table as unknown as Built<Own>;
+    const { organizationId, id } = table as unknown as Record<'organizationId' | 'id', PgColumn>;
+    const keyColumns: [PgColumn, PgColumn] = [organizationId, id];
+    return [
+      primaryKey({ name: `${name}_pkey`, columns: keyColumns }),
+      ...policies(name, access, own),
+      ...extras(built),
+    ];
+  });
+};
+
+/** A column that holds one of a closed set of words; the CHECK beside it is `oneOf`. */
+export const word = <const Words extends readonly [string, ...string[]]>(words: Words) => text({ enum: words });
+
+/** The CHECK that keeps a column to its closed set (not a Postgres enum: those cannot use an index under row security). */
+export const oneOf = (table: string, column: PgColumn, words: readonly string[]) =>
+  check(
+    `${table}_${snake(column.name)}_check`,
+    sql`${column} in (${sql.raw(words.map((each) => `'${each}'`).join(', '))})`,
+  );
+
+const snake = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);

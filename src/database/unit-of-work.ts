@@ -1,0 +1,236 @@
+import { routed, type StatementListener, type Route, database, type Database } from './client.ts';
+import { databaseIsAway, statementTimedOut } from './failures.ts';
+import type { Pool, Session } from './pool.ts';
+import { Unavailable } from '../errors.ts';
+
+/** What the row policies of a unit of work see. Every id is a UUID; `'*'` means all workspaces of the organization. */
+export interface Scope {
+  readonly organizationId: string | null;
+  readonly userId: string | null;
+  /** User, groups, workspaces and the like whose grants the viewer holds. */
+  readonly principals: readonly string[];
+  readonly workspaces: '*' | readonly string[];
+}
+
+/** Sees what belongs to no tenant, and no row of any tenant. */
+export const nowhere: Scope = { organizationId: null, userId: null, principals: [], workspaces: [] };
+
+/** A change that happened, to be written to the log of its tenant in the transaction that made it. */
+export interface Change {
+  /** What happened, `<thing>.<past participle>`. */
+  readonly action: string;
+  /** GraphQL type and id of what it happened to. */
+  readonly type: string;
+  readonly id: string;
+  readonly workspaceId?: string | null;
+  /** What changed, without secrets. */
+  readonly data?: Record<string, unknown>;
+}
+
+/** Where recorded changes go: written before the commit, announced after it. */
+export interface Ledger {
+  write(changes: readonly Change[], unit: UnitOfWork): Promise<void>;
+  announce(changes: readonly Change[], unit: UnitOfWork): void;
+}
+
+/** Who caused the unit and how, for the log. */
+export interface Origin {
+  readonly requestId: string;
+  readonly address: string | null;
+  readonly userAgent: string | null;
+}
+
+export interface UnitOptions {
+  readonly pool: Pool;
+  readonly ledger: Ledger;
+  readonly origin: Origin;
+  readonly onStatement?: StatementListener | undefined;
+}
+
+export interface Transaction {
+  readonly database: Database;
+  readonly organizationId: string;
+  readonly userId: string | null;
+}
+
+interface Open {
+  readonly mode: 'read' | 'write';
+  readonly session: Session;
+  readonly route: Route;
+  /** The first message's outcome; it is not awaited before the statements behind it. */
+  readonly opening: Promise<unknown>;
+  readonly running: Set<Promise<unknown>>;
+  failed: boolean;
+}
+
+/**
+ * The only way to the database: statements run in a transaction whose viewer is set in its first message. Reads share one
+ * read-only transaction, opened by the first of them; each `transact` is a read-write transaction of its own.
+ */
+export class UnitOfWork {
+  readonly scope: Scope;
+  readonly options: UnitOptions;
+  /** Loaders of this unit, dropped at each write so that none is older than it. */
+  loaders = new Map<unknown, unknown>();
+  readonly #setViewer: string;
+  #open: Promise<Open> | undefined;
+  #writing = false;
+  #changes: Change[] = [];
+  #afterCommit: (() => void)[] = [];
+
+  constructor(scope: Scope, options: UnitOptions) {
+    this.scope = scope;
+    this.options = options;
+    this.#setViewer = viewerStatement(scope);
+  }
+
+  /** The tenant of the viewer. Only platform operations run without one, and they never ask. */
+  get organizationId(): string {
+    if (this.scope.organizationId === null) throw new Error('This unit of work has no organization.');
+    return this.scope.organizationId;
+  }
+
+  /** A fresh unit of the same request that sees as somebody else, such as the user who has just signed in. */
+  as(scope: Scope): UnitOfWork {
+    return new UnitOfWork(scope, this.options);
+  }
+
+  /** Runs statements in the open transaction, or in a read-only one opened for them. */
+  async run<Result>(work: () => Promise<Result>): Promise<Result> {
+    const open = await this.#current();
+    const result = routed(open.route, work);
+    open.running.add(result);
+    try {
+      return await result;
+    } catch (error) {
+      open.failed = true;
+      throw await understood(error, open.opening);
+    } finally {
+      open.running.delete(result);
+    }
+  }
+
+  /**
+   * Runs `work` in a read-write transaction, committed when it returns and rolled back when it throws; inside another
+   * `transact` it joins that one. Nothing slow from outside may be awaited in it.
+   */
+  async transact<Result>(work: (transaction: Transaction) => Promise<Result>): Promise<Result> {
+    if (this.#writing) return work(this.#transaction());
+    await this.rest();
+    const open = await this.#begin('write');
+    this.#open = Promise.resolve(open);
+    this.#writing = true;
+    this.loaders = new Map();
+    try {
+      const result = await routed(open.route, () => work(this.#transaction()));
+      await this.#commit(open);
+      return result;
+    } catch (error) {
+      this.#roll(open);
+      throw await understood(error, open.opening);
+    } finally {
+      this.#writing = false;
+      this.#open = undefined;
+      this.#changes = [];
+      this.#afterCommit = [];
+      this.loaders = new Map();
+      open.session.release();
+    }
+  }
+
+  /** Writes a change to the log in the running transaction, and announces it once that has committed. */
+  record(change: Change): void {
+    if (!this.#writing) throw new Error(`${change.action} was recorded outside a transaction.`);
+    this.#changes.push(change);
+  }
+
+  /** Runs `act` once the running transaction has committed, and never when it is rolled back. */
+  afterCommit(act: () => void): void {
+    if (!this.#writing) throw new Error('There is no transaction to follow.');
+    this.#afterCommit.push(act);
+  }
+
+  /** Ends the read-only transaction, so that waiting for the outside holds no connection. Reading later opens another. */
+  async rest(): Promise<void> {
+    if (this.#open === undefined || this.#writing) return;
+    const opened = this.#open;
+    this.#open = undefined;
+    const open = await opened.catch(() => undefined);
+    if (open === undefined) return;
+    if (open.running.size > 0) await Promise.allSettled(open.running);
+    this.#roll(open);
+    open.session.release();
+  }
+
+  #transaction(): Transaction {
+    const unit = this;
+    return {
+      database,
+      userId: this.scope.userId,
+      get organizationId() {
+        return unit.organizationId;
+      },
+    };
+  }
+
+  async #current(): Promise<Open> {
+    if (this.#open !== undefined) {
+      const open = await this.#open;
+      if (this.#writing || (!open.failed && open.session.alive)) return open;
+      await this.rest();
+    }
+    this.#open ??= this.#begin('read');
+    this.#open.catch(() => (this.#open = undefined));
+    return this.#open;
+  }
+
+  async #begin(mode: Open['mode']): Promise<Open> {
+    const session = await this.options.pool.lend().catch((error: unknown) => {
+      throw databaseIsAway(error) ? new Unavailable('The database cannot be reached.') : error;
+    });
+    const opening = session.send(`begin${mode === 'read' ? ' read only' : ''}; ${this.#setViewer}`);
+    // A failure shows in the statement behind it; this only keeps it from going unhandled.
+    opening.catch(() => undefined);
+    const route = { session, onStatement: this.options.onStatement };
+    return { mode, session, route, opening, running: new Set(), failed: false };
+  }
+
+  async #commit(open: Open): Promise<void> {
+    const changes = this.#changes;
+    const afterCommit = this.#afterCommit;
+    if (changes.length > 0) await routed(open.route, () => this.options.ledger.write(changes, this));
+    const outcome = await open.session.send('commit');
+    if (outcome.command !== 'COMMIT')
+      throw new Error('A failed statement was passed over: the transaction was undone.');
+    if (changes.length > 0) this.options.ledger.announce(changes, this);
+    for (const act of afterCommit) act();
+  }
+
+  /** Sends the end of a transaction whose outcome nobody waits for. */
+  #roll(open: Open): void {
+    if (open.session.alive)
+      open.session.send(open.mode === 'read' && !open.failed ? 'commit' : 'rollback').catch(() => undefined);
+  }
+}
+
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/** The ids are checked and then written into the text: the message is sent by the simple protocol, which binds nothing. */
+const viewerStatement = ({ organizationId, userId, principals, workspaces }: Scope): string => {
+  const ids = [organizationId, userId, ...principals, ...(workspaces === '*' ? [] : workspaces)];
+  const faulty = ids.find((id) => id !== null && !uuid.test(id));
+  if (faulty !== undefined) throw new Error('A viewer holds an id that is no UUID.');
+  const quoted = (id: string | null) => (id === null ? 'null' : `'${id}'`);
+  return `select app_set_viewer(${quoted(organizationId)}, ${quoted(userId)}, '{${principals.join(',')}}', '${workspaces === '*' ? '*' : workspaces.join(',')}')`;
+};
+
+/** A statement behind a failed first message says only that the transaction is aborted; the cause is in the message. */
+const understood = async (error: unknown, opening: Promise<unknown>): Promise<unknown> => {
+  const first = await opening.then(
+    () => error,
+    (cause: unknown) => cause,
+  );
+  if (databaseIsAway(first)) return new Unavailable('The database cannot be reached.');
+  if (statementTimedOut(first)) return new Unavailable('The database took too long to answer.');
+  return first;
+};

@@ -1,0 +1,179 @@
+import { sql } from 'drizzle-orm';
+import {
+  boolean,
+  check,
+  doublePrecision,
+  foreignKey,
+  index,
+  integer,
+  numeric,
+  text,
+  unique,
+  uuid,
+} from 'drizzle-orm/pg-core';
+import { moment, oneOf, tenantTable, word } from '../../database/tenant-table.ts';
+import { documentChunks } from '../content/tables.ts';
+import { workspaces } from '../tenancy/tables.ts';
+
+export const conversationKinds = ['CHAT', 'VOICE'] as const;
+export const conversationChannels = ['APP', 'EMBED', 'API'] as const;
+export const conversationStatuses = ['ACTIVE', 'ENDED', 'TRANSFERRED'] as const;
+export const messageRoles = ['USER', 'ASSISTANT', 'SYSTEM', 'AGENT'] as const;
+export const messageTypes = ['TEXT', 'IMAGE', 'AUDIO', 'FILE'] as const;
+export const messageStatuses = ['STREAMING', 'COMPLETED', 'FAILED', 'CANCELLED'] as const;
+
+/** A series of messages in a workspace, between people and a model. */
+export const conversations = tenantTable(
+  'conversations',
+  'workspace',
+  {
+    workspaceId: uuid().notNull(),
+    /** Who started it. */
+    userId: uuid(),
+    title: text().notNull(),
+    kind: word(conversationKinds).notNull().default('CHAT'),
+    channel: word(conversationChannels).notNull().default('APP'),
+    status: word(conversationStatuses).notNull().default('ACTIVE'),
+    endedAt: moment(),
+  },
+  (conversation) => [
+    oneOf('conversations', conversation.kind, conversationKinds),
+    oneOf('conversations', conversation.channel, conversationChannels),
+    oneOf('conversations', conversation.status, conversationStatuses),
+    foreignKey({
+      name: 'conversations_workspace_id_fkey',
+      columns: [conversation.organizationId, conversation.workspaceId],
+      foreignColumns: [workspaces.organizationId, workspaces.id],
+    }).onDelete('cascade'),
+    index('conversations_created_at_index').on(
+      conversation.organizationId,
+      conversation.workspaceId,
+      conversation.createdAt,
+      conversation.id,
+    ),
+  ],
+);
+export type ConversationRow = typeof conversations.$inferSelect;
+
+/** What one side said. Messages form a tree: an answer's parent is its question. */
+export const messages = tenantTable(
+  'messages',
+  'workspace',
+  {
+    workspaceId: uuid().notNull(),
+    conversationId: uuid().notNull(),
+    parentId: uuid(),
+    role: word(messageRoles).notNull(),
+    type: word(messageTypes).notNull().default('TEXT'),
+    /** The member who wrote it; null for models. */
+    senderId: uuid(),
+    content: text().notNull(),
+    status: word(messageStatuses).notNull().default('COMPLETED'),
+    errorCode: text(),
+    errorMessage: text(),
+    /** Name of the model that answered, as it was. */
+    model: text(),
+    modelId: uuid(),
+    inputTokens: integer(),
+    outputTokens: integer(),
+    /** US dollars; null: no model was called, or its price is unknown. */
+    cost: numeric({ precision: 18, scale: 12 }),
+    /** 0 to 1. */
+    confidence: doublePrecision(),
+    includedInHistory: boolean().notNull().default(true),
+    processedAt: moment(),
+    /** While STREAMING: until when the process at work on it has promised to report. */
+    leaseUntil: moment(),
+  },
+  (message) => [
+    oneOf('messages', message.role, messageRoles),
+    oneOf('messages', message.type, messageTypes),
+    oneOf('messages', message.status, messageStatuses),
+    check('messages_error_check', sql`(${message.status} = 'FAILED') = (${message.errorCode} is not null)`),
+    foreignKey({
+      name: 'messages_conversation_id_fkey',
+      columns: [message.organizationId, message.conversationId],
+      foreignColumns: [conversations.organizationId, conversations.id],
+    }).onDelete('cascade'),
+    foreignKey({
+      name: 'messages_parent_id_fkey',
+      columns: [message.organizationId, message.parentId],
+      foreignColumns: [message.organizationId, message.id],
+    }).onDelete('cascade'),
+    index('messages_created_at_index').on(
+      message.organizationId,
+      message.conversationId,
+      message.createdAt,
+      message.id,
+    ),
+    index('messages_parent_id_index').on(message.organizationId, message.parentId),
+    index('messages_lease_until_index')
+      .on(message.organizationId, message.leaseUntil)
+      .where(sql`${message.status} = 'STREAMING'`),
+  ],
+);
+export type MessageRow = typeof messages.$inferSelect;
+
+/** Where a statement of an answer stands: the passage, and the words quoted from it. */
+export const citations = tenantTable(
+  'citations',
+  'workspace',
+  {
+    workspaceId: uuid().notNull(),
+    messageId: uuid().notNull(),
+    /** Order of first mention in the answer, from 0. */
+    position: integer().notNull(),
+    /** The number the answer calls it by, `[marker]`. */
+    marker: integer().notNull(),
+    /** Null once the passage is gone; the quote stays. */
+    chunkId: uuid(),
+    documentId: uuid().notNull(),
+    documentVersion: integer().notNull(),
+    quote: text().notNull(),
+    /** Span of the quote in the document's text, in UTF-16 code units. */
+    start: integer().notNull(),
+    end: integer().notNull(),
+    /** The passage's score when it was retrieved. */
+    score: doublePrecision().notNull(),
+  },
+  (citation) => [
+    unique('citations_position_key').on(citation.organizationId, citation.messageId, citation.position),
+    foreignKey({
+      name: 'citations_message_id_fkey',
+      columns: [citation.organizationId, citation.messageId],
+      foreignColumns: [messages.organizationId, messages.id],
+    }).onDelete('cascade'),
+    // No action: a trigger on the chunk clears the reference (a distributed table cannot set one column of a key null).
+    foreignKey({
+      name: 'citations_chunk_id_fkey',
+      columns: [citation.organizationId, citation.chunkId],
+      foreignColumns: [documentChunks.organizationId, documentChunks.id],
+    }),
+    index('citations_chunk_id_index').on(citation.organizationId, citation.chunkId),
+  ],
+);
+export type CitationRow = typeof citations.$inferSelect;
+
+/** What a member thought of a message. */
+export const feedback = tenantTable(
+  'feedback',
+  'workspace',
+  {
+    workspaceId: uuid().notNull(),
+    messageId: uuid().notNull(),
+    userId: uuid().notNull(),
+    /** -1 (thumb down) or 1 (thumb up). */
+    score: integer().notNull(),
+    comment: text(),
+  },
+  (row) => [
+    unique('feedback_user_id_key').on(row.organizationId, row.messageId, row.userId),
+    check('feedback_score_check', sql`${row.score} in (-1, 1)`),
+    foreignKey({
+      name: 'feedback_message_id_fkey',
+      columns: [row.organizationId, row.messageId],
+      foreignColumns: [messages.organizationId, messages.id],
+    }).onDelete('cascade'),
+  ],
+);
+export type FeedbackRow = typeof feedback.$inferSelect;

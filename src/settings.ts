@@ -1,0 +1,143 @@
+import { z } from 'zod';
+
+const flag = z.enum(['on', 'off']).transform((value) => value === 'on');
+const list = z.string().transform((text) =>
+  text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== ''),
+);
+const seconds = z.coerce.number().positive().max(86_400);
+const bytes = z.coerce.number().int().positive();
+const databaseUrl = z
+  .string()
+  .refine((text) => /^postgres(ql)?:\/\//.test(text) && URL.canParse(text), 'must be a postgres:// URL');
+/** An environment file cannot unset a variable, so an empty value counts as absent. */
+const withoutEmpty = (environment: NodeJS.ProcessEnv): Record<string, string | undefined> =>
+  Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
+
+const environmentShape = z.object({
+  NODE_ENV: z.enum(['development', 'production', 'test']).default('development'),
+  HOST: z.string().default('127.0.0.1'),
+  PORT: z.coerce.number().int().min(0).max(65_535).default(4000),
+  PUBLIC_URL: z.url().optional(),
+  TESSERA_DATA_DIR: z.string().default('.tessera'),
+  DATABASE_URL: databaseUrl.optional(),
+  DATABASE_OWNER_URL: databaseUrl.optional(),
+  DATABASE_ROLE: z
+    .string()
+    .regex(/^[a-z_][a-z0-9_]*$/, 'must be a lower-case role name')
+    .default('tessera_server'),
+  DATABASE_POOL_SIZE: z.coerce.number().int().min(1).max(1000).default(10),
+  DATABASE_CONNECT_TIMEOUT_SECONDS: seconds.default(10),
+  DATABASE_ACQUIRE_TIMEOUT_SECONDS: seconds.default(10),
+  DATABASE_STATEMENT_TIMEOUT_SECONDS: seconds.default(30),
+  DATABASE_TLS: z.enum(['off', 'require', 'verify']).default('off'),
+  DATABASE_PREPARE: flag.default(true),
+  SQL_LOG: flag.default(false),
+  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  CORS_ORIGINS: list.optional(),
+  TRUSTED_PROXIES: z.coerce.number().int().min(0).max(10).default(0),
+  RATE_LIMIT: flag.default(true),
+  SIGN_UP: z.enum(['open', 'invitation']).default('open'),
+  WORKERS: flag.default(true),
+  MAX_UPLOAD_BYTES: bytes.default(100 * 1024 * 1024),
+  STORAGE_DRIVER: z.enum(['disk', 's3']).default('disk'),
+  S3_BUCKET: z.string().optional(),
+  S3_REGION: z.string().default('us-east-1'),
+  S3_ENDPOINT: z.url().optional(),
+  S3_ACCESS_KEY_ID: z.string().optional(),
+  S3_SECRET_ACCESS_KEY: z.string().optional(),
+  ENCRYPTION_KEYS: list.optional(),
+  MODEL_TIMEOUT_SECONDS: seconds.default(120),
+  SHUTDOWN_GRACE_SECONDS: seconds.default(25),
+});
+type Environment = z.infer<typeof environmentShape>;
+
+/** What the process was told, parsed and frozen. Durations in milliseconds, sizes in bytes. */
+export type Settings = ReturnType<typeof settingsFrom>;
+
+/** All faults of the environment, one a line, so that one start is enough to mend them. */
+export class FaultySettings extends Error {
+  constructor(faults: readonly string[]) {
+    super(`These settings are wrong:\n${faults.map((fault) => `  ${fault}`).join('\n')}`);
+  }
+}
+
+/**
+ * Reads the environment once.
+ * @throws FaultySettings naming every wrong or missing variable, never a value (it may be a secret).
+ */
+export const readSettings = (environment: NodeJS.ProcessEnv = process.env): Settings => {
+  const parsed = environmentShape.safeParse(withoutEmpty(environment));
+  const faults = parsed.success
+    ? faultsBetween(parsed.data)
+    : parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+  if (!parsed.success || faults.length > 0) throw new FaultySettings(faults);
+  return settingsFrom(parsed.data);
+};
+
+const faultsBetween = (environment: Environment): string[] => {
+  const s3Missing = (['S3_BUCKET', 'S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY'] as const).filter(
+    (name) => environment.STORAGE_DRIVER === 's3' && environment[name] === undefined,
+  );
+  return [
+    ...s3Missing.map((name) => `${name}: is required when STORAGE_DRIVER is s3`),
+    ...(environment.DATABASE_OWNER_URL !== undefined && environment.DATABASE_URL === undefined
+      ? ['DATABASE_URL: is required when DATABASE_OWNER_URL is set']
+      : []),
+    ...(environment.ENCRYPTION_KEYS ?? []).flatMap((entry, index) =>
+      /^[A-Za-z0-9_-]{1,32}:[A-Za-z0-9_-]{43}$/.test(entry)
+        ? []
+        : [`ENCRYPTION_KEYS: entry ${index + 1} must be "<key id>:<32 bytes in base64url>"`],
+    ),
+    ...(environment.NODE_ENV === 'production' && environment.DATABASE_URL !== undefined && !environment.ENCRYPTION_KEYS
+      ? ['ENCRYPTION_KEYS: is required in production with DATABASE_URL']
+      : []),
+  ];
+};
+
+const developmentOrigins = ['http://localhost:*', 'http://127.0.0.1:*', 'https://studio.apollographql.com'];
+
+const settingsFrom = (environment: Environment) =>
+  Object.freeze({
+    mode: environment.NODE_ENV,
+    host: environment.HOST,
+    port: environment.PORT,
+    publicUrl: environment.PUBLIC_URL,
+    dataDirectory: environment.TESSERA_DATA_DIR,
+    database: Object.freeze({
+      url: environment.DATABASE_URL,
+      ownerUrl: environment.DATABASE_OWNER_URL,
+      role: environment.DATABASE_ROLE,
+      poolSize: environment.DATABASE_POOL_SIZE,
+      connectTimeoutMs: environment.DATABASE_CONNECT_TIMEOUT_SECONDS * 1000,
+      acquireTimeoutMs: environment.DATABASE_ACQUIRE_TIMEOUT_SECONDS * 1000,
+      statementTimeoutMs: environment.DATABASE_STATEMENT_TIMEOUT_SECONDS * 1000,
+      tls: environment.DATABASE_TLS,
+      prepare: environment.DATABASE_PREPARE,
+      sqlLog: environment.SQL_LOG,
+    }),
+    logLevel: environment.LOG_LEVEL,
+    corsOrigins: environment.CORS_ORIGINS ?? (environment.NODE_ENV === 'production' ? [] : developmentOrigins),
+    trustedProxies: environment.TRUSTED_PROXIES,
+    rateLimit: environment.RATE_LIMIT,
+    signUp: environment.SIGN_UP,
+    workers: environment.WORKERS,
+    maxUploadBytes: environment.MAX_UPLOAD_BYTES,
+    storage: Object.freeze(
+      environment.STORAGE_DRIVER === 'disk'
+        ? { driver: 'disk' as const }
+        : {
+            driver: 's3' as const,
+            bucket: environment.S3_BUCKET ?? '',
+            region: environment.S3_REGION,
+            endpoint: environment.S3_ENDPOINT,
+            accessKeyId: environment.S3_ACCESS_KEY_ID ?? '',
+            secretAccessKey: environment.S3_SECRET_ACCESS_KEY ?? '',
+          },
+    ),
+    encryptionKeys: environment.ENCRYPTION_KEYS,
+    modelTimeoutMs: environment.MODEL_TIMEOUT_SECONDS * 1000,
+    shutdownGraceMs: environment.SHUTDOWN_GRACE_SECONDS * 1000,
+  });
