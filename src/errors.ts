@@ -1,4 +1,5 @@
 import { GraphQLError } from 'graphql';
+import { globalId, isUuid } from './ids.ts';
 
 /** Every code a client can meet in `extensions.code`. */
 export type ErrorCode =
@@ -39,7 +40,7 @@ export class Forbidden extends DomainError {
 /** Unknown to this viewer: absent, deleted, malformed and foreign ids look alike. */
 export class NotFound extends DomainError {
   constructor(type: string, id: string) {
-    const shown = id.slice(0, 100);
+    const shown = isUuid(id) ? globalId(type, id) : id.slice(0, 100);
     super('NOT_FOUND', `${type} ${shown} does not exist.`, { type, id: shown });
   }
 }

@@ -1,3 +1,4 @@
+import { DrizzleQueryError } from 'drizzle-orm';
 import { routed, type StatementListener, type Route, database, type Database } from './client.ts';
 import { databaseIsAway, statementTimedOut } from './failures.ts';
 import type { Pool, Session } from './pool.ts';
@@ -98,7 +99,8 @@ export class UnitOfWork {
   /** Runs statements in the open transaction, or in a read-only one opened for them. */
   async run<Result>(work: () => Promise<Result>): Promise<Result> {
     const open = await this.#current();
-    const result = routed(open.route, work);
+    // Awaited inside: a Drizzle builder sends its statement only when it is awaited.
+    const result = routed(open.route, async () => await work());
     open.running.add(result);
     try {
       return await result;
@@ -122,7 +124,7 @@ export class UnitOfWork {
     this.#writing = true;
     this.loaders = new Map();
     try {
-      const result = await routed(open.route, () => work(this.#transaction()));
+      const result = await routed(open.route, async () => await work(this.#transaction()));
       await this.#commit(open);
       return result;
     } catch (error) {
@@ -226,11 +228,16 @@ const viewerStatement = ({ organizationId, userId, principals, workspaces }: Sco
 
 /** A statement behind a failed first message says only that the transaction is aborted; the cause is in the message. */
 const understood = async (error: unknown, opening: Promise<unknown>): Promise<unknown> => {
-  const first = await opening.then(
-    () => error,
-    (cause: unknown) => cause,
+  const first = bare(
+    await opening.then(
+      () => error,
+      (cause: unknown) => cause,
+    ),
   );
   if (databaseIsAway(first)) return new Unavailable('The database cannot be reached.');
   if (statementTimedOut(first)) return new Unavailable('The database took too long to answer.');
   return first;
 };
+
+/** Drizzle's wrapper holds the statement's values in its message; the driver's error does not. */
+const bare = (error: unknown): unknown => (error instanceof DrizzleQueryError && error.cause ? error.cause : error);

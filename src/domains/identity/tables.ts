@@ -76,7 +76,6 @@ export const sessions = tenantTable(
     userId: uuid().notNull(),
     userAgent: text(),
     address: text(),
-    lastActivityAt: moment().notNull().defaultNow(),
     expiresAt: moment().notNull(),
     revokedAt: moment(),
   },

@@ -1,0 +1,252 @@
+import DataLoader from 'dataloader';
+import { and, asc, count, desc, eq, sql, type SQL } from 'drizzle-orm';
+import type { PgColumn, PgTable, SelectedFields } from 'drizzle-orm/pg-core';
+import { BadUserInput } from '../errors.ts';
+import { database } from './client.ts';
+import { decodeCursor, encodeCursor, type Position } from './cursor.ts';
+import { conditionOf, type Filterable } from './filter.ts';
+import { bound, type Loader } from './loader.ts';
+import type { UnitOfWork } from './unit-of-work.ts';
+
+/** A connection field's arguments, as clients give them. */
+export interface ListArguments {
+  readonly first?: number | null;
+  readonly after?: string | null;
+  readonly last?: number | null;
+  readonly before?: string | null;
+  readonly filter?: unknown;
+  readonly orderBy?: readonly { readonly field: string; readonly direction: 'ASC' | 'DESC' }[] | null;
+}
+
+export interface Edge<Row> {
+  readonly node: Row;
+  readonly cursor: string;
+}
+
+/** One page of a list, in the Relay connection shape; `totalCount` costs its statement only when called. */
+export interface Connection<Row> {
+  readonly edges: readonly Edge<Row>[];
+  readonly pageInfo: {
+    readonly hasNextPage: boolean;
+    readonly hasPreviousPage: boolean;
+    readonly startCursor: string | null;
+    readonly endCursor: string | null;
+  };
+  totalCount(): Promise<number>;
+}
+
+interface ListOptions<Columns> {
+  readonly from: PgTable & { organizationId: PgColumn; id: PgColumn };
+  /** The column that names the parent; absent for a list of the whole organization. */
+  readonly parent?: PgColumn;
+  /** The light columns a row is read with. They include those of the parent and of every order. */
+  readonly columns: Columns;
+  /** Not-null columns with an index (organization_id, parent, column, id). */
+  readonly orders: Readonly<Record<string, PgColumn>>;
+  readonly defaultOrder: { readonly field: string; readonly direction: 'ASC' | 'DESC' };
+  readonly filters?: Filterable;
+  /** A condition that belongs to the list itself. */
+  readonly where?: SQL;
+}
+
+/** A page that is asked for, checked: everything a statement depends on. */
+interface Page {
+  readonly size: number;
+  readonly backward: boolean;
+  readonly order: string;
+  readonly field: string;
+  readonly descending: boolean;
+  readonly from: Position | null;
+}
+
+export const defaultPageSize = 20;
+export const maxPageSize = 100;
+
+/**
+ * A list that is read by pages: one statement for the pages of all parents of a field level, each cut inside the statement
+ * (LATERAL), and one for their counts. Keyset paging both ways; the order ends in the id and so is total.
+ */
+export const listOf = <Columns extends SelectedFields>(options: ListOptions<Columns>) => {
+  type Row = { id: string } & Record<string, unknown>;
+  const statements = new Map<string, ReturnType<typeof prepare>>();
+  const prepare = (page: Page) => pageStatement(options, page, undefined).prepare('list');
+  const parentKey = options.parent === undefined ? undefined : keyIn(options.columns, options.parent);
+
+  const rowsOf = async (
+    unit: UnitOfWork,
+    page: Page,
+    filter: SQL | undefined,
+    keys: readonly string[],
+  ): Promise<Row[]> => {
+    const values = {
+      organizationId: unit.organizationId,
+      keys,
+      size: page.size + 1,
+      ...Object.fromEntries((page.from ?? []).map((value, index) => [`from${index}`, value])),
+    };
+    const shape = `${page.order} ${page.backward} ${page.from !== null}`;
+    if (filter === undefined && !statements.has(shape)) statements.set(shape, prepare(page));
+    const statement =
+      filter === undefined ? statements.get(shape) : pageStatement(options, page, filter).prepare('list');
+    // The cast is safe: the statement selects `columns`, which hold the id.
+    return (await unit.run(async () => statement?.execute(values) ?? [])) as Row[];
+  };
+
+  const pages = (unit: UnitOfWork, page: Page, filter: SQL | undefined, token: string): Loader<Row[]> =>
+    kept(unit, options, `page ${token}`, async (keys) => {
+      const rows = await rowsOf(unit, page, filter, keys);
+      return keys.map((key) => (parentKey === undefined ? rows : rows.filter((row) => row[parentKey] === key)));
+    });
+
+  const counts = (unit: UnitOfWork, filter: SQL | undefined, token: string): Loader<number> =>
+    kept(unit, options, `count ${token}`, async (keys) => {
+      const rows = await unit.run(() => countStatement(options, unit.organizationId, keys, filter));
+      const numbers = new Map(rows.map((row) => [row.parent ?? unit.organizationId, row.total]));
+      return keys.map((key) => numbers.get(key) ?? 0);
+    });
+
+  /** @throws BadUserInput for a wrong page size, cursor, order or filter, before any statement. */
+  return async <Result = Row>(
+    unit: UnitOfWork,
+    args: ListArguments,
+    parentId = unit.organizationId,
+  ): Promise<Connection<Result>> => {
+    const page = pageOf(options, args);
+    const filter = conditionOf(options.filters ?? {}, args.filter);
+    const token = JSON.stringify([page, args.filter ?? null]);
+    const found = await pages(unit, page, filter, token).load(parentId);
+    const total = () => counts(unit, filter, JSON.stringify(args.filter ?? null)).load(parentId);
+    // The cast is safe where `Result` is the domain's row type for the same table.
+    return connectionOf(found, page, keyIn(options.columns, options.orders[page.field]), total) as Connection<Result>;
+  };
+};
+
+const kept = <Value>(
+  unit: UnitOfWork,
+  list: object,
+  token: string,
+  load: (keys: readonly string[]) => Promise<Value[]>,
+): Loader<Value> => {
+  // The casts are safe: what is stored under a list and token is made by the same call.
+  const ofList = (unit.loaders.get(list) ?? new Map()) as Map<string, Loader<Value>>;
+  unit.loaders.set(list, ofList);
+  const loader = ofList.get(token) ?? new DataLoader<string, Value>(load, { maxBatchSize: 1000 });
+  ofList.set(token, loader);
+  return loader;
+};
+
+/** The name under which `columns` selects a column of the table. */
+const keyIn = (columns: SelectedFields, column: PgColumn | undefined): string => {
+  const found = Object.entries(columns).find(([, selected]) => selected === column);
+  if (found === undefined) throw new Error(`A list does not select the column ${column?.name} that it needs.`);
+  return found[0];
+};
+
+const uuidText = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const patterns: Record<string, RegExp> = {
+  PgTimestampString: /^\d{4,}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,3})?\+00$/,
+  PgUUID: uuidText,
+  PgInteger: /^-?\d{1,9}$/,
+  PgBigInt53: /^-?\d{1,15}$/,
+  PgDoublePrecision: /^-?\d+(\.\d+)?(e[+-]?\d+)?$/,
+  // Postgres text holds no NUL.
+  PgText: /^[^\0]*$/,
+};
+
+const pageOf = (options: ListOptions<unknown>, args: ListArguments): Page => {
+  const backward = args.last !== undefined && args.last !== null;
+  const misses = (value: unknown) => value === undefined || value === null;
+  if (backward && !(misses(args.first) && misses(args.after)))
+    throw new BadUserInput('first', 'Give first and after, or last and before, not both.');
+  if (!backward && !misses(args.before)) throw new BadUserInput('before', 'The argument before goes with last.');
+  const size = (backward ? args.last : args.first) ?? defaultPageSize;
+  if (size < 1 || size > maxPageSize)
+    throw new BadUserInput(backward ? 'last' : 'first', `A page holds 1 to ${maxPageSize} entries.`);
+  if ((args.orderBy?.length ?? 0) > 1) throw new BadUserInput('orderBy', 'A list has one order; its id breaks ties.');
+  const { field, direction } = args.orderBy?.[0] ?? options.defaultOrder;
+  const column = options.orders[field];
+  if (column === undefined) throw new BadUserInput('orderBy', `This list has no order ${field}.`);
+  const order = `${field} ${direction}`;
+  const cursor = (backward ? args.before : args.after) ?? null;
+  const accepts = [patterns[column.columnType] ?? /(?!)/, uuidText];
+  const from = cursor === null ? null : decodeCursor(backward ? 'before' : 'after', order, accepts, cursor);
+  return { size, backward, order, field, descending: direction === 'DESC', from };
+};
+
+const pageStatement = (options: ListOptions<SelectedFields>, page: Page, filter: SQL | undefined) => {
+  const { from: table, parent, orders } = options;
+  const column = orders[page.field] ?? table.id;
+  // Reading backwards walks the same index the other way; the page is turned round afterwards.
+  const down = page.descending !== page.backward;
+  const after =
+    page.from === null
+      ? undefined
+      : sql`(${column}, ${table.id}) ${sql.raw(down ? '<' : '>')} (${sql.placeholder('from0')}, ${sql.placeholder('from1')})`;
+  const turn = down ? desc : asc;
+  const rows = (ofParent: SQL | undefined) =>
+    database
+      .select(options.columns)
+      .from(table)
+      .where(and(eq(table.organizationId, bound.organizationId), ofParent, options.where, filter, after))
+      .orderBy(turn(column), turn(table.id))
+      .limit(sql.placeholder('size'));
+  if (parent === undefined) return rows(undefined);
+  const perParent = rows(sql`${parent} = parent.id`).as('page');
+  return database
+    .select(perParent._.selectedFields as typeof options.columns)
+    .from(sql`unnest(${bound.keys}::uuid[]) as parent(id)`)
+    .crossJoinLateral(perParent);
+};
+
+const countStatement = (
+  options: ListOptions<SelectedFields>,
+  organizationId: string,
+  keys: readonly string[],
+  filter: SQL | undefined,
+) => {
+  const { from: table, parent } = options;
+  const ofParents = parent === undefined ? undefined : sql`${parent} = any(${sql.param(keys)}::uuid[])`;
+  const statement = database
+    .select({ parent: parent === undefined ? sql<string | null>`null` : sql<string | null>`${parent}`, total: count() })
+    .from(table)
+    .where(and(eq(table.organizationId, organizationId), ofParents, options.where, filter));
+  return parent === undefined ? statement : statement.groupBy(parent);
+};
+
+/** An edge computes its cursor only when it is asked for. */
+class RowEdge<Row extends { id: string }> implements Edge<Row> {
+  readonly node: Row;
+  readonly #order: string;
+  readonly #key: string;
+  constructor(node: Row, order: string, key: string) {
+    this.node = node;
+    this.#order = order;
+    this.#key = key;
+  }
+  get cursor(): string {
+    return encodeCursor(this.#order, [(this.node as Record<string, unknown>)[this.#key], this.node.id]);
+  }
+}
+
+const connectionOf = <Row extends { id: string }>(
+  rows: readonly Row[],
+  page: Page,
+  key: string,
+  totalCount: () => Promise<number>,
+): Connection<Row> => {
+  const more = rows.length > page.size;
+  const cut = more ? rows.slice(0, page.size) : [...rows];
+  if (page.backward) cut.reverse();
+  const edges = cut.map((row) => new RowEdge(row, page.order, key));
+  const pageInfo = {
+    hasNextPage: page.backward ? page.from !== null : more,
+    hasPreviousPage: page.backward ? more : page.from !== null,
+    get startCursor() {
+      return edges[0]?.cursor ?? null;
+    },
+    get endCursor() {
+      return edges.at(-1)?.cursor ?? null;
+    },
+  };
+  return { edges, pageInfo, totalCount };
+};

@@ -1,0 +1,96 @@
+import DataLoader from 'dataloader';
+import { sql } from 'drizzle-orm';
+import type { UnitOfWork } from './unit-of-work.ts';
+
+/** What every loader's statement binds. */
+export interface Bound extends Record<string, unknown> {
+  readonly organizationId: string | null;
+  readonly userId: string | null;
+  readonly keys: readonly string[];
+}
+
+/** Placeholders for a statement that is built once: the tenant, the viewer's user and the batch's keys (`= any(…)`). */
+export const bound = {
+  organizationId: sql.placeholder('organizationId'),
+  userId: sql.placeholder('userId'),
+  keys: sql.placeholder('keys'),
+};
+
+/** A statement built and prepared once, run with the values of each batch. */
+interface Prepared<Row> {
+  execute(values: Record<string, unknown>): Promise<Row[]>;
+}
+interface Preparable<Row> {
+  prepare(name: string): Prepared<Row>;
+}
+
+export type Loader<Value> = DataLoader<string, Value>;
+
+/** Keeps one loader for each unit of work, so that fields asking for the same thing share a batch and its answer. */
+const ofUnit = <Value>(token: object, unit: UnitOfWork, make: () => Loader<Value>): Loader<Value> => {
+  // The cast is safe: a token is made together with the loader stored under it.
+  const kept = unit.loaders.get(token) as Loader<Value> | undefined;
+  if (kept !== undefined) return kept;
+  const made = make();
+  unit.loaders.set(token, made);
+  return made;
+};
+
+const maxBatchSize = 1000;
+
+/** Runs a batch's statement and groups its rows beside their keys. */
+const grouped = async <Row>(
+  unit: UnitOfWork,
+  statement: Prepared<Row>,
+  keys: readonly string[],
+  keyOf: (row: Row) => string,
+): Promise<Map<string, Row[]>> => {
+  const values: Bound = { organizationId: unit.scope.organizationId, userId: unit.scope.userId, keys };
+  const rows = await unit.run(() => statement.execute(values));
+  const groups = new Map<string, Row[]>(keys.map((key) => [key, []]));
+  for (const row of rows) groups.get(keyOf(row))?.push(row);
+  return groups;
+};
+
+const lazily = <Value>(make: () => Value): (() => Value) => {
+  let made: { value: Value } | undefined;
+  return () => (made ??= { value: make() }).value;
+};
+
+/** Loads at most one row for each key: one statement for all keys of a field level. An unknown key gives null. */
+export const loadOne = <Row>(build: () => Preparable<Row>, keyOf: (row: Row) => string) => {
+  const token = {};
+  const statement = lazily(() => build().prepare('loadOne'));
+  return (unit: UnitOfWork): Loader<Row | null> =>
+    ofUnit(
+      token,
+      unit,
+      () =>
+        new DataLoader(
+          async (keys: readonly string[]) => {
+            const groups = await grouped(unit, statement(), keys, keyOf);
+            return keys.map((key) => groups.get(key)?.[0] ?? null);
+          },
+          { maxBatchSize },
+        ),
+    );
+};
+
+/** Loads the rows of each key, in the statement's order. Only for what is bounded by its nature; lists use `listOf`. */
+export const loadMany = <Row>(build: () => Preparable<Row>, keyOf: (row: Row) => string) => {
+  const token = {};
+  const statement = lazily(() => build().prepare('loadMany'));
+  return (unit: UnitOfWork): Loader<Row[]> =>
+    ofUnit(
+      token,
+      unit,
+      () =>
+        new DataLoader(
+          async (keys: readonly string[]) => {
+            const groups = await grouped(unit, statement(), keys, keyOf);
+            return keys.map((key) => groups.get(key) ?? []);
+          },
+          { maxBatchSize },
+        ),
+    );
+};

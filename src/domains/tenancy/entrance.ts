@@ -1,0 +1,104 @@
+import { v7 } from 'uuid';
+import { database } from '../../database/client.ts';
+import { nowhere, type UnitOfWork } from '../../database/unit-of-work.ts';
+import { BadUserInput, Forbidden, Unauthenticated, type InputIssue } from '../../errors.ts';
+import type { SignInInput, SignUpInput } from '../../generated/resolvers.ts';
+import type { Context, Viewer } from '../context.ts';
+import { accountOf, createUser, newPasswordHash, startSession, type NewUser } from '../identity/operations.ts';
+import { memberships, organizations } from './tables.ts';
+import { withFreeSlug } from './slugs.ts';
+import { discovery, scopeOf, viewerOfSession } from './viewers.ts';
+
+/** A signed-in viewer with the bearer token of the new session. */
+export interface Entrance {
+  readonly token: string;
+  readonly viewer: Viewer;
+}
+
+const lengthIssue = (field: string, text: string, max: number): InputIssue[] =>
+  text.trim().length >= 1 && text.length <= max ? [] : [{ field, message: `This takes 1 to ${max} characters.` }];
+
+/**
+ * Makes an account with an organization of its own and signs in; the context goes on as the new viewer.
+ * Throws BadUserInput, Conflict (e-mail taken), Forbidden (invitation only), RateLimited.
+ */
+export const signUp = async (context: Context, input: SignUpInput): Promise<Entrance> => {
+  const { services, origin } = context;
+  if (services.settings.signUp === 'invitation') throw new Forbidden('SIGN_UP', 'Sign-up is by invitation only.');
+  await services.throttles.signUp.spend([`address ${origin.address}`]);
+  const issues = [
+    ...lengthIssue('name', input.name, 200),
+    ...lengthIssue('organizationName', input.organizationName, 200),
+  ];
+  if (issues.length > 0) throw new BadUserInput(issues);
+  const passwordHash = await newPasswordHash('password', input.password, [input.email, input.name]);
+  const founded = await foundOrganization(context.unit, input.organizationName.trim(), {
+    email: input.email,
+    name: input.name.trim(),
+    passwordHash,
+  });
+  return enter(context, founded);
+};
+
+/** Makes an organization with its first owner, in one transaction. Throws Conflict when the e-mail is taken. */
+export const foundOrganization = async (
+  unit: UnitOfWork,
+  name: string,
+  owner: Omit<NewUser, 'defaultOrganizationId'>,
+): Promise<{ organizationId: string; userId: string }> => {
+  const organizationId = v7();
+  const founding = unit.as({ ...nowhere, organizationId, workspaces: '*' });
+  return founding.transact(async () => {
+    await withFreeSlug(name, async (slug) => {
+      const [row] = await database
+        .insert(organizations)
+        .values({ id: organizationId, name, slug })
+        .onConflictDoNothing({ target: organizations.slug })
+        .returning({ id: organizations.id });
+      return row;
+    });
+    const userId = await createUser(founding, { ...owner, defaultOrganizationId: organizationId });
+    await database.insert(memberships).values({ organizationId, userId, role: 'OWNER' });
+    founding.record({ action: 'organization.created', type: 'Organization', id: organizationId, data: { name } });
+    founding.record({ action: 'user.created', type: 'User', id: userId });
+    return { organizationId, userId };
+  });
+};
+
+/**
+ * Signs in to the account's default organization; the context goes on as its viewer.
+ * Throws Unauthenticated for whatever is wrong with the credentials, RateLimited per account and per address.
+ */
+export const signIn = async (context: Context, input: SignInInput): Promise<Entrance> => {
+  const { throttles } = context.services;
+  const accountKey = `account ${input.email.toLowerCase()}`;
+  await throttles.signIn.spend([accountKey]);
+  await throttles.signInByAddress.spend([`address ${context.origin.address}`]);
+  const account = await accountOf(context.unit, input.email, input.password);
+  if (account === null) {
+    await context.unit.transact(async () => context.unit.record({ action: 'sign_in.failed', type: 'User', id: v7() }));
+    throw new Unauthenticated('The e-mail address or the password is wrong.');
+  }
+  await throttles.signIn.forgive(accountKey);
+  return enter(context, account);
+};
+
+const enter = async (
+  context: Context,
+  { organizationId, userId }: { organizationId: string; userId: string },
+): Promise<Entrance> => {
+  const arriving = context.unit.as(discovery(organizationId, userId));
+  const { token, sessionId } = await startSession(arriving);
+  const viewer = await viewerOfSession(arriving, userId, sessionId);
+  await arriving.rest();
+  if (viewer === null) throw new Unauthenticated('This account has no place in its organization any more.');
+  await goOnAs(context, viewer);
+  return { token, viewer };
+};
+
+/** What follows in this operation is seen by another viewer. */
+export const goOnAs = async (context: Context, viewer: Viewer): Promise<void> => {
+  await context.unit.rest();
+  context.viewer = viewer;
+  context.unit = context.unit.as(scopeOf(viewer));
+};

@@ -1,0 +1,76 @@
+import { Unauthenticated } from '../../errors.ts';
+import type { Resolvers } from '../../generated/resolvers.ts';
+import { globalId } from '../../ids.ts';
+import { viewerOf, type Context } from '../context.ts';
+import { endSession } from '../identity/operations.ts';
+import { found } from '../nodes.ts';
+import { signIn, signUp } from './entrance.ts';
+import {
+  memberList,
+  memberUserById,
+  membershipById,
+  organizationById,
+  workspaceById,
+  workspaceList,
+} from './loaders.ts';
+import { createWorkspace, deleteWorkspace, updateWorkspace } from './workspaces.ts';
+
+/** The viewer's own user and organization, which are always there. */
+const own = async ({ unit, viewer }: Context) => {
+  if (viewer === null) throw new Unauthenticated();
+  const [user, organization] = await Promise.all([
+    found('User', viewer.userId, memberUserById(unit)),
+    found('Organization', viewer.organizationId, organizationById(unit)),
+  ]);
+  return { user, organization };
+};
+
+export const resolvers: Resolvers = {
+  Query: {
+    viewer: async (_root, _args, context) => {
+      const { role, permissions } = viewerOf(context);
+      return { ...(await own(context)), role, permissions: [...permissions].sort() };
+    },
+    workspace: (_root, { id }, { unit }) => found('Workspace', id, workspaceById(unit)),
+    workspaces: (_root, args, { unit }) => workspaceList(unit, args),
+  },
+  Mutation: {
+    signUp: async (_root, { input }, context) => {
+      const { token } = await signUp(context, input);
+      return { token, ...(await own(context)) };
+    },
+    signIn: async (_root, { input }, context) => {
+      const { token } = await signIn(context, input);
+      return { token, ...(await own(context)) };
+    },
+    signOut: async (_root, _args, context) => {
+      const { sessionId } = viewerOf(context);
+      await endSession(context.unit, sessionId);
+      context.services.viewers.forget(sessionId);
+      return { signedOut: true };
+    },
+    createWorkspace: async (_root, { input }, context) => {
+      const workspace = await createWorkspace(context, input);
+      context.services.viewers.forget(viewerOf(context).sessionId);
+      return { workspace };
+    },
+    updateWorkspace: async (_root, { input }, context) => ({ workspace: await updateWorkspace(context, input) }),
+    deleteWorkspace: async (_root, { input }, context) => ({
+      deletedId: globalId('Workspace', await deleteWorkspace(context, input.id)),
+    }),
+  },
+  Organization: {
+    members: (_organization, args, { unit }) => memberList(unit, args),
+  },
+  Membership: {
+    user: (membership, _args, { unit }) => found('User', membership.userId, memberUserById(unit)),
+  },
+};
+
+/** How `node(id)` finds the entities of this domain. */
+export const nodes = {
+  User: memberUserById,
+  Organization: organizationById,
+  Membership: membershipById,
+  Workspace: workspaceById,
+};

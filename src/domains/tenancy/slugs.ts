@@ -1,0 +1,25 @@
+import slugify from '@sindresorhus/slugify';
+import { randomInt } from 'node:crypto';
+import { v4 } from 'uuid';
+
+const maxLength = 60;
+
+/** The slugs to try for a name, the plain one first; a taken one goes on to the next. Never empty. */
+export function* slugsFor(name: string): Generator<string> {
+  const plain = slugify(name).slice(0, maxLength).replace(/-+$/, '') || v4();
+  yield plain;
+  for (let tries = 0; tries < 5; tries += 1) yield `${plain}-${randomInt(10_000_000, 100_000_000)}`;
+  yield v4();
+}
+
+/** Inserts under the first free slug; `insert` gives undefined where the slug is taken. */
+export const withFreeSlug = async <Row>(
+  name: string,
+  insert: (slug: string) => Promise<Row | undefined>,
+): Promise<Row> => {
+  for (const slug of slugsFor(name)) {
+    const row = await insert(slug);
+    if (row !== undefined) return row;
+  }
+  throw new Error('No free slug was found.');
+};
