@@ -93,7 +93,7 @@ const meanings: Readonly<Record<LimitName, string>> = {
   operationNameCharacters: 'characters in an operation name',
   depth: 'levels of fields',
   introspectionDepth: 'levels of introspection fields',
-  nesting: 'levels of selection sets',
+  nesting: 'levels of brackets',
   rootFields: 'root fields',
   selections: 'selections with fragments expanded',
   repeatedFields: 'repetitions of one field',
