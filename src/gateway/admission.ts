@@ -1,6 +1,6 @@
-import type { ApolloServerPlugin, BaseContext, GraphQLRequestContext } from '@apollo/server';
+import type { ApolloServerPlugin, BaseContext, GraphQLRequest } from '@apollo/server';
 import { GraphQLError, Kind, parse, specifiedRules, validate } from 'graphql';
-import type { DocumentNode, GraphQLSchema } from 'graphql';
+import type { DocumentNode, GraphQLSchema, ValidationRule } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import { refusalOfShape } from './document-shape.ts';
 import { queryTooComplex, within } from './limits.ts';
@@ -23,9 +23,13 @@ export type Admission =
 
 /**
  * Parses, bounds and validates documents, and keeps the admitted ones. HTTP and sockets share one, so that a document
- * is worked on once. The limits come before the standard rules because several of those take quadratic time.
+ * is worked on once. The limits come before the rules because several of the standard ones take quadratic time.
  */
-export const createAdmission = (schema: GraphQLSchema, limits: Limits): ((source: string) => Admission) => {
+export const createAdmission = (
+  schema: GraphQLSchema,
+  limits: Limits,
+  rules: readonly ValidationRule[] = specifiedRules,
+): ((source: string) => Admission) => {
   const admitted = new LRUCache<string, Admission>({
     maxSize: CACHED_CHARACTERS,
     sizeCalculation: (_admission, source) => source.length,
@@ -33,13 +37,18 @@ export const createAdmission = (schema: GraphQLSchema, limits: Limits): ((source
   return (source) => {
     const known = admitted.get(source);
     if (known) return known;
-    const admission = examine(schema, limits, source);
+    const admission = examine(schema, limits, rules, source);
     if (admission.state === 'admitted' && source.length > 0) admitted.set(source, admission);
     return admission;
   };
 };
 
-const examine = (schema: GraphQLSchema, limits: Limits, source: string): Admission => {
+const examine = (
+  schema: GraphQLSchema,
+  limits: Limits,
+  rules: readonly ValidationRule[],
+  source: string,
+): Admission => {
   if (source.length > limits.documentCharacters) {
     return refused(queryTooComplex('documentCharacters', limits.documentCharacters, source.length));
   }
@@ -47,7 +56,7 @@ const examine = (schema: GraphQLSchema, limits: Limits, source: string): Admissi
   if ('state' in document) return document;
   const refusal = refusalOfShape(document, limits);
   if (refusal) return refused(refusal);
-  const errors = validate(schema, document, specifiedRules, validationOptions(limits));
+  const errors = validate(schema, document, rules, validationOptions(limits));
   return errors.length > 0 ? { state: 'invalid', errors } : { state: 'admitted', document };
 };
 
@@ -79,7 +88,8 @@ const emptyDocument: DocumentNode = { kind: Kind.DOCUMENT, definitions: [] };
 
 /**
  * Puts {@link createAdmission} in front of Apollo's own parsing and validation. Apollo's `documentStore` must be null:
- * otherwise it overwrites the document found here and works on it again.
+ * otherwise it overwrites the document found here and works on it again. Apollo's `validationRules` and `introspection`
+ * do not see what is admitted here; rules of that kind are given to {@link createAdmission}.
  *
  * Errors can leave Apollo's early hooks only as an internal error. So a refused request goes on with an empty document
  * and is refused, status 400, when its operation is resolved; `operation` is undefined until then, also for other
@@ -94,7 +104,7 @@ export const limitsPlugin = <TContext extends BaseContext>(
     return {
       didResolveSource: async (request) => {
         const admission = admit(request.source);
-        refusal = admission.state === 'refused' ? admission.errors[0] : refusalOfRequest(request, limits);
+        refusal = admission.state === 'refused' ? admission.errors[0] : refusalOfRequest(request.request, limits);
         if (refusal) Object.assign(request, { document: emptyDocument });
         else if (admission.state === 'admitted') Object.assign(request, { document: admission.document });
       },
@@ -110,12 +120,12 @@ const asBadRequest = ({ message, extensions }: GraphQLError): GraphQLError =>
 
 /** Bounds what comes beside the document: the name of the operation and the variables. */
 export const refusalOfRequest = (
-  { request }: Pick<GraphQLRequestContext<BaseContext>, 'request'>,
+  { operationName, variables }: Pick<GraphQLRequest, 'operationName' | 'variables'>,
   limits: Limits,
 ): GraphQLError | undefined => {
   try {
-    within(limits, 'operationNameCharacters', request.operationName?.length ?? 0);
-    if (request.variables) checkVariables(request.variables, limits);
+    within(limits, 'operationNameCharacters', operationName?.length ?? 0);
+    if (variables) checkVariables(variables, limits);
     return undefined;
   } catch (refusal) {
     if (refusal instanceof GraphQLError) return refusal;

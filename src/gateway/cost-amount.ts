@@ -8,11 +8,7 @@ export type Amount = number | ((variables: Variables) => number);
 export const amountOf = (amount: Amount, variables: Variables): number =>
   typeof amount === 'number' ? amount : amount(variables);
 
-const combined = (
-  amounts: readonly Amount[],
-  first: number,
-  combine: (a: number, b: number) => number,
-): Amount => {
+const combined = (amounts: readonly Amount[], first: number, combine: (a: number, b: number) => number): Amount => {
   let known = first;
   const open: ((variables: Variables) => number)[] = [];
   for (const amount of amounts) {

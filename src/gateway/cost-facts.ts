@@ -73,7 +73,8 @@ export class CostFacts {
 
   /** Weight of a value of the type: as given, else 1 for what has fields and 0 for scalars and enums. */
   ofValue(type: GraphQLNamedType): number {
-    if (isAbstractType(type)) return Math.max(0, ...this.schema.getPossibleTypes(type).map((each) => this.ofValue(each)));
+    if (isAbstractType(type))
+      return Math.max(0, ...this.schema.getPossibleTypes(type).map((each) => this.ofValue(each)));
     return this.#weight(type) ?? (isCompositeType(type) ? 1 : 0);
   }
 
@@ -111,7 +112,11 @@ export class CostFacts {
   }
 
   /** Undefined when nothing that can be given weighs anything, which is the usual case and then costs no time. */
-  #ofInput(type: GraphQLInputType, own: number, open: Map<GraphQLInputType, Map<string, InputWeight>>): InputWeight | undefined {
+  #ofInput(
+    type: GraphQLInputType,
+    own: number,
+    open: Map<GraphQLInputType, Map<string, InputWeight>>,
+  ): InputWeight | undefined {
     const named = getNamedType(type);
     if (!isInputObjectType(named)) return own === 0 ? undefined : (value) => (value === undefined ? 0 : own);
     let fields = open.get(named);
@@ -188,8 +193,12 @@ export const unsizedLists = (schema: GraphQLSchema): string[] => {
   const facts = new CostFacts(schema);
   const types = Object.values(schema.getTypeMap()).filter((type) => isObjectType(type));
   const all = types.filter((type) => !type.name.startsWith('__')).flatMap((type) => fieldsOf(facts, type));
-  const sized = new Set(all.flatMap(({ of }) => of.listSize?.sizedFields.map((name) => `${of.composite?.name}.${name}`) ?? []));
-  return all.filter(({ of, path }) => of.isList && of.composite && !of.listSize && !sized.has(path)).map(({ path }) => path);
+  const sized = new Set(
+    all.flatMap(({ of }) => of.listSize?.sizedFields.map((name) => `${of.composite?.name}.${name}`) ?? []),
+  );
+  return all
+    .filter(({ of, path }) => of.isList && of.composite && !of.listSize && !sized.has(path))
+    .map(({ path }) => path);
 };
 
 const fieldsOf = (facts: CostFacts, type: GraphQLObjectType): { path: string; of: FieldFacts }[] =>

@@ -50,12 +50,17 @@ export class Selections {
     follows: (condition: GraphQLCompositeType) => boolean,
   ): SelectedFields {
     const fields = new Map<string, SelectedField>();
-    this.#walk(type, sets, (condition) => follows(condition), (parent, node) => {
-      const name = (node.alias ?? node.name).value;
-      const field = fields.get(name);
-      if (field) field.nodes.push(node);
-      else fields.set(name, { parent, nodes: [node] });
-    });
+    this.#walk(
+      type,
+      sets,
+      (condition) => follows(condition),
+      (parent, node) => {
+        const name = (node.alias ?? node.name).value;
+        const field = fields.get(name);
+        if (field) field.nodes.push(node);
+        else fields.set(name, { parent, nodes: [node] });
+      },
+    );
     return fields;
   }
 

@@ -100,7 +100,10 @@ class Compiler {
   /** Cost of the fields of one object, `sized` giving the sizes that a field above has set for its children. */
   ofAnswer(type: GraphQLCompositeType, sets: readonly SelectionSetNode[], sized?: SizedFields): Amount {
     const branches = this.#selections.branches(type, sets);
-    return greatest(branches.map((branch) => this.#ofBranch(branch, sets, sized)), 0);
+    return greatest(
+      branches.map((branch) => this.#ofBranch(branch, sets, sized)),
+      0,
+    );
   }
 
   #ofBranch(type: GraphQLCompositeType, sets: readonly SelectionSetNode[], sized?: SizedFields): Amount {

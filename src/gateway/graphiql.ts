@@ -39,7 +39,10 @@ export const graphiqlFiles = async (options: GraphiqlOptions): Promise<ReadonlyM
   const { path } = options;
   return new Map([
     [path, page(path)],
-    [`${path}/start.js`, { ...script(startScript(options)), headers: { ...script('').headers, 'cache-control': 'no-cache' } }],
+    [
+      `${path}/start.js`,
+      { ...script(startScript(options)), headers: { ...script('').headers, 'cache-control': 'no-cache' } },
+    ],
     [`${path}/graphiql.js`, script(editor.js)],
     [`${path}/editor-worker.js`, script(editor.editorWorkerService)],
     [`${path}/json-worker.js`, script(editor.jsonWorker)],
@@ -95,6 +98,7 @@ const typedHeaders = () => {
 };
 YogaGraphiQL.renderYogaGraphiQL(document.querySelector('#root'), {
   title: 'Tessera',
+  logo: '<span></span>',
   endpoint: ${JSON.stringify(endpoint)},
   subscriptionsEndpoint: ${JSON.stringify(endpoint)},
   subscriptionsProtocol: 'WS',
