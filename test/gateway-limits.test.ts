@@ -34,7 +34,19 @@ const hostile: [string, LimitName, string][] = [
     'aliases',
     `{ me { id } } fragment F on User { ${list(51, (i) => `a${i}: id`)} }`,
   ],
-  ['repeated fields', 'repeatedFields', `{ ${list(1000, () => '__typename')} }`],
+  ['repeated fields', 'comparisons', `{ me { ${list(900, () => 'id')} } }`],
+  ['repeated fields on the root', 'rootFields', `{ ${list(1000, () => '__typename')} }`],
+  ['repeated fields in inline fragments', 'comparisons', `{ me { ${list(100, () => '... { friend { id } }')} } }`],
+  [
+    'repeated fields in fragments',
+    'comparisons',
+    `{ me { ${list(60, (i) => `...F${i}`)} } } ${list(60, (i) => `fragment F${i} on User { friend { id name } }`)}`,
+  ],
+  [
+    'a fragment defined twice',
+    'aliases',
+    `{ me { ...F } } fragment F on User { ${list(51, (i) => `a${i}: id`)} } fragment F on User { id }`,
+  ],
   ['inline fragments', 'selections', `{ ${list(1000, () => '... { __typename }')} }`],
   ['directives on a field', 'directivesPerPlace', `{ __typename ${list(1000, () => '@tag')} }`],
   ['directives on a variable', 'directivesPerPlace', `query ($v: Int ${list(1000, () => '@tag')}) { __typename }`],
@@ -265,4 +277,22 @@ test('Apollo neither parses nor validates what was admitted, and reports what is
     answer: { errors: [{ extensions: { code: 'OPERATION_RESOLUTION_FAILURE' } }] },
   });
   await stop();
+});
+
+test.each([
+  [
+    'thirty components that each ask the same of one object',
+    `{ me { ${list(30, (i) => `...F${i}`)} } } ${list(30, (i) => `fragment F${i} on User { id name friend { id } }`)}`,
+  ],
+  [
+    'fields repeated on three levels',
+    `{ me { ${list(8, () => `friend { ${list(8, () => 'friend { id name }')} }`)} } }`,
+  ],
+  [
+    'many unused variables and fragments',
+    `query (${list(50, (i) => `$v${i}: Int`)}) { me { id } } ${list(60, (i) => `fragment F${i} on User { ...F${i + 1} id }`)}`,
+  ],
+])('%s: validated within 50 ms', (_what, source) => {
+  expect(admit(source).state).not.toBe('refused');
+  expect(fastest(() => createAdmission(schema, productionLimits)(source))).toBeLessThan(50);
 });

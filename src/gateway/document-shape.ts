@@ -25,9 +25,9 @@ const nothing: Shape = { depth: 0, selections: 0, fields: 0 };
 
 /**
  * Compares a parsed document with the limits and returns the first refusal, or undefined. It needs no schema and no
- * earlier validation, visits every node at most once and recurses no deeper than the limits allow: fragments are
- * measured once and multiplied, so a document whose expansion is exponential costs no more than its text. A circle of
- * fragments counts as empty where it closes; the standard rules refuse it.
+ * earlier validation and recurses no deeper than the limits allow. Fragments are measured once and multiplied, so a
+ * document whose expansion is exponential costs no more than its text; only what is small then gets expanded. A circle
+ * of fragments counts as empty where it closes; the standard rules refuse it.
  */
 export const refusalOfShape = (document: DocumentNode, limits: Limits): GraphQLError | undefined => {
   try {
@@ -41,24 +41,30 @@ export const refusalOfShape = (document: DocumentNode, limits: Limits): GraphQLE
 
 const checkShape = (document: DocumentNode, limits: Limits): void => {
   const operations: OperationDefinitionNode[] = [];
-  const fragments = new Map<string, FragmentDefinitionNode>();
+  const definitions: FragmentDefinitionNode[] = [];
   for (const definition of document.definitions) {
     if (definition.kind === Kind.OPERATION_DEFINITION) operations.push(definition);
-    else if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
+    else if (definition.kind === Kind.FRAGMENT_DEFINITION) definitions.push(definition);
   }
   within(limits, 'operations', operations.length);
   within(limits, 'fragments', document.definitions.length - operations.length);
 
+  // Of several with one name the last is spread, as in validation, which then refuses them all.
+  const fragments = new Map(definitions.map((definition) => [definition.name.value, definition]));
   const shapes = new Shapes(limits, fragments);
   for (const operation of operations) shapes.checkOperation(operation);
   // Also those that no operation spreads: the standard rules walk them before they say so.
-  for (const name of fragments.keys()) shapes.ofFragment(name);
+  for (const definition of definitions) within(limits, 'selections', shapes.ofFragment(definition).selections);
+
+  for (const { selectionSet } of [...operations, ...definitions]) {
+    within(limits, 'comparisons', new Merging(limits, fragments).pairs([selectionSet], 1));
+  }
 };
 
 class Shapes {
   readonly #limits: Limits;
   readonly #fragments: ReadonlyMap<string, FragmentDefinitionNode>;
-  readonly #measured = new Map<string, Shape>();
+  readonly #measured = new Map<FragmentDefinitionNode, Shape>();
   readonly #counts = new Map<LimitName, number>();
 
   constructor(limits: Limits, fragments: ReadonlyMap<string, FragmentDefinitionNode>) {
@@ -83,21 +89,18 @@ class Shapes {
     within(limits, 'rootFields', shape.fields);
   }
 
-  ofFragment(name: string): Shape {
-    const known = this.#measured.get(name);
+  ofFragment(fragment: FragmentDefinitionNode): Shape {
+    const known = this.#measured.get(fragment);
     if (known) return known;
-    const fragment = this.#fragments.get(name);
-    if (!fragment) return nothing;
-    this.#measured.set(name, nothing);
+    this.#measured.set(fragment, nothing);
     this.#checkDirectives(fragment.directives);
     const shape = this.#ofSet(fragment.selectionSet, 1);
-    this.#measured.set(name, shape);
+    this.#measured.set(fragment, shape);
     return shape;
   }
 
   #ofSet(set: SelectionSetNode, nesting: number): Shape {
     within(this.#limits, 'nesting', nesting);
-    this.#checkRepetitions(set);
     let depth = 0;
     let selections = 0;
     let fields = 0;
@@ -119,9 +122,11 @@ class Shapes {
         const shape = this.#ofSet(selection.selectionSet, nesting + 1);
         return { ...shape, selections: shape.selections + 1 };
       }
-      case Kind.FRAGMENT_SPREAD:
+      case Kind.FRAGMENT_SPREAD: {
         this.#count('spreads');
-        return this.ofFragment(selection.name.value);
+        const fragment = this.#fragments.get(selection.name.value);
+        return fragment ? this.ofFragment(fragment) : nothing;
+      }
     }
   }
 
@@ -133,18 +138,6 @@ class Shapes {
     const inner = selectionSet ? this.#ofSet(selectionSet, nesting + 1) : nothing;
     if (introspects) within(this.#limits, 'introspectionDepth', inner.depth);
     return { depth: introspects ? 1 : inner.depth + 1, selections: inner.selections + 1, fields: 1 };
-  }
-
-  #checkRepetitions({ selections }: SelectionSetNode): void {
-    if (selections.length <= this.#limits.repeatedFields) return;
-    const seen = new Map<string, number>();
-    for (const selection of selections) {
-      if (selection.kind !== Kind.FIELD) continue;
-      const responseName = (selection.alias ?? selection.name).value;
-      const times = (seen.get(responseName) ?? 0) + 1;
-      within(this.#limits, 'repeatedFields', times);
-      seen.set(responseName, times);
-    }
   }
 
   #checkDirectives(directives: readonly DirectiveNode[] = []): void {
@@ -167,6 +160,51 @@ class Shapes {
     const count = (this.#counts.get(name) ?? 0) + 1;
     within(this.#limits, name, count);
     this.#counts.set(name, count);
+  }
+}
+
+/** Walks the answer's fields as execution merges them, at most as many as the limit of selections. */
+class Merging {
+  readonly #limits: Limits;
+  readonly #fragments: ReadonlyMap<string, FragmentDefinitionNode>;
+  #selections = 0;
+
+  constructor(limits: Limits, fragments: ReadonlyMap<string, FragmentDefinitionNode>) {
+    this.#limits = limits;
+    this.#fragments = fragments;
+  }
+
+  /** Pairs of fields in the selection sets of one place of the answer, and in all below. */
+  pairs(sets: readonly SelectionSetNode[], level: number): number {
+    // Deeper than any document within the limits, so a circle of fragments.
+    if (level > this.#limits.nesting) return 0;
+    const places = new Map<string, FieldNode[]>();
+    const spread = new Set<string>();
+    for (const set of sets) this.#collect(set, places, spread);
+    let pairs = 0;
+    for (const fields of places.values()) {
+      pairs += (fields.length * (fields.length - 1)) / 2;
+      const below = fields.flatMap(({ selectionSet }) => selectionSet ?? []);
+      if (below.length > 0) pairs += this.pairs(below, level + 1);
+    }
+    return pairs;
+  }
+
+  #collect(set: SelectionSetNode, places: Map<string, FieldNode[]>, spread: Set<string>): void {
+    for (const selection of set.selections) {
+      within(this.#limits, 'selections', ++this.#selections);
+      if (selection.kind === Kind.FIELD) {
+        const place = (selection.alias ?? selection.name).value;
+        const fields = places.get(place);
+        if (fields) fields.push(selection);
+        else places.set(place, [selection]);
+      } else if (selection.kind === Kind.INLINE_FRAGMENT) this.#collect(selection.selectionSet, places, spread);
+      else if (!spread.has(selection.name.value)) {
+        spread.add(selection.name.value);
+        const fragment = this.#fragments.get(selection.name.value);
+        if (fragment) this.#collect(fragment.selectionSet, places, spread);
+      }
+    }
   }
 }
 
