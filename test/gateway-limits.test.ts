@@ -286,7 +286,7 @@ test.each([
   ],
   [
     'fields repeated on three levels',
-    `{ me { ${list(8, () => `friend { ${list(8, () => 'friend { id name }')} }`)} } }`,
+    `{ me { ${list(6, () => `friend { ${list(6, () => 'friend { id name }')} }`)} } }`,
   ],
   [
     'many unused variables and fragments',
