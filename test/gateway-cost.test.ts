@@ -1,7 +1,10 @@
+import { ApolloServer } from '@apollo/server';
 import { expect, test } from '@jest/globals';
 import { buildSchema, parse, validate } from 'graphql';
 import type { GraphQLSchema } from 'graphql';
 import { compileCost, operationCosts } from '../src/gateway/cost.ts';
+import { costPlugin } from '../src/gateway/cost-plugin.ts';
+import { productionLimits } from '../src/gateway/limits.ts';
 import { unsizedLists } from '../src/gateway/cost-facts.ts';
 
 const directives = `
@@ -130,12 +133,13 @@ test('weighted input is found in variables', () => {
   expect(requested(search, { filter: { text: 'a', and: [{ text: 'b', and: [{ text: 'c' }] }] } })).toBe(10);
 });
 
+const edge = (shelf: object | null) => ({ node: { id: 'b', shelf } });
+
 test('actual cost counts what the answer holds', () => {
   const document = parse(`query ($first: Int) {
     shelf(id: 1) { owner { id } books(first: $first) { totalCount edges { node { id shelf { id } } } } } total
   }`);
   const cost = compileCost(schema, document);
-  const edge = (shelf: object | null) => ({ node: { id: 'b', shelf } });
   const books = { totalCount: 2, edges: [edge(null), edge({ id: 's' })] };
 
   expect(cost.actual({ first: 10 }, { shelf: { owner: { id: 'p' }, books }, total: 1 })).toBe(
@@ -171,9 +175,9 @@ test('fragments that spread fragments are worked on once', () => {
   expect(performance.now() - start).toBeLessThan(200);
 });
 
-test('lists of no known size are named, and directives that make no sense stop the start', () => {
-  const wrong = (field: string): GraphQLSchema => buildSchema(`${directives} type Query { ${field} a: Query }`);
+const wrong = (field: string): GraphQLSchema => buildSchema(`${directives} type Query { ${field} a: Query }`);
 
+test('lists of no known size are named, and directives that make no sense stop the start', () => {
   expect(unsizedLists(schema)).toEqual(['Shelf.loose']);
   expect(() => unsizedLists(wrong('b: Int @cost(weight: "heavy")'))).toThrow('@cost(weight: "heavy") is no weight');
   expect(() => unsizedLists(wrong('b: Int @cost(weight: "-1")'))).toThrow('@cost(weight: "-1") is no weight');
@@ -183,4 +187,41 @@ test('lists of no known size are named, and directives that make no sense stop t
   expect(() => unsizedLists(wrong('b: Query @listSize(assumedSize: 2, sizedFields: ["edges"])'))).toThrow(
     '@listSize on Query.b names the field "edges", which is missing',
   );
+});
+
+test('through Apollo a costly operation is refused and every other answer tells its cost', async () => {
+  const charged: number[] = [];
+  const charge = async (_context: object, requested: number) => 1_000 - (charged.push(requested), requested);
+  const limits = { ...productionLimits, cost: 50 };
+  const server = new ApolloServer({
+    schema,
+    rootValue: { shelf: { id: 's', books: { nodes: [{ id: 'b' }, { id: 'c' }] } }, total: null },
+    stopOnTerminationSignals: false,
+    plugins: [costPlugin(operationCosts(schema), limits, charge)],
+  });
+  const ask = async (query: string, variables = {}) => {
+    const { body, http } = await server.executeOperation({ query, variables });
+    return { status: http.status, result: body.kind === 'single' ? body.singleResult : undefined };
+  };
+  const books = 'query ($first: Int) { shelf(id: 1) { books(first: $first) { nodes { id } } } }';
+
+  const dear = await ask(books, { first: 48 });
+  const cheap = await ask(books, { first: 47 });
+  const missing = await ask('{ nothing }');
+
+  expect(dear).toMatchObject({
+    status: 400,
+    result: {
+      errors: [
+        {
+          message: 'The query is too complex: cost is limited to 50.',
+          extensions: { code: 'QUERY_TOO_COMPLEX', limit: 50, actual: 51 },
+        },
+      ],
+    },
+  });
+  expect(cheap.result?.extensions).toEqual({ cost: { requested: 50, actual: 5, limit: 50, remaining: 950 } });
+  expect(missing.result?.extensions).toBeUndefined();
+  expect(charged).toEqual([50]);
+  await server.stop();
 });

@@ -135,8 +135,9 @@ export class CostFacts {
   #weight(element: { astNode?: { directives?: readonly DirectiveNode[] } | null | undefined }): number | undefined {
     const given = this.#directive('cost', element)?.weight;
     if (given === undefined) return undefined;
-    const weight = Number(given);
-    if (!(weight >= 0 && Number.isFinite(weight))) throw new Error(`@cost(weight: "${given}") is no weight`);
+    const weight = typeof given === 'string' ? Number(given) : Number.NaN;
+    if (!(weight >= 0 && Number.isFinite(weight)))
+      throw new Error(`@cost(weight: ${JSON.stringify(given)}) is no weight`);
     return weight;
   }
 

@@ -115,19 +115,14 @@ class Shapes {
   }
 
   #ofSelection(selection: SelectionNode, nesting: number): Shape {
-    switch (selection.kind) {
-      case Kind.FIELD:
-        return this.#ofField(selection, nesting);
-      case Kind.INLINE_FRAGMENT: {
-        const shape = this.#ofSet(selection.selectionSet, nesting + 1);
-        return { ...shape, selections: shape.selections + 1 };
-      }
-      case Kind.FRAGMENT_SPREAD: {
-        this.#count('spreads');
-        const fragment = this.#fragments.get(selection.name.value);
-        return fragment ? this.ofFragment(fragment) : nothing;
-      }
+    if (selection.kind === Kind.FIELD) return this.#ofField(selection, nesting);
+    if (selection.kind === Kind.INLINE_FRAGMENT) {
+      const shape = this.#ofSet(selection.selectionSet, nesting + 1);
+      return { ...shape, selections: shape.selections + 1 };
     }
+    this.#count('spreads');
+    const fragment = this.#fragments.get(selection.name.value);
+    return fragment ? this.ofFragment(fragment) : nothing;
   }
 
   #ofField({ name, alias, arguments: given, selectionSet }: FieldNode, nesting: number): Shape {

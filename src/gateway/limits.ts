@@ -88,37 +88,42 @@ export const developmentLimits: Limits = Object.freeze({ ...productionLimits, in
 export type LimitName = Exclude<keyof Limits, 'introspection'>;
 
 const meanings: Readonly<Record<LimitName, string>> = {
-  documentCharacters: 'characters in the document',
-  tokens: 'tokens in the document',
-  operations: 'operations in the document',
-  fragments: 'fragments in the document',
-  spreads: 'fragment spreads',
-  operationNameCharacters: 'characters in an operation name',
-  depth: 'levels of fields',
-  introspectionDepth: 'levels of introspection fields',
-  nesting: 'levels of brackets',
-  rootFields: 'root fields',
-  selections: 'selections with fragments expanded',
-  comparisons: 'repetitions of fields, counted in pairs,',
-  aliases: 'aliases',
-  directives: 'directives in the document',
-  directivesPerPlace: 'directives on one place',
-  variables: 'variables',
-  typeNesting: 'levels of lists in a variable type',
-  valueNesting: 'levels of lists and objects in a value',
-  literals: 'literal values',
-  variableValues: 'values in the variables',
-  cost: 'cost',
+  documentCharacters: 'characters in the document are',
+  tokens: 'tokens in the document are',
+  operations: 'operations in the document are',
+  fragments: 'fragments in the document are',
+  spreads: 'fragment spreads are',
+  operationNameCharacters: 'characters in an operation name are',
+  depth: 'levels of fields are',
+  introspectionDepth: 'levels of introspection fields are',
+  nesting: 'levels of brackets are',
+  rootFields: 'root fields are',
+  selections: 'selections with fragments expanded are',
+  comparisons: 'repetitions of fields, counted in pairs, are',
+  aliases: 'aliases are',
+  directives: 'directives in the document are',
+  directivesPerPlace: 'directives on one place are',
+  variables: 'variables are',
+  typeNesting: 'levels of lists in a variable type are',
+  valueNesting: 'levels of lists and objects in a value are',
+  literals: 'literal values are',
+  variableValues: 'values in the variables are',
+  cost: 'cost is',
 };
 
 /**
  * The refusal of a request that passes a bound. `actual` is what was counted when counting stopped, so it is a lower
- * bound where counting further would cost work. Nothing of the request is repeated.
+ * bound where counting further would cost work. Nothing of the request is repeated. Over HTTP, `further` holds the status.
  */
-export const queryTooComplex = (exceeded: LimitName, limit: number, actual: number): GraphQLError => {
+export const queryTooComplex = (
+  exceeded: LimitName,
+  limit: number,
+  actual: number,
+  further: Readonly<Record<string, unknown>> = {},
+): GraphQLError => {
   const counted = Math.min(actual, Number.MAX_SAFE_INTEGER);
-  return new GraphQLError(`The query is too complex: ${meanings[exceeded]} are limited to ${limit}.`, {
-    extensions: { code: 'QUERY_TOO_COMPLEX', limit, actual: counted },
+  return new GraphQLError(`The query is too complex: ${meanings[exceeded]} limited to ${limit}.`, {
+    extensions: { ...further, code: 'QUERY_TOO_COMPLEX', limit, actual: counted },
   });
 };
 
