@@ -15,7 +15,7 @@ export interface ListArguments {
   readonly last?: number | null;
   readonly before?: string | null;
   readonly filter?: unknown;
-  readonly orderBy?: readonly { readonly field: string; readonly direction: 'ASC' | 'DESC' }[] | null;
+  readonly orderBy?: readonly { readonly field: string; readonly direction?: 'ASC' | 'DESC' }[] | null;
 }
 
 export interface Edge<Row> {
@@ -163,7 +163,7 @@ const pageOf = (options: ListOptions<unknown>, args: ListArguments): Page => {
   if (size < 1 || size > maxPageSize)
     throw new BadUserInput(backward ? 'last' : 'first', `A page holds 1 to ${maxPageSize} entries.`);
   if ((args.orderBy?.length ?? 0) > 1) throw new BadUserInput('orderBy', 'A list has one order; its id breaks ties.');
-  const { field, direction } = args.orderBy?.[0] ?? options.defaultOrder;
+  const { field, direction = 'ASC' } = args.orderBy?.[0] ?? options.defaultOrder;
   const column = options.orders[field];
   if (column === undefined) throw new BadUserInput('orderBy', `This list has no order ${field}.`);
   const order = `${field} ${direction}`;

@@ -6,7 +6,7 @@ import { sole } from '../../database/rows.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { BadUserInput, Conflict, type InputIssue } from '../../errors.ts';
 import { hashPassword, needsRehash, verifyNobody, verifyPassword } from '../../secrets/passwords.ts';
-import { hashToken, issueToken } from '../../secrets/tokens.ts';
+import { issueToken } from '../../secrets/tokens.ts';
 import { accessTokens, passwords, sessions, users, type platformRoles } from './tables.ts';
 
 export interface NewUser {
@@ -116,9 +116,9 @@ export const endSession = (unit: UnitOfWork, sessionId: string): Promise<void> =
     unit.record({ action: 'session.ended', type: 'Session', id: sessionId });
   });
 
-/** What a bearer token leads to; null when it is unknown or has run out. */
-export const tokenTarget = async (unit: UnitOfWork, token: string) => {
-  const [found] = await unit.run(() => targetByHash.execute({ hash: hashToken(token) }));
+/** What the token of a hash leads to; null when it is unknown or has run out. */
+export const tokenTarget = async (unit: UnitOfWork, hash: string) => {
+  const [found] = await unit.run(() => targetByHash.execute({ hash }));
   return found === undefined || Date.parse(found.expiresAt) < Date.now() ? null : found;
 };
 

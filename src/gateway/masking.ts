@@ -1,0 +1,65 @@
+import { unwrapResolverError } from '@apollo/server/errors';
+import { GraphQLError, type GraphQLFormattedError } from 'graphql';
+import type { Logger } from 'pino';
+import { databaseIsAway } from '../database/failures.ts';
+import { DomainError, Unavailable } from '../errors.ts';
+import { TooBusy } from '../secrets/bounded.ts';
+import { clientMessage } from './error-text.ts';
+
+/** Codes of refusals that GraphQL itself and Apollo's protocol make; their messages may repeat what was sent. */
+const protocolCodes = new Set([
+  'GRAPHQL_PARSE_FAILED',
+  'GRAPHQL_VALIDATION_FAILED',
+  'PERSISTED_QUERY_NOT_FOUND',
+  'PERSISTED_QUERY_NOT_SUPPORTED',
+  'OPERATION_RESOLUTION_FAILURE',
+  'BAD_REQUEST',
+  'BAD_USER_INPUT',
+  'QUERY_TOO_COMPLEX',
+]);
+
+/** Lets failures meant for clients pass, and replaces all others: their messages can hold SQL, paths and secrets. */
+export const maskingWith =
+  (log: Logger, options: { readonly suggestions: boolean }) =>
+  (formatted: GraphQLFormattedError, error: unknown, requestId?: string): GraphQLFormattedError => {
+    const cause = rootOf(error);
+    if (cause instanceof DomainError) return placed(cause, formatted);
+    if (cause instanceof TooBusy || databaseIsAway(cause))
+      return placed(new Unavailable('Something this needs is busy or away.'), formatted);
+    const code = formatted.extensions?.code;
+    if (typeof code === 'string' && protocolCodes.has(code))
+      return { ...placedAs(formatted), message: clientMessage(formatted.message, options) };
+    log.error({ err: bareError(cause), requestId, path: formatted.path }, 'An operation failed for a reason of ours.');
+    return placed(
+      new DomainError(
+        'INTERNAL_SERVER_ERROR',
+        'Something went wrong on our side.',
+        requestId === undefined ? {} : { requestId },
+      ),
+      formatted,
+    );
+  };
+
+const rootOf = (error: unknown): unknown => {
+  const unwrapped = unwrapResolverError(error);
+  return unwrapped instanceof GraphQLError && unwrapped.originalError ? rootOf(unwrapped.originalError) : unwrapped;
+};
+
+/** Without Apollo's stack traces and the status it notes for HTTP. */
+const placedAs = ({ extensions = {}, ...rest }: GraphQLFormattedError): GraphQLFormattedError => {
+  const { stacktrace: _stacktrace, http: _http, ...kept } = extensions;
+  return { ...rest, extensions: kept };
+};
+
+const placed = (error: DomainError, { locations, path }: GraphQLFormattedError): GraphQLFormattedError => ({
+  message: error.message,
+  ...(locations && { locations }),
+  ...(path && { path }),
+  extensions: { ...error.extensions },
+});
+
+/** What the log gets: no values of statements, which drivers attach to their errors. */
+const bareError = (error: unknown) =>
+  error instanceof Error
+    ? { type: error.name, message: error.message, stack: error.stack, code: 'code' in error ? error.code : undefined }
+    : { type: typeof error };

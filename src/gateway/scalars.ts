@@ -1,0 +1,35 @@
+import { GraphQLScalarType, Kind } from 'graphql';
+import { GraphQLDateTimeISO, GraphQLEmailAddress, GraphQLJSON, GraphQLURL } from 'graphql-scalars';
+
+/** Postgres writes `2026-01-31 12:00:00.5+00`, RFC 3339 wants `2026-01-31T12:00:00.500Z`. */
+const instantOf = (value: unknown): string => {
+  const text = value instanceof Date ? value.toISOString() : String(value);
+  if (text.endsWith('Z')) return text;
+  const [date, time = ''] = text.split(' ');
+  const [clock, fraction = ''] = time.replace(/\+00$/, '').split('.');
+  return `${date}T${clock}.${fraction.padEnd(3, '0').slice(0, 3)}Z`;
+};
+
+const DateTime = new GraphQLScalarType({ ...GraphQLDateTimeISO.toConfig(), name: 'DateTime', serialize: instantOf });
+
+const decimalText = /^-?\d{1,30}(\.\d{1,20})?$/;
+const decimalOf = (value: unknown): string => {
+  if (typeof value !== 'string' || !decimalText.test(value))
+    throw new TypeError('A Decimal is a number written as text.');
+  return value;
+};
+
+/** Without the zeros that a column's scale appends. */
+const shortest = (value: unknown): string => {
+  const text = String(value);
+  return text.includes('.') ? text.replace(/\.?0+$/, '') : text;
+};
+
+const Decimal = new GraphQLScalarType({
+  name: 'Decimal',
+  serialize: shortest,
+  parseValue: decimalOf,
+  parseLiteral: (node) => decimalOf('value' in node && node.kind !== Kind.BOOLEAN ? node.value : undefined),
+});
+
+export const scalars = { DateTime, Decimal, JSON: GraphQLJSON, EmailAddress: GraphQLEmailAddress, URL: GraphQLURL };
