@@ -19,7 +19,8 @@ export const unpack = async (bytes: Uint8Array): Promise<Unzipped> => {
     if (entries > containerLimits.maxEntries) throw new UnreadableDocument('This document holds too many parts.');
     if (name.length > MAX_NAME_LENGTH || !TEXT_PART.test(name)) return false;
     unpackedBytes += originalSize;
-    if (unpackedBytes > containerLimits.maxUnpackedBytes) throw new UnreadableDocument('This document unpacks to too much data.');
+    if (unpackedBytes > containerLimits.maxUnpackedBytes)
+      throw new UnreadableDocument('This document unpacks to too much data.');
     return true;
   };
   return unzipSync(bytes, { filter });

@@ -7,7 +7,10 @@ const PRINTABLE_SIGNATURES: readonly (readonly [RegExp, string])[] = [
   [/^\s*%PDF-/, 'application/pdf'],
   [/^\s*\{\\rtf/, 'application/rtf'],
   [/^\s*%!PS/, 'application/postscript'],
-  [/^\s*(?:<\?xml[^>]*>\s*)?(?:<!--[^>]*>\s*)*(?:<!doctype svg[^>]*>\s*)?(?:<!--[^>]*>\s*)*<svg[\s>]/i, 'image/svg+xml'],
+  [
+    /^\s*(?:<\?xml[^>]*>\s*)?(?:<!--[^>]*>\s*)*(?:<!doctype svg[^>]*>\s*)?(?:<!--[^>]*>\s*)*<svg[\s>]/i,
+    'image/svg+xml',
+  ],
 ];
 /** UTF-16LE name of the stream in which Office keeps a document encrypted by a password (MS-OFFCRYPTO 2.3.4). */
 const ENCRYPTED_PACKAGE = Buffer.from('EncryptedPackage', 'utf16le');
@@ -20,28 +23,21 @@ export const ENCRYPTED_OFFICE = 'application/x-encrypted-office';
  */
 export const detect = async (bytes: Uint8Array): Promise<string> => {
   const sample = bytes.subarray(0, SAMPLE_BYTES);
+  const controls = byteOrderMark(sample) ? 0 : controlsIn(sample);
   // Before signatures, because two letters of prose (“BM”, “MZ”) are the signature of a picture or a program.
-  if (isText(sample)) {
-    const head = decodeText(sample.subarray(0, 2048));
-    return PRINTABLE_SIGNATURES.find(([signature]) => signature.test(head))?.[1] ?? 'text/plain';
-  }
-  const type = (await fileTypeFromBuffer(bytes))?.mime ?? 'application/octet-stream';
-  return type === 'application/x-cfb' && Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(ENCRYPTED_PACKAGE)
-    ? ENCRYPTED_OFFICE
-    : type;
+  if (controls === 0) return printableType(sample);
+  const type = (await fileTypeFromBuffer(bytes))?.mime;
+  if (!type) return controls <= 1 + sample.length / 100 ? printableType(sample) : 'application/octet-stream';
+  return type === 'application/x-cfb' && asBuffer(bytes).includes(ENCRYPTED_PACKAGE) ? ENCRYPTED_OFFICE : type;
 };
 
-/** No NUL, and nearly no control characters (a terminal's log may hold some); UTF-16 only with its mark. */
-const isText = (sample: Uint8Array): boolean => {
-  if (byteOrderMark(sample)) return true;
-  let controls = 0;
-  for (const byte of sample) {
-    if (byte === 0) return false;
-    if (byte < 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0c && byte !== 0x0d) controls += 1;
-  }
-  return controls <= sample.length / 100 && !hasBinarySignature(sample);
+const printableType = (sample: Uint8Array): string => {
+  const head = decodeText(sample.subarray(0, 2048));
+  return PRINTABLE_SIGNATURES.find(([signature]) => signature.test(head))?.[1] ?? 'text/plain';
 };
 
-/** Compressed data without a NUL in a short file would pass for text; these begin like no text does. */
-const hasBinarySignature = (sample: Uint8Array): boolean =>
-  Buffer.from(sample.subarray(0, 4)).equals(Buffer.from('PK\u0003\u0004')) || (sample[0] ?? 0) === 0x89;
+/** Control characters other than tab and line ends. A terminal's log holds some; a stray NUL makes no text binary. */
+const controlsIn = (sample: Uint8Array): number =>
+  sample.reduce((count, byte) => (byte < 0x20 && (byte < 0x09 || byte > 0x0d) ? count + 1 : count), 0);
+
+const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);

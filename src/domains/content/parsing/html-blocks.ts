@@ -6,7 +6,7 @@ import { tableText } from './table-text.ts';
 const names = (list: string): ReadonlySet<string> => new Set(list.split(' '));
 
 const SILENT = names(
-  'script style noscript template svg math iframe object embed canvas audio video head nav button select option input textarea dialog',
+  'script style noscript template svg math iframe object embed canvas audio video head title nav button select option input textarea dialog',
 );
 const INLINE = names(
   'a abbr acronym b bdi bdo big cite code data del dfn em font i img ins kbd label mark q rp rt ruby s samp small span strike strong sub sup time tt u var wbr',
@@ -92,7 +92,8 @@ const itemLines = (item: HtmlElement, marker: string, depth: number): string[] =
   const own: string[] = [];
   const nested: string[] = [];
   for (const child of item.localName === 'li' ? childrenOf(item) : [item]) {
-    if (isElement(child) && (child.localName === 'ul' || child.localName === 'ol')) nested.push(listText(child, depth + 1));
+    if (isElement(child) && (child.localName === 'ul' || child.localName === 'ol'))
+      nested.push(listText(child, depth + 1));
     else if (isElement(child) && !isHidden(child)) own.push(inlineText(child), INLINE.has(child.localName) ? '' : ' ');
     else if (isText(child)) own.push(child.textContent ?? '');
   }
@@ -110,8 +111,15 @@ const writeTable = (table: HtmlElement, writer: DocumentWriter): void => {
   if (caption) writer.block('paragraph', inlineText(caption));
   const rows = [...Array.from(table.querySelectorAll('tr'))];
   const cells = rows.map((row) => Array.from(row.children).filter(isCell));
-  const firstIsHeader = cells[0]?.every((cell) => cell.localName === 'th') === true || table.querySelector('thead') !== null;
-  writer.block('table', tableText(cells.map((row) => row.map(inlineText)), firstIsHeader || undefined));
+  const firstIsHeader =
+    cells[0]?.every((cell) => cell.localName === 'th') === true || table.querySelector('thead') !== null;
+  writer.block(
+    'table',
+    tableText(
+      cells.map((row) => row.map(inlineText)),
+      firstIsHeader || undefined,
+    ),
+  );
 };
 
 const isCell = (element: HtmlElement): boolean => element.localName === 'td' || element.localName === 'th';

@@ -5,7 +5,14 @@ import { UnreadableDocument } from './unreadable-document.ts';
 
 const CFB = 'application/x-cfb';
 /** Declared by clients that do not know better: browsers for unknown extensions, and Windows for CSV. */
-const VAGUE = new Set(['', 'application/octet-stream', 'binary/octet-stream', 'application/zip', 'application/x-zip-compressed', 'text/plain']);
+const VAGUE = new Set([
+  '',
+  'application/octet-stream',
+  'binary/octet-stream',
+  'application/zip',
+  'application/x-zip-compressed',
+  'text/plain',
+]);
 const WINDOWS_CSV = 'application/vnd.ms-excel';
 
 /**
@@ -54,7 +61,9 @@ const textFormat = (all: readonly Format[], claim: Claim): Format => {
 };
 
 const contradiction = (claim: Claim, truth: string): UnreadableDocument =>
-  new UnreadableDocument(`This is not ${claim.format?.label ?? claim.type} although its ${claim.by} says so: ${truth}.`);
+  new UnreadableDocument(
+    `This is not ${claim.format?.label ?? claim.type} although its ${claim.by} says so: ${truth}.`,
+  );
 
 const refusal = (all: readonly Format[], claim: Claim, found: string): string => {
   if (found === ENCRYPTED_OFFICE) return 'This Office document is protected by a password.';

@@ -37,7 +37,9 @@ const articleOf = async (page: HtmlDocument): Promise<HtmlElement | null> => {
   // linkedom's document serves Readability as a browser's would; see HtmlDocument for why its type is ours.
   const document = page as unknown as ConstructorParameters<typeof Readability>[0];
   if (!isProbablyReaderable(document)) return null;
-  const article = new Readability<HtmlElement>(document, { serializer: (node) => node as unknown as HtmlElement }).parse();
+  const article = new Readability<HtmlElement>(document, {
+    serializer: (node) => node as unknown as HtmlElement,
+  }).parse();
   return article?.content ?? null;
 };
 
