@@ -10,6 +10,9 @@ export type Atom = { start: number; end: number; tokens: number; rank: Rank; blo
 
 /** Below this many characters a block is one atom: dividing it further gains nothing. */
 const SHORT = 200;
+const LEAST_LENGTH = 24;
+/** A UTF-16 code unit is three bytes of UTF-8 at most, and no token is less than a byte. */
+const MOST_TOKENS_A_CHARACTER = 3;
 /** Intl.Segmenter is given no more at once, which bounds memory and the damage of a text without sentences. */
 const MAX_SEGMENTED = 8192;
 
@@ -34,12 +37,11 @@ const blockRank = (block: Block, previous: Block | undefined): Rank => {
   return block.kind === 'heading' ? rank.heading : rank.block;
 };
 
+type Span = [start: number, end: number];
 type Piece = [start: number, end: number, rank: Rank];
 
 function* pieces(text: string, block: Block, maxTokens: number): Generator<Piece> {
-  const short = Math.min(SHORT, maxTokens);
-  if (block.end - block.start <= short) return yield [block.start, block.end, rank.block];
-  for (const [start, end] of block.kind === 'paragraph' ? sentencesOf(text, block) : linesOf(text, block)) {
+  for (const [start, end] of partsOf(text, block, Math.min(SHORT, maxTokens / MOST_TOKENS_A_CHARACTER))) {
     let place: Rank = rank.sentence;
     for (const [from, to] of wordsOf(text, start, end, maxTokens)) {
       yield [from, to, place];
@@ -48,8 +50,25 @@ function* pieces(text: string, block: Block, maxTokens: number): Generator<Piece
   }
 }
 
+const partsOf = (text: string, block: Block, short: number): Iterable<Span> => {
+  if (block.end - block.start <= short) return [[block.start, block.end]];
+  return joined(block.kind === 'paragraph' ? sentencesOf(text, block) : linesOf(text, block));
+};
+
+/** Very short neighbours as one: a million sentences like “1.” are no million places to cut. */
+function* joined(spans: Iterable<Span>): Generator<Span> {
+  let open: Span | null = null;
+  for (const [start, end] of spans) {
+    open = [open?.[0] ?? start, end];
+    if (open[1] - open[0] < LEAST_LENGTH) continue;
+    yield open;
+    open = null;
+  }
+  if (open) yield open;
+}
+
 /** Sentences by Unicode's rules (UAX 29). A line end counts as a blank: paragraphs of plain text are often wrapped. */
-function* sentencesOf(text: string, { start, end }: Block): Generator<[number, number]> {
+function* sentencesOf(text: string, { start, end }: Block): Generator<Span> {
   for (let from = start; from < end;) {
     const to = wordEnd(text, from, Math.min(end, from + MAX_SEGMENTED), end);
     for (const { index, segment } of sentences.segment(text.slice(from, to).replaceAll('\n', ' '))) {
@@ -60,7 +79,7 @@ function* sentencesOf(text: string, { start, end }: Block): Generator<[number, n
 }
 
 /** Lines: items of a list, rows of a table, lines of code. */
-function* linesOf(text: string, { start, end }: Block): Generator<[number, number]> {
+function* linesOf(text: string, { start, end }: Block): Generator<Span> {
   for (let from = start; from < end;) {
     const line = text.indexOf('\n', from);
     const to = line < 0 || line >= end ? end : line + 1;
@@ -70,7 +89,7 @@ function* linesOf(text: string, { start, end }: Block): Generator<[number, numbe
 }
 
 /** Parts of `[start, end)` of at most `maxTokens`, ended at blanks where there are any. */
-function* wordsOf(text: string, start: number, end: number, maxTokens: number): Generator<[number, number]> {
+function* wordsOf(text: string, start: number, end: number, maxTokens: number): Generator<Span> {
   for (let from = start; from < end;) {
     let to = wordEnd(text, from, Math.min(end, from + maxTokens * 4), end);
     // Scripts with more than a token a character need several steps; each halves the length.

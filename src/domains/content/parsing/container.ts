@@ -29,6 +29,5 @@ export const unpack = async (bytes: Uint8Array): Promise<Unzipped> => {
 /** The parts as a container without compression, for parsers that unpack by themselves and know no limits. */
 export const repack = async (parts: Unzipped): Promise<Uint8Array<ArrayBuffer>> => {
   const { zipSync } = await import('fflate');
-  // fflate always allocates its result; its type leaves open what kind of buffer that is.
-  return zipSync(parts, { level: 0 }) as Uint8Array<ArrayBuffer>;
+  return zipSync(parts, { level: 0 });
 };

@@ -109,7 +109,7 @@ const isDataTable = (table: HtmlElement): boolean =>
 const writeTable = (table: HtmlElement, writer: DocumentWriter): void => {
   const caption = table.querySelector('caption');
   if (caption) writer.block('paragraph', inlineText(caption));
-  const rows = [...Array.from(table.querySelectorAll('tr'))];
+  const rows = Array.from(table.querySelectorAll('tr'));
   const cells = rows.map((row) => Array.from(row.children).filter(isCell));
   const firstIsHeader =
     cells[0]?.every((cell) => cell.localName === 'th') === true || table.querySelector('thead') !== null;

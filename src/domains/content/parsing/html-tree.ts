@@ -34,8 +34,7 @@ export function* childrenOf(node: HtmlNode): Generator<HtmlNode> {
 export const parseHtml = async (html: string): Promise<HtmlDocument> => {
   const { parseHTML } = await import('linkedom');
   const isPage = /<(?:html|body)[\s>]/i.test(html);
-  // linkedom's document has every member of HtmlDocument; its own type cannot be used without the DOM's.
-  return parseHTML(isPage ? html : `<html><body>${html}</body></html>`).document as unknown as HtmlDocument;
+  return parseHTML(isPage ? html : `<html><body>${html}</body></html>`).document;
 };
 
 /** Parses one XML part of an Office document; entities other than XML's own are not expanded. */

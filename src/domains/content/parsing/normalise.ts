@@ -1,6 +1,7 @@
 // Soft hyphens and byte order marks are invisible and split words in search; NUL is refused by Postgres.
 // oxlint-disable-next-line no-control-regex
 const UNWANTED = /[\u0000-\u0008\u000e-\u001f\u007f-\u0084\u0086-\u009f\u00ad\ufeff]/g;
+// oxlint-disable-next-line no-control-regex
 const LINE_ENDS = /\r\n?|[\u000b\u000c\u0085\u2028\u2029]/g;
 const NO_BREAK_SPACES = /[\u00a0\u2007\u202f]/g;
 

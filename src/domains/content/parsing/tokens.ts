@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import type * as cl100k from 'gpt-tokenizer/encoding/cl100k_base';
 
 const require = createRequire(import.meta.url);
 
@@ -9,9 +10,7 @@ const SLICES = new RegExp(`\\s?\\S{1,${MAX_RUN}}|\\s{1,${MAX_RUN}}`, 'g');
 /** Text that spells a control token (`<|endoftext|>`) is text like any other. */
 const AS_TEXT = { disallowedSpecial: new Set<string>() };
 
-type Encoding = typeof import('gpt-tokenizer/encoding/cl100k_base');
-
-let encoding: Encoding | undefined;
+let encoding: typeof cl100k | undefined;
 
 /**
  * Tokens of a text in cl100k_base, the encoding of OpenAI's embedding models; other models differ by some per cent. Linear in the
@@ -20,7 +19,7 @@ let encoding: Encoding | undefined;
  */
 export const countTokens = (text: string): number => {
   // require() returns the module whose type is given; its CommonJS build can be loaded without awaiting.
-  encoding ??= require('gpt-tokenizer/cjs/encoding/cl100k_base') as Encoding;
+  encoding ??= require('gpt-tokenizer/cjs/encoding/cl100k_base') as typeof cl100k;
   const { countTokens: count } = encoding;
   if (!LONG_RUN.test(text)) return count(text, AS_TEXT);
   return (text.match(SLICES) ?? []).reduce((total, slice) => total + count(slice, AS_TEXT), 0);

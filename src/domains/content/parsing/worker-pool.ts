@@ -109,6 +109,7 @@ export class WorkerPool {
       })
       .once('exit', () => reject(new Error('A parsing worker ended during its task.')));
     try {
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
       worker.postMessage({ id, task: transferable(task) } satisfies Request);
       const reply = await promise;
       this.#rest(worker);

@@ -23,11 +23,14 @@ const answer = async ({ id, task }: Request): Promise<Reply> => {
   try {
     return { id, result: await perform(task) };
   } catch (error) {
-    if (error instanceof UnreadableDocument) return { id, reason: error.message, cause: String(error.cause ?? '') };
-    return { id, failure: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+    if (error instanceof UnreadableDocument) return { id, reason: error.message, cause: described(error.cause) };
+    return { id, failure: described(error) };
   }
 };
 
+const described = (error: unknown): string => (error instanceof Error ? (error.stack ?? error.message) : '');
+
 parentPort?.on('message', (request: Request) => {
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
   void answer(request).then((reply) => parentPort?.postMessage(reply));
 });

@@ -38,7 +38,7 @@ const articleOf = async (page: HtmlDocument): Promise<HtmlElement | null> => {
   const document = page as unknown as ConstructorParameters<typeof Readability>[0];
   if (!isProbablyReaderable(document)) return null;
   const article = new Readability<HtmlElement>(document, {
-    serializer: (node) => node as unknown as HtmlElement,
+    serializer: (node) => node,
   }).parse();
   return article?.content ?? null;
 };
