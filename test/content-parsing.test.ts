@@ -32,9 +32,13 @@ const refusal = async (content: string | Uint8Array, mimeType: string, name = 'f
 const outline = ({ text, blocks }: ParsedDocument): unknown[] =>
   blocks.map(({ kind, headings, page, start, end }) => [kind, headings.join(' > '), page, text.slice(start, end)]);
 
+// The package's types describe its CommonJS build as if it were an ES module.
+const Deck = pptxgen as unknown as typeof pptxgen.default;
+
+const cells = (texts: string[]) =>
+  new TableRow({ children: texts.map((text) => new TableCell({ children: [new Paragraph(text)] })) });
+
 const wordFile = async (): Promise<Uint8Array> => {
-  const cells = (texts: string[]) =>
-    new TableRow({ children: texts.map((text) => new TableCell({ children: [new Paragraph(text)] })) });
   const children = [
     new Paragraph({ text: 'Handbook', heading: HeadingLevel.TITLE }),
     new Paragraph({ text: 'Leave', heading: HeadingLevel.HEADING_2 }),
@@ -65,7 +69,7 @@ const pdfFile = async (
 };
 
 const slidesFile = async (): Promise<Uint8Array> => {
-  const deck = new pptxgen();
+  const deck = new Deck();
   deck.title = 'Quarter';
   deck.defineSlideMaster({
     title: 'WITH_TITLE',
@@ -266,16 +270,17 @@ test('a PDF keeps pages, headings by size, paragraphs and divided words', async 
   ]);
 });
 
+const chapter = (number: number): [number, string][] => [
+  [9, 'Annual report'],
+  [9, ''],
+  [11, `Text of chapter ${'ABCDE'[number]}.`],
+  [11, ''],
+  [9, `Page ${number}`],
+];
+
 test('running headers and page numbers of a PDF are left out', async () => {
-  const page = (number: number): [number, string][] => [
-    [9, 'Annual report'],
-    [9, ''],
-    [11, `Text of chapter ${'ABCDE'[number]}.`],
-    [11, ''],
-    [9, `Page ${number}`],
-  ];
-  const { text } = await read(await pdfFile([0, 1, 2, 3, 4].map(page)), 'application/pdf');
-  expect(text).toBe([...'ABCDE'].map((letter) => `Text of chapter ${letter}.`).join('\n\n'));
+  const { text } = await read(await pdfFile([0, 1, 2, 3, 4].map(chapter)), 'application/pdf');
+  expect(text).toBe(['A', 'B', 'C', 'D', 'E'].map((letter) => `Text of chapter ${letter}.`).join('\n\n'));
 });
 
 describe('sniffing', () => {
@@ -320,7 +325,7 @@ describe('sniffing', () => {
   });
 
   test('no two formats claim one type or extension', async () => {
-    const claims = (await formats()).flatMap(({ mimeTypes, extensions }) => [...mimeTypes, ...extensions]);
+    const claims = (await formats()).flatMap(({ mimeTypes, extensions }) => [mimeTypes, extensions].flat());
     expect(new Set(claims).size).toBe(claims.length);
     expect(claims.every((claim) => claim === claim.toLowerCase())).toBe(true);
   });
@@ -386,33 +391,31 @@ describe('broken files', () => {
 
   test('a quote that never closes, and tags nested without end', async () => {
     expect(await refusal('a,b\n"never closed,1\n2,3', 'text/csv')).toBe('This CSV file is damaged and cannot be read.');
-    expect(await refusal('<div>'.repeat(200_000), 'text/html')).toMatch(/HTML page is damaged|holds no text/);
+    expect(await refusal('<div>'.repeat(200_000), 'text/html')).toBe(
+      'The elements of this page are nested too deeply.',
+    );
   });
 });
 
-describe('limits', () => {
-  const bomb = (size: number): Uint8Array =>
-    zipSync({
-      '[Content_Types].xml': strToU8(
-        `<Types><Override PartName="/word/document.xml" ContentType="${DOCX}.main+xml"/></Types>`,
-      ),
-      'word/document.xml': new Uint8Array(size),
-    });
+/** A document of 5 MB of zeros whose directory states another size (APPNOTE.TXT 4.3.12). */
+const bomb = (stated: number): Uint8Array => {
+  const types = `<Types><Override PartName="/word/document.xml" ContentType="${DOCX}.main+xml"/></Types>`;
+  const bytes = zipSync({ '[Content_Types].xml': strToU8(types), 'word/document.xml': new Uint8Array(5_000_000) });
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  const entries = Array.from(bytes.keys()).filter(
+    (at) => at + 4 < bytes.length && view.getUint32(at, true) === 0x02014b50,
+  );
+  view.setUint32((entries[1] ?? 0) + 24, stated, true);
+  return bytes;
+};
 
+describe('limits', () => {
   test('a zip bomb is refused before it is unpacked', async () => {
-    const bytes = bomb(300 * 1024 * 1024);
-    expect(bytes.length).toBeLessThan(400_000);
-    expect(await refusal(bytes, DOCX)).toBe('This document unpacks to too much data.');
+    expect(await refusal(bomb(300 * 1024 * 1024), DOCX)).toBe('This document unpacks to too much data.');
   });
 
   test('a zip bomb that understates its size is cut at what it states', async () => {
-    const bytes = bomb(50 * 1024 * 1024);
-    const view = new DataView(bytes.buffer, bytes.byteOffset);
-    for (let at = 0; at < bytes.length - 4; at += 1) {
-      if (view.getUint32(at, true) === 0x02014b50 && view.getUint32(at + 24, true) > 1e6)
-        view.setUint32(at + 24, 100, true);
-    }
-    expect(await refusal(bytes, DOCX)).toBe('This Word document is damaged and cannot be read.');
+    expect(await refusal(bomb(100), DOCX)).toBe('This Word document is damaged and cannot be read.');
   });
 
   test('a container of too many parts, and a file too large, are refused', async () => {
@@ -425,7 +428,7 @@ describe('limits', () => {
 
   const slow = {
     kind: 'parse',
-    source: { bytes: Buffer.from('word,'.repeat(4_000_000)), mimeType: 'text/csv', name: 'a' },
+    source: { bytes: Buffer.from('word,'.repeat(2_000_000)), mimeType: 'text/csv', name: 'a' },
   } as const;
   const quick = { kind: 'parse', source: { bytes: Buffer.from('word'), mimeType: 'text/plain', name: 'a' } } as const;
   const read = {

@@ -1,6 +1,8 @@
 import chardet from 'chardet';
 
 const SAMPLE_BYTES = 64 * 1024;
+/** Of 100. A few words give every encoding 10; one that is meant gives 25 and more. */
+const LEAST_CONFIDENCE = 20;
 const DECLARED_CHARSET = /charset\s*=\s*["']?([\w-]{2,30})/i;
 
 /**
@@ -26,8 +28,10 @@ export const byteOrderMark = (bytes: Uint8Array): 'utf-8' | 'utf-16le' | 'utf-16
 
 const likelyEncoding = (bytes: Uint8Array): string => {
   const sample = bytes.subarray(0, SAMPLE_BYTES);
+  const [guess] = chardet.analyse(sample);
+  const chosen = guess && guess.confidence >= LEAST_CONFIDENCE ? guess.name : null;
   const declared = DECLARED_CHARSET.exec(Buffer.from(sample.subarray(0, 1024)).toString('latin1'))?.[1];
-  return [declared, chardet.detect(sample)].find(isDecodable) ?? 'windows-1252';
+  return [declared, chosen].find(isDecodable) ?? 'windows-1252';
 };
 
 const isDecodable = (encoding: string | null | undefined): encoding is string => {

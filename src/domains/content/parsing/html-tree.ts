@@ -1,3 +1,5 @@
+import { UnreadableDocument } from './unreadable-document.ts';
+
 /** The part of the DOM that reading needs; TypeScript's own DOM types would declare a browser's globals everywhere. */
 export type HtmlNode = {
   nodeType: number;
@@ -8,6 +10,7 @@ export type HtmlNode = {
 };
 
 export type HtmlElement = HtmlNode & {
+  remove: () => void;
   localName: string;
   children: ArrayLike<HtmlElement>;
   getAttribute: (name: string) => string | null;
@@ -30,11 +33,28 @@ export function* childrenOf(node: HtmlNode): Generator<HtmlNode> {
   for (let child = node.firstChild; child; child = child.nextSibling) yield child;
 }
 
-/** Parses a page or a fragment of one. Nothing in it is run or fetched. */
+/** Browsers stop nesting at 512. Beyond some thousand levels linkedom takes quadratic time and reading overflows the stack. */
+const MAX_DEPTH = 1000;
+
+/** Parses a page or a fragment of one. Nothing in it is run or fetched. Throws UnreadableDocument when it is nested too deeply. */
 export const parseHtml = async (html: string): Promise<HtmlDocument> => {
   const { parseHTML } = await import('linkedom');
+  await checkDepth(html);
   const isPage = /<(?:html|body)[\s>]/i.test(html);
   return parseHTML(isPage ? html : `<html><body>${html}</body></html>`).document;
+};
+
+const checkDepth = async (html: string): Promise<void> => {
+  const { Parser } = await import('htmlparser2');
+  let depth = 0;
+  const onopentagname = (): void => {
+    depth += 1;
+    if (depth > MAX_DEPTH) throw new UnreadableDocument('The elements of this page are nested too deeply.');
+  };
+  const onclosetag = (): void => {
+    depth -= 1;
+  };
+  new Parser({ onopentagname, onclosetag }).end(html);
 };
 
 /** Parses one XML part of an Office document; entities other than XML's own are not expanded. */

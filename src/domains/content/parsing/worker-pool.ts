@@ -53,6 +53,10 @@ export class WorkerPool {
     const worker = this.#take();
     this.#busy.add(worker);
     this.#perform(worker, waiting.task)
+      .then((reply) => {
+        this.#rest(worker);
+        return resultOf(reply);
+      })
       .then(waiting.resolve, waiting.reject)
       .finally(() => {
         this.#busy.delete(worker);
@@ -94,7 +98,7 @@ export class WorkerPool {
     if (place >= 0) this.#idle.splice(place, 1);
   }
 
-  async #perform(worker: Worker, task: Task): Promise<Result> {
+  async #perform(worker: Worker, task: Task): Promise<Reply> {
     const id = (this.#lastId += 1);
     const { promise, resolve, reject } = Promise.withResolvers<Reply>();
     const stop = (reason: string): void => reject(new UnreadableDocument(reason));
@@ -111,9 +115,7 @@ export class WorkerPool {
     try {
       // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
       worker.postMessage({ id, task: transferable(task) } satisfies Request);
-      const reply = await promise;
-      this.#rest(worker);
-      return resultOf(reply);
+      return await promise;
     } catch (error) {
       await worker.terminate();
       throw error;

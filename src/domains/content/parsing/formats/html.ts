@@ -23,8 +23,7 @@ export const format: Format = {
     const article = await articleOf(page);
 
     const writer = new DocumentWriter();
-    // Readability takes the page's heading away as a repetition of its title.
-    if (article && heading && !headingsOf(article).includes(heading)) writer.heading(1, heading);
+    if (article && heading) moveUp(heading, article, writer);
     writeHtml(article ?? (await parseHtml(html)).body, writer);
     return writer.finish(title ?? heading);
   },
@@ -43,5 +42,9 @@ const articleOf = async (page: HtmlDocument): Promise<HtmlElement | null> => {
   return article?.content ?? null;
 };
 
-const headingsOf = (root: HtmlElement): string[] =>
-  Array.from(root.querySelectorAll('h1, h2')).map((heading) => oneLine(heading.textContent ?? ''));
+/** Readability takes the page's heading away or makes it one of level 2: here it stands above the article again. */
+const moveUp = (heading: string, article: HtmlElement, writer: DocumentWriter): void => {
+  const same = Array.from(article.querySelectorAll('h1, h2')).find((one) => oneLine(one.textContent ?? '') === heading);
+  same?.remove();
+  writer.heading(1, heading);
+};
