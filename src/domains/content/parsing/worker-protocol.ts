@@ -1,0 +1,14 @@
+import type { Chunk, ChunkOptions } from './chunk.ts';
+import type { ParsedDocument, Source } from './parsed-document.ts';
+
+/** What a worker can be asked to do. */
+export type Task =
+  { kind: 'parse'; source: Source } | { kind: 'chunk'; document: ParsedDocument; options: ChunkOptions };
+
+export type Result = ParsedDocument | Chunk[];
+
+export type Request = { id: number; task: Task };
+
+/** `reason` is for the person who uploaded the file, `cause` for the log; `failure` is a fault of ours. */
+export type Reply =
+  { id: number; result: Result } | { id: number; reason: string; cause: string } | { id: number; failure: string };
