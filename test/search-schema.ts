@@ -20,7 +20,7 @@ const embeddings = pgTable('search_embeddings', { organizationId: uuid().notNull
 export const searchTables = { documents, chunks, postings, embeddings };
 
 const names = ['search_documents', 'search_chunks', 'search_postings', 'search_embeddings'];
-const place_ = 'organization_id uuid not null, workspace_id uuid not null, readers uuid[]';
+const placeSql = 'organization_id uuid not null, workspace_id uuid not null, readers uuid[]';
 
 const policies = names.flatMap((name) => [
   `alter table ${name} enable row level security`,
@@ -38,14 +38,14 @@ export const searchSchema: readonly string[] = [
     select current_setting('app.workspaces', true) = '*' or strpos(current_setting('app.workspaces', true), workspace::text) > 0 $$`,
   `create function search_app_principals() returns uuid[] language sql stable as $$
     select coalesce(nullif(current_setting('app.principals', true), ''), '{}')::uuid[] $$`,
-  `create table search_documents (${place_}, id uuid not null, chunk_count integer not null, term_count integer not null, primary key (organization_id, id))`,
+  `create table search_documents (${placeSql}, id uuid not null, chunk_count integer not null, term_count integer not null, primary key (organization_id, id))`,
   `create index on search_documents (organization_id, workspace_id)`,
-  `create table search_chunks (${place_}, id uuid not null, document_id uuid not null, position integer not null, content text not null,
+  `create table search_chunks (${placeSql}, id uuid not null, document_id uuid not null, position integer not null, content text not null,
     terms text[] not null, frequencies smallint[] not null, term_count integer not null, primary key (organization_id, id))`,
   `create index on search_chunks (organization_id, document_id)`,
-  `create table search_postings (${place_}, term text collate "C" not null, chunk_id uuid not null, frequency smallint not null, term_count integer not null,
+  `create table search_postings (${placeSql}, term text collate "C" not null, chunk_id uuid not null, frequency smallint not null, term_count integer not null,
     primary key (organization_id, workspace_id, term, chunk_id))`,
-  `create table search_embeddings (${place_}, chunk_id uuid not null, model text not null, embedding vector(1536) not null,
+  `create table search_embeddings (${placeSql}, chunk_id uuid not null, model text not null, embedding vector(1536) not null,
     primary key (organization_id, chunk_id, model))`,
   `create index on search_embeddings (organization_id, workspace_id, model)`,
   ...policies,
