@@ -44,7 +44,7 @@ export const searchSchema: readonly string[] = [
     terms text[] not null, frequencies smallint[] not null, term_count integer not null, primary key (organization_id, id))`,
   `create index on search_chunks (organization_id, document_id)`,
   `create table search_postings (${placeSql}, term text collate "C" not null, chunk_id uuid not null, frequency smallint not null, term_count integer not null,
-    primary key (organization_id, workspace_id, term, chunk_id))`,
+    primary key (organization_id, workspace_id, term, chunk_id) include (frequency, term_count, readers))`,
   `create table search_embeddings (${placeSql}, chunk_id uuid not null, model text not null, embedding vector(1536) not null,
     primary key (organization_id, chunk_id, model))`,
   `create index on search_embeddings (organization_id, workspace_id, model)`,

@@ -47,79 +47,91 @@ const allowed = ({ chunks }: SearchTables, { organizationId, documentIds }: Scop
       where ${chunks.organizationId} = ${organizationId} and ${chunks.documentId} = any(${array(documentIds, 'uuid')})
     )`;
 
+const k1 = sql.raw(String(saturation));
+const gained = sql.raw(String(saturation + 1));
+const flat = sql.raw(String(1 - lengthNormalisation));
+const sloped = sql.raw(String(lengthNormalisation));
+
 /**
- * The postings of the terms in `terms(term)` that the viewer sees. One index scan for each workspace and term: the offset
- * keeps the planner from joining any other way, which it would now and then do for a rare estimate.
+ * The postings that the viewer sees of `terms (number, term)`, each with its saturated frequency. One index-only scan for
+ * each workspace and term: the offset keeps the planner from joining any other way, which a wrong estimate would tempt
+ * it to.
  */
 const postingsOf = ({ postings }: SearchTables, { organizationId, workspaceIds }: Scope, terms: SQL): SQL => sql`
-  select wanted.term, posting.chunk_id, posting.frequency, posting.term_count
-  from ${terms} as wanted
+  select wanted.number, posting.chunk_id,
+    posting.frequency * ${gained} / (posting.frequency + ${k1} * (${flat} + ${sloped} * posting.term_count / corpus.mean_length)) as gain
+  from corpus cross join ${terms} as wanted
   cross join unnest(${array(workspaceIds, 'uuid')}) as place (workspace_id)
   cross join lateral (
-    select ${postings.chunkId} as chunk_id, ${postings.frequency}::float8 as frequency, ${postings.termCount}::float8 as term_count
+    select ${postings.chunkId} as chunk_id, ${postings.frequency}::float8 as frequency, ${postings.termCount} as term_count
     from ${postings}
     where ${postings.organizationId} = ${organizationId}
       and ${postings.workspaceId} = place.workspace_id and ${postings.term} = wanted.term
     offset 0
   ) as posting`;
 
-/** What each posting of `found` adds to its chunk: IDF by the viewer's own counts, times the saturated frequency. */
-const gains = (name: SQL, found: SQL): SQL => sql`
-  ${name} as materialized (
-    select term, chunk_id, gain * ln(1 + (greatest(chunks, df) - df + 0.5) / (df + 0.5)) as gain
-    from (
-      select term, chunk_id, chunks, count(*) over (partition by term) as df,
-        frequency * ${sql.raw(String(saturation + 1))} / (frequency + ${sql.raw(String(saturation))}
-          * (${sql.raw(String(1 - lengthNormalisation))} + ${sql.raw(String(lengthNormalisation))} * term_count / mean_length)) as gain
-      from (${found}) as found cross join corpus
-    ) as counted
-  )`;
+/** `(number, idf)` by the counts of the postings found, never negative (the form of Lucene, which adds 1). */
+const raritiesOf = (found: SQL): SQL => sql`
+  select number, ln(1 + (greatest(chunks, df) - df + 0.5) / (df + 0.5)) as idf
+  from (select number, count(*)::float8 as df from ${found} group by number) as counted cross join corpus`;
 
-/**
- * Common table expressions that end in `lexical (chunk_id, score, bm25, rank)`: the best `depth` chunks by BM25 of the
- * query widened by feedback, with the plain BM25 of the query's own terms beside it. `terms` are the analysed query's,
- * repetitions included.
- */
-export const lexicalCandidates = (tables: SearchTables, scope: Scope, terms: readonly string[], depth: number): SQL => {
-  const { chunks } = tables;
-  return sql`${corpus(tables, scope)},
-  query as materialized (
-    select term, count(*)::float8 as times, count(*)::float8 / sum(count(*)) over () as weight
-    from unnest(${array(terms, 'text')}) as asked (term) group by term
-  ),
-  ${gains(sql`query_gains`, postingsOf(tables, scope, sql`query`))},
-  first_pass as materialized (
-    select chunk_id, sum(gain * times) as bm25
-    from query_gains join query using (term)
-    where ${allowed(tables, scope)}
-    group by chunk_id
-  ),
+/** The terms that feedback adds, by number: those of the query keep theirs, so that no posting is read twice. */
+const feedback = ({ chunks }: SearchTables, { organizationId }: Scope): SQL => sql`
   relevant as materialized (
     select chunk_id, bm25 / sum(bm25) over () as weight
     from (select chunk_id, bm25 from first_pass order by bm25 desc, chunk_id limit ${feedbackChunks}) as best
   ),
-  feedback as materialized (
-    select term, sum(relevant.weight * frequency / ${chunks.termCount}) as weight
+  likely as materialized (
+    select entry.term, sum(relevant.weight * entry.frequency / ${chunks.termCount}) as weight
     from relevant
-    join ${chunks} on ${chunks.organizationId} = ${scope.organizationId} and ${chunks.id} = relevant.chunk_id
+    join ${chunks} on ${chunks.organizationId} = ${organizationId} and ${chunks.id} = relevant.chunk_id
     cross join lateral unnest(${chunks.terms}, ${chunks.frequencies}) as entry (term, frequency)
-    group by term order by weight desc, term limit ${feedbackTerms}
+    group by entry.term order by weight desc, term limit ${feedbackTerms}
   ),
-  widened as materialized (
-    select term, sum(weight) as weight from (
-      select term, ${originalWeight}::float8 * weight as weight from query
-      union all
-      select term, ${1 - originalWeight}::float8 * weight / sum(weight) over () from feedback
-    ) as parts group by term
+  feedback as materialized (
+    select coalesce(query.number, -row_number() over (order by likely.term)) as number, term,
+      ${1 - originalWeight}::float8 * likely.weight / sum(likely.weight) over () as weight
+    from likely left join query using (term)
+  )`;
+
+/**
+ * Common table expressions that end in `first_pass (chunk_id, bm25)`, the plain BM25 of the query's own terms, and
+ * `lexical (chunk_id, rank)`, the best `depth` chunks by BM25 of the query widened by feedback. `terms` are the analysed
+ * query's, repetitions included.
+ */
+export const lexicalCandidates = (
+  tables: SearchTables,
+  scope: Scope,
+  terms: readonly string[],
+  depth: number,
+): SQL => sql`
+  ${corpus(tables, scope)},
+  query as materialized (
+    select row_number() over () as number, term, count(*)::float8 as times, count(*)::float8 / sum(count(*)) over () as weight
+    from unnest(${array(terms, 'text')}) as asked (term) group by term
   ),
-  ${gains(sql`feedback_gains`, postingsOf(tables, scope, sql`(select term from feedback except all select term from query)`))},
+  asked_gains as materialized (${postingsOf(tables, scope, sql`query`)}),
+  asked_idf as materialized (${raritiesOf(sql`asked_gains`)}),
+  first_pass as materialized (
+    select chunk_id, sum(gain * idf * times) as bm25
+    from asked_gains join asked_idf using (number) join query using (number)
+    where ${allowed(tables, scope)}
+    group by chunk_id
+  ),
+  ${feedback(tables, scope)},
+  added_gains as materialized (${postingsOf(tables, scope, sql`(select number, term from feedback where number < 0)`)}),
+  added_idf as materialized (${raritiesOf(sql`added_gains`)}),
   lexical as materialized (
-    select chunk_id, score, coalesce(bm25, 0) as bm25, row_number() over (order by score desc, chunk_id) as rank
+    select chunk_id, row_number() over (order by score desc, chunk_id) as rank
     from (
-      select chunk_id, sum(gain * weight) as score
-      from (select * from query_gains union all select * from feedback_gains) as all_gains join widened using (term)
+      select chunk_id, sum(score) as score from (
+        select chunk_id, bm25 * ${originalWeight}::float8 / ${Math.max(terms.length, 1)}::float8 as score from first_pass
+        union all
+        select chunk_id, gain * idf * weight from asked_gains join asked_idf using (number) join feedback using (number)
+        union all
+        select chunk_id, gain * idf * weight from added_gains join added_idf using (number) join feedback using (number)
+      ) as parts
       where ${allowed(tables, scope)}
       group by chunk_id order by score desc, chunk_id limit ${depth}
-    ) as best left join first_pass using (chunk_id)
+    ) as best
   )`;
-};
