@@ -1,0 +1,125 @@
+import { sql, type SQL } from 'drizzle-orm';
+import { array, lexicalCandidates, type Scope } from './lexical.ts';
+import type { SearchTables } from './tables.ts';
+
+/** A query as a vector, and how much its ranking counts beside the lexical one's, which counts 1. */
+export interface QueryVector {
+  readonly model: string;
+  readonly embedding: readonly number[];
+  readonly weight: number;
+}
+
+/** The model-free embedding sees little that BM25 does not: a fifth of a vote. */
+export const hashingWeight = 0.2;
+/** A trained model's ranking counts as much as the lexical one's, as in the paper on reciprocal rank fusion. */
+export const modelWeight = 1;
+
+export interface HybridQuery extends Scope {
+  /** Terms of the analysed query, repetitions included. */
+  readonly terms: readonly string[];
+  /** Null when there is no vector, or one of zeros; then BM25 ranks alone. */
+  readonly vector: QueryVector | null;
+  /** How many hits to return, best first. */
+  readonly first: number;
+  /** Cosine below which a chunk is no vector candidate; lexical candidates stay. */
+  readonly minimumSimilarity?: number | undefined;
+}
+
+/** A hit with the reasons for its place. */
+export interface Hit {
+  readonly chunkId: string;
+  /** Weighted reciprocal ranks, as a share of what first place on every side would give: above 0, at most 1. */
+  readonly score: number;
+  /** Place among the lexical candidates, from 1; null when it is none. */
+  readonly lexicalRank: number | null;
+  /** Place among the vector candidates, from 1; null when it is none. */
+  readonly vectorRank: number | null;
+  /** BM25 of the query's own terms, without feedback; 0 when the chunk holds none of them. */
+  readonly bm25: number;
+  /** Cosine of query and chunk; null when there is no query vector or the chunk has none of that model. */
+  readonly similarity: number | null;
+}
+
+/** Damping of reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009). */
+const damping = 60;
+
+/** Candidates from each side, more when more hits are wanted. */
+const candidates = 100;
+
+/** Up to so many visible chunks every vector is compared, which is exact; beyond, the approximate index is asked. */
+const exactScanChunks = 5_000;
+
+/**
+ * Sent before `hybridSearch` in the same transaction, so that the tenant's filter never starves the approximate index of
+ * results.
+ */
+export const iterativeScan = sql`set local hnsw.iterative_scan = 'strict_order'`;
+
+/** Bound once, since it is long. */
+const aim = ({ embedding }: QueryVector): SQL =>
+  sql`aim as materialized (select ${`[${embedding.join(',')}]`}::vector as embedding)`;
+const distanceTo = ({ embeddings }: SearchTables): SQL => sql`${embeddings.embedding} <=> (select embedding from aim)`;
+
+/** Both ways stand in the statement and a one-time condition on the size of the corpus lets one of them run. */
+const vectorCandidates = (tables: SearchTables, query: HybridQuery, vector: QueryVector, depth: number): SQL => {
+  const { embeddings, chunks } = tables;
+  const distance = distanceTo(tables);
+  const ofDocuments =
+    query.documentIds &&
+    sql` and ${embeddings.chunkId} in (
+      select ${chunks.id} from ${chunks}
+      where ${chunks.organizationId} = ${query.organizationId} and ${chunks.documentId} = any(${array(query.documentIds, 'uuid')})
+    )`;
+  const visible = sql`
+    select ${embeddings.chunkId} as chunk_id, ${distance} as distance from ${embeddings}
+    where ${embeddings.organizationId} = ${query.organizationId}
+      and ${embeddings.workspaceId} = any(${array(query.workspaceIds, 'uuid')}) and ${embeddings.model} = ${vector.model}${ofDocuments}`;
+  return sql`${aim(vector)},
+  compared as materialized (${visible} and (select chunks <= ${exactScanChunks} from corpus)),
+  nearest as materialized (${visible} and (select chunks > ${exactScanChunks} from corpus) order by ${distance} limit ${depth}),
+  semantic as materialized (
+    select chunk_id, row_number() over (order by distance, chunk_id) as rank
+    from (
+      select * from (select * from compared union all select * from nearest) as either
+      where distance <= 1 - ${query.minimumSimilarity ?? -1}::float8
+      order by distance, chunk_id limit ${depth}
+    ) as near
+  )`;
+};
+
+const noVectorCandidates = sql`semantic as (select null::uuid as chunk_id, null::bigint as rank where false)`;
+
+const similarity = (tables: SearchTables, query: HybridQuery, vector: QueryVector): SQL => {
+  const { embeddings } = tables;
+  return sql`(
+    select 1 - (${distanceTo(tables)}) from ${embeddings}
+    where ${embeddings.organizationId} = ${query.organizationId} and ${embeddings.chunkId} = best.chunk_id and ${embeddings.model} = ${vector.model}
+  )`;
+};
+
+/**
+ * One statement for a whole search: the best chunks by BM25 with feedback and by cosine, fused by weighted reciprocal
+ * rank; its rows are `Hit`s, best first. Row security decides what is found and also what is counted, so that no number
+ * depends on a chunk the viewer may not see. `iterativeScan` goes before it.
+ */
+export const hybridSearch = (tables: SearchTables, query: HybridQuery): SQL => {
+  const { vector, first } = query;
+  const depth = Math.max(candidates, first);
+  const weight = vector?.weight ?? 0;
+  return sql`with ${lexicalCandidates(tables, query, query.terms, depth)},
+  ${vector === null ? noVectorCandidates : vectorCandidates(tables, query, vector, depth)},
+  best as (
+    select chunk_id, max(lexical_rank) as lexical_rank, max(vector_rank) as vector_rank,
+      sum(share) * ${(damping + 1) / (1 + weight)}::float8 as score
+    from (
+      select chunk_id, rank as lexical_rank, null::bigint as vector_rank, 1 / (${damping}::float8 + rank) as share from lexical
+      union all
+      select chunk_id, null, rank, ${weight}::float8 / (${damping}::float8 + rank) from semantic
+    ) as votes
+    group by chunk_id order by score desc, chunk_id limit ${first}
+  )
+  select best.chunk_id as "chunkId", best.score, best.lexical_rank::integer as "lexicalRank", best.vector_rank::integer as "vectorRank",
+    coalesce(first_pass.bm25, 0) as "bm25", ${vector === null ? sql`null::float8` : similarity(tables, query, vector)} as "similarity"
+  from best left join first_pass using (chunk_id)
+  order by best.score desc, best.chunk_id`;
+};

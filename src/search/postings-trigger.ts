@@ -1,0 +1,32 @@
+/** Names of the tables, as Postgres knows them. */
+export interface IndexedTables {
+  readonly chunks: string;
+  readonly postings: string;
+}
+
+/**
+ * The statements of a migration that let a table of chunks keep its postings itself, so that the index cannot drift from
+ * what it indexes: written with the chunk, moved when its terms, workspace or readers change, gone with it, also when a
+ * cascade deletes it. The chunks need `workspace_id`, `readers` and the columns of `chunkColumns`. Under row security
+ * the trigger acts with the writer's rights.
+ */
+export const postingsTrigger = ({ chunks, postings }: IndexedTables): string[] => [
+  `create function ${chunks}_index_terms() returns trigger language plpgsql set search_path from current as $$
+begin
+  if tg_op <> 'INSERT' then
+    delete from ${postings}
+    where organization_id = old.organization_id and workspace_id = old.workspace_id and term = any(old.terms) and chunk_id = old.id;
+  end if;
+  if tg_op <> 'DELETE' then
+    insert into ${postings} (organization_id, workspace_id, readers, term, chunk_id, frequency, term_count)
+    select new.organization_id, new.workspace_id, new.readers, entry.term, new.id, entry.frequency, new.term_count
+    from unnest(new.terms, new.frequencies) as entry (term, frequency);
+  end if;
+  return null;
+end $$`,
+  `create trigger ${chunks}_written after insert or delete on ${chunks} for each row execute function ${chunks}_index_terms()`,
+  `create trigger ${chunks}_changed after update of terms, frequencies, workspace_id, readers on ${chunks} for each row
+  when (old.terms is distinct from new.terms or old.frequencies is distinct from new.frequencies
+    or old.workspace_id is distinct from new.workspace_id or old.readers is distinct from new.readers)
+  execute function ${chunks}_index_terms()`,
+];

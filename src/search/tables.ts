@@ -1,0 +1,50 @@
+import { integer, smallint, text, uuid, vector } from 'drizzle-orm/pg-core';
+import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
+import { dimensions } from './hashing-embedding.ts';
+
+type Columns<Name extends string> = PgTable & Record<Name, PgColumn>;
+
+/** The tables of a domain that `hybridSearch` reads. Rows of all four are visible to the same viewers. */
+export interface SearchTables {
+  /** What holds chunks, with the sums that BM25 needs. */
+  readonly documents: Columns<'organizationId' | 'workspaceId' | 'chunkCount' | 'termCount'>;
+  readonly chunks: Columns<'organizationId' | 'id' | 'documentId' | 'terms' | 'frequencies' | 'termCount'>;
+  readonly postings: Columns<'organizationId' | 'workspaceId' | 'term' | 'chunkId' | 'frequency' | 'termCount'>;
+  readonly embeddings: Columns<'organizationId' | 'workspaceId' | 'chunkId' | 'model' | 'embedding'>;
+}
+
+/** What a table of documents carries for the statistics: sums over its chunks. */
+export const documentColumns = () => ({
+  chunkCount: integer().notNull().default(0),
+  /** Terms of all chunks, repetitions counted. */
+  termCount: integer().notNull().default(0),
+});
+
+/** What a table of chunks carries for the lexical side: its distinct terms and, beside each, how often it occurs. */
+export const chunkColumns = () => ({
+  terms: text().array().notNull(),
+  frequencies: smallint().array().notNull(),
+  /** Sum of the frequencies. */
+  termCount: integer().notNull(),
+});
+
+/** One row for each distinct term of a chunk, kept by the trigger of `postingsTrigger`. Key: `postingKey`. */
+export const postingColumns = () => ({
+  workspaceId: uuid().notNull(),
+  readers: uuid().array(),
+  term: text().notNull(),
+  chunkId: uuid().notNull(),
+  frequency: smallint().notNull(),
+  /** Terms of the chunk, repetitions counted; repeated here so that scoring reads no other table. */
+  termCount: integer().notNull(),
+});
+
+/** One row for each chunk and model, so that two models can stand side by side while chunks are embedded anew. */
+export const embeddingColumns = () => ({
+  workspaceId: uuid().notNull(),
+  readers: uuid().array(),
+  chunkId: uuid().notNull(),
+  model: text().notNull(),
+  /** Unit length. */
+  embedding: vector({ dimensions }).notNull(),
+});
