@@ -52,7 +52,10 @@ export const watch = ({ firstByteMs, gapMs, totalMs }: Timeouts, cancel?: AbortS
       return begun;
     },
     byte() {
-      if (begun) return void silence.refresh();
+      if (begun) {
+        silence.refresh();
+        return;
+      }
       begun = true;
       clearTimeout(silence);
       silence = clock(gapMs, `The model stopped in the middle of its answer for ${inSeconds(gapMs)}.`);

@@ -25,7 +25,8 @@ export const retryAfterSeconds = (headers: Record<string, string> = {}): number 
 };
 
 const byStatus = (status: number): [FailureKind, string] => {
-  if (status === 401 || status === 403) return ['UNAUTHORIZED', 'The model provider does not accept the key it was given.'];
+  if (status === 401 || status === 403)
+    return ['UNAUTHORIZED', 'The model provider does not accept the key it was given.'];
   if (status === 404) return ['UNAVAILABLE', 'The model provider does not know this model or address.'];
   if (status === 408 || status === 504) return ['TIMEOUT', 'The model provider took too long.'];
   if (status === 429) return ['RATE_LIMITED', 'The model provider takes no more requests at the moment.'];

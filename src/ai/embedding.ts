@@ -3,10 +3,8 @@ import { embedMany } from 'ai';
 import { maxRetriesOf, type Deployment } from './deployment.ts';
 import { failureFrom } from './diagnosis.ts';
 import { ModelFailure } from './failure.ts';
+import { dimensions } from '../search/hashing-embedding.ts';
 import { embeddingModel } from './models.ts';
-
-/** Dimensions of every embedding in the database. */
-export const dimensions = 1536;
 
 export type Embeddings = {
   /** One vector of 1536 numbers for each text, in the order of the texts, of unit length unless it is all zero. */
@@ -18,16 +16,20 @@ export type Embeddings = {
 const parallelCalls = 4;
 const defaultBatch = 128;
 
+type ProviderOptions = NonNullable<EmbeddingModelV3CallOptions['providerOptions']>;
+
 /** Models that can cut their vectors to a wished length need to be asked for ours. */
-const wished = ({ dialect, model }: Deployment): NonNullable<EmbeddingModelV3CallOptions['providerOptions']> => {
+const wished = ({ dialect, model }: Deployment, language?: string): ProviderOptions => {
+  if (dialect === 'builtin') return language === undefined ? {} : { tessera: { language } };
   if (dialect === 'google') return { google: { outputDimensionality: dimensions } };
   if (!/^text-embedding-3/u.test(model)) return {};
   return { openai: { dimensions }, openaiCompatible: { dimensions } };
 };
 
-const unitLength = (vector: readonly number[]): number[] => {
+/** Models that cut their vectors do not all stretch them again; what is of unit length but for rounding stays as it is. */
+const unitLength = (vector: number[]): number[] => {
   const length = Math.hypot(...vector);
-  return length === 0 ? [...vector] : vector.map((value) => value / length);
+  return length === 0 || Math.abs(length - 1) < 1e-3 ? vector : vector.map((value) => value / length);
 };
 
 /** A server may send vectors out of order with an `index` beside each, which the SDK does not read. */
@@ -37,12 +39,18 @@ const inOrder = ({ embeddings, response }: EmbeddingModelV3Result): number[][] =
   const places = Array.isArray(data) ? data.map((item: unknown) => Object(item).index as unknown) : [];
   const valid = places.length === embeddings.length && new Set(places).size === places.length;
   if (!valid || !places.every((place) => typeof place === 'number')) return embeddings;
-  return embeddings.map((vector, at) => ({ vector, place: places[at] ?? at })).sort((a, b) => a.place - b.place).map(({ vector }) => vector);
+  return embeddings
+    .map((vector, at) => ({ vector, place: places[at] ?? at }))
+    .sort((a, b) => a.place - b.place)
+    .map(({ vector }) => vector);
 };
 
 const checked = (vectors: readonly number[][], texts: number): number[][] => {
   if (vectors.length !== texts)
-    throw new ModelFailure('INVALID_RESPONSE', `The embedding model sent ${vectors.length} vectors for ${texts} texts.`);
+    throw new ModelFailure(
+      'INVALID_RESPONSE',
+      `The embedding model sent ${vectors.length} vectors for ${texts} texts.`,
+    );
   const odd = vectors.find((vector) => vector.length !== dimensions);
   if (odd)
     throw new ModelFailure(
@@ -85,12 +93,13 @@ const guarded = (deployment: Deployment, most: number | undefined): EmbeddingMod
 
 /**
  * Embeds texts in batches of at most the provider's maximum, four calls at a time, each tried again as the deployment
- * says. Throws ModelFailure; the first failed batch stops the others.
+ * says. `language` is that of the texts, for the built-in embedder's stems. Throws ModelFailure; the first failed batch stops the others.
  */
 export const embedAll = async (
   deployment: Deployment,
   texts: readonly string[],
   signal?: AbortSignal,
+  language?: string,
 ): Promise<Embeddings> => {
   const stop = new AbortController();
   const abortSignal = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
@@ -103,7 +112,7 @@ export const embedAll = async (
       values: [...texts],
       maxParallelCalls: parallelCalls,
       maxRetries: maxRetriesOf(deployment),
-      providerOptions: wished(deployment),
+      providerOptions: wished(deployment, language),
       abortSignal,
     });
     return { vectors: embeddings, tokens: usage.tokens };

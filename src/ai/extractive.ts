@@ -35,7 +35,9 @@ const chosen = (candidates: readonly Ranked[]): Ranked[] => {
     one.ownCoverage >= furtherCoverage || [...one.shared].some((stem) => !said.has(stem));
   let rest = candidates.slice(1).filter(({ score }) => score >= worthReading * best.score);
   while (picked.length < mostQuotes && rest.length > 0) {
-    rest = rest.filter((one) => adds(one) && picked.every((other) => !overlaps(one, other) && likeness(one, other) < repeats));
+    rest = rest.filter(
+      (one) => adds(one) && picked.every((other) => !overlaps(one, other) && likeness(one, other) < repeats),
+    );
     const gain = (one: Ranked): number =>
       one.score *
       (1 - Math.max(...picked.map((other) => likeness(one, other)))) *
@@ -64,7 +66,11 @@ const inReadingOrder = (quotes: readonly Ranked[]): Ranked[] => {
 };
 
 /** Titles in the order of the quotes, each once; a title may hold anything, so it is kept to one line of moderate length. */
-const titlesOf = (quotes: readonly Ranked[], passages: readonly Passage[], [open, close]: readonly [string, string]) => {
+const titlesOf = (
+  quotes: readonly Ranked[],
+  passages: readonly Passage[],
+  [open, close]: readonly [string, string],
+) => {
   const titles = quotes.map(({ passage }) => (passages[passage]?.title ?? '').replaceAll(/\s+/gu, ' ').trim());
   return [...new Set(titles)].map((title) => `${open}${title.slice(0, 120)}${close}`).join(', ');
 };

@@ -25,44 +25,45 @@ const google = (deployment: Deployment) =>
 const openaiCompatible = (deployment: Deployment) => {
   if (deployment.baseUrl === undefined)
     throw new ModelFailure('UNAVAILABLE', 'An OpenAI-compatible model needs the address of its server.');
-  return createOpenAICompatible({ name: 'openaiCompatible', includeUsage: true, ...access(deployment, deployment.baseUrl) });
+  return createOpenAICompatible({
+    name: 'openaiCompatible',
+    includeUsage: true,
+    ...access(deployment, deployment.baseUrl),
+  });
+};
+
+type Dialects<Model> = Record<Deployment['dialect'], (deployment: Deployment) => Model>;
+
+const languageModels: Dialects<LanguageModelV3> = {
+  builtin: ({ model }) => builtinAnswerer(model),
+  // By chat completions: the newer responses API keeps the conversation at the provider unless told otherwise.
+  openai: (deployment) => openai(deployment).chat(deployment.model),
+  anthropic: (deployment) =>
+    createAnthropic(access(deployment, 'https://api.anthropic.com/v1')).languageModel(deployment.model),
+  google: (deployment) => google(deployment).languageModel(deployment.model),
+  'openai-compatible': (deployment) => openaiCompatible(deployment).languageModel(deployment.model),
+};
+
+const embeddingModels: Dialects<EmbeddingModelV3> = {
+  builtin: ({ model }) => builtinEmbedder(model),
+  openai: (deployment) => openai(deployment).embedding(deployment.model),
+  anthropic: () => {
+    throw new ModelFailure('UNAVAILABLE', 'Anthropic offers no embedding models.');
+  },
+  google: (deployment) => google(deployment).embedding(deployment.model),
+  'openai-compatible': (deployment) => openaiCompatible(deployment).embeddingModel(deployment.model),
 };
 
 /**
- * The language model of a deployment, as the AI SDK's interface. OpenAI is spoken to by chat completions: its newer
- * responses API keeps the conversation at the provider unless told otherwise.
+ * The language model of a deployment, as the AI SDK's interface.
  * Throws ModelFailure UNAVAILABLE when the deployment lacks an address it needs.
  */
-export const languageModel = (deployment: Deployment): LanguageModelV3 => {
-  switch (deployment.dialect) {
-    case 'builtin':
-      return builtinAnswerer(deployment.model);
-    case 'openai':
-      return openai(deployment).chat(deployment.model);
-    case 'anthropic':
-      return createAnthropic(access(deployment, 'https://api.anthropic.com/v1')).languageModel(deployment.model);
-    case 'google':
-      return google(deployment).languageModel(deployment.model);
-    case 'openai-compatible':
-      return openaiCompatible(deployment).languageModel(deployment.model);
-  }
-};
+export const languageModel = (deployment: Deployment): LanguageModelV3 =>
+  languageModels[deployment.dialect](deployment);
 
 /**
  * The embedding model of a deployment, as the AI SDK's interface; `embedAll` adds what the SDK leaves open.
  * Throws ModelFailure UNAVAILABLE when the provider has no embedding models or the address is missing.
  */
-export const embeddingModel = (deployment: Deployment): EmbeddingModelV3 => {
-  switch (deployment.dialect) {
-    case 'builtin':
-      return builtinEmbedder(deployment.model);
-    case 'openai':
-      return openai(deployment).embedding(deployment.model);
-    case 'anthropic':
-      throw new ModelFailure('UNAVAILABLE', 'Anthropic offers no embedding models.');
-    case 'google':
-      return google(deployment).embedding(deployment.model);
-    case 'openai-compatible':
-      return openaiCompatible(deployment).embeddingModel(deployment.model);
-  }
-};
+export const embeddingModel = (deployment: Deployment): EmbeddingModelV3 =>
+  embeddingModels[deployment.dialect](deployment);

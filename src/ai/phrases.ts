@@ -32,12 +32,16 @@ const english: Phrases = {
   noDocuments:
     'I answer only from the documents of this workspace, and I have found none for this question. Add a document about it, or choose another language model for this conversation.',
   quotes: ['“', '”'],
-  amount: /\b(?:how (?:many|much|long|often|old|far|big|large|fast|high)|when|what (?:time|date|year|price|percentage)|which (?:day|year|date)|cost)\b/iu,
+  amount:
+    /\b(?:how (?:many|much|long|often|old|far|big|large|fast|high)|when|what (?:time|date|year|price|percentage)|which (?:day|year|date)|cost)\b/iu,
   definition: /^\s*(?:what|who)(?:'s|’s| is| are| was| were)\b/iu,
   is: /\b(?:is|are|was|were|means|refers to)\b/iu,
-  leaning: /^\s*(?:and|but|so|also|then|what about|how about)\b|\b(?:it|its|they|them|their|that|those|this|these|he|she|him|her|there)\b/iu,
-  dependent: /^(?:it|its|they|them|their|this|these|those|that|he|she|such|however|therefore|otherwise|also|then|in this case|in that case)\b/iu,
-  light: /^(?:what|when|where|which|who|why|how|must|may|should|would|could|can|do|does|did|get|need|want|know|tell|please|explain|describe|give|show|find|say|says|mean|means|many|much|long|take|takes|happen|happens)$/iu,
+  leaning:
+    /^\s*(?:and|but|so|also|then|what about|how about)\b|\b(?:it|its|they|them|their|that|those|this|these|he|she|him|her|there)\b/iu,
+  dependent:
+    /^(?:it|its|they|them|their|this|these|those|that|he|she|such|however|therefore|otherwise|also|then|in this case|in that case)\b/iu,
+  light:
+    /^(?:what|when|where|which|who|why|how|must|may|should|would|could|can|do|does|did|get|need|want|know|tell|please|explain|describe|give|show|find|say|says|mean|means|many|much|long|take|takes|happen|happens)$/iu,
 };
 
 const german: Phrases = {
@@ -50,9 +54,12 @@ const german: Phrases = {
   amount: /\b(?:wie ?(?:viele?|lange?|oft|alt|weit|groß|hoch|schnell|teuer)|wann|kostet|kosten)\b/iu,
   definition: /^\s*(?:was|wer) (?:ist|sind|war|waren)\b/iu,
   is: /\b(?:ist|sind|war|waren|bedeutet|bezeichnet)\b/iu,
-  leaning: /^\s*(?:und|aber|auch|dann)\b|\b(?:er|sie|es|ihn|ihm|ihr|ihnen|das|dies|diese|dieser|dieses|davon|dafür|dazu|dort)\b/iu,
-  dependent: /^(?:er|sie|es|ihre?|dies|dieser?|dieses|das|dabei|dafür|dazu|damit|allerdings|jedoch|außerdem|sonst|dann)(?!\p{L})/iu,
-  light: /^(?:was|wann|wo|welche[rsnm]?|wer|wen|wem|warum|wie|viele?|lange?|muss|müssen|kann|kannst|darf|soll|sollte|bekomme|bekommen|brauche|möchte|wissen|sage?|bitte|erkläre?|beschreibe?|zeige?|finde|heißt|bedeutet|dauert|passiert|gibt)$/iu,
+  leaning:
+    /^\s*(?:und|aber|auch|dann)\b|\b(?:er|sie|es|ihn|ihm|ihr|ihnen|das|dies|diese|dieser|dieses|davon|dafür|dazu|dort)\b/iu,
+  dependent:
+    /^(?:er|sie|es|ihre?|dies|dieser?|dieses|das|dabei|dafür|dazu|damit|allerdings|jedoch|außerdem|sonst|dann)(?!\p{L})/iu,
+  light:
+    /^(?:was|wann|wo|welche[rsnm]?|wer|wen|wem|warum|wie|viele?|lange?|muss|müssen|kann|kannst|darf|soll|sollte|bekomme|bekommen|brauche|möchte|wissen|sage?|bitte|erkläre?|beschreibe?|zeige?|finde|heißt|bedeutet|dauert|passiert|gibt)$/iu,
 };
 
 const french: Phrases = {
@@ -67,7 +74,8 @@ const french: Phrases = {
   is: /\b(?:est|sont|était|étaient|désigne|signifie)\b/iu,
   leaning: /^\s*(?:et|mais|aussi|alors)\b|\b(?:il|elle|ils|elles|cela|ça|ce|cet|cette|ces|celui-ci|celle-ci|y|en)\b/iu,
   dependent: /^(?:il|elle|ils|elles|cela|ceci|cette|ces|cependant|toutefois|sinon|alors|aussi)\b/iu,
-  light: /^(?:quoi|quand|où|quel|quels|quelle|quelles|qui|pourquoi|comment|combien|doit|dois|faut|peut|peux|veux|savoir|dire|explique[rz]?|donne[rz]?|montre[rz]?|trouver|signifie|temps|prend|passe)$/iu,
+  light:
+    /^(?:quoi|quand|où|quel|quels|quelle|quelles|qui|pourquoi|comment|combien|doit|dois|faut|peut|peux|veux|savoir|dire|explique[rz]?|donne[rz]?|montre[rz]?|trouver|signifie|temps|prend|passe)$/iu,
 };
 
 const spanish: Phrases = {
@@ -80,9 +88,11 @@ const spanish: Phrases = {
   amount: /(?:cuánt[oa]s?|cuándo|cuesta|qué (?:fecha|hora|año|precio))/iu,
   definition: /^\s*¿?\s*(?:qué|quién|quiénes) (?:es|son|era|eran)\b/iu,
   is: /\b(?:es|son|era|eran|significa)\b/iu,
-  leaning: /^\s*¿?\s*(?:y|pero|también|entonces)\b|\b(?:eso|esto|ese|esa|esos|esas|este|esta|estos|estas|él|ella|ellos|ellas|lo|la|los|las)\b/iu,
+  leaning:
+    /^\s*¿?\s*(?:y|pero|también|entonces)\b|\b(?:eso|esto|ese|esa|esos|esas|este|esta|estos|estas|él|ella|ellos|ellas|lo|la|los|las)\b/iu,
   dependent: /^(?:esto|eso|esta|este|estos|estas|ellos|ellas|ella|sin embargo|además|entonces)\b/iu,
-  light: /^(?:qué|cuándo|dónde|cuál|cuáles|quién|por|cómo|cuánt[oa]s?|debo|debe|puedo|puede|quiero|saber|decir|explica|describe|da|muestra|encontrar|significa|tiempo|tarda|pasa)$/iu,
+  light:
+    /^(?:qué|cuándo|dónde|cuál|cuáles|quién|por|cómo|cuánt[oa]s?|debo|debe|puedo|puede|quiero|saber|decir|explica|describe|da|muestra|encontrar|significa|tiempo|tarda|pasa)$/iu,
 };
 
 const italian: Phrases = {
@@ -95,9 +105,11 @@ const italian: Phrases = {
   amount: /\b(?:quant[oaie]|quando|costa|che (?:data|ora|anno|prezzo))\b/iu,
   definition: /^\s*(?:che cos(?:’|')è|cos(?:’|')è|chi è|chi sono|cosa sono)/iu,
   is: /(?:\s|^)(?:è|sono|era|erano|significa)(?:\s|$)/iu,
-  leaning: /^\s*(?:e|ma|anche|allora)\b|\b(?:questo|questa|questi|queste|quello|quella|esso|essa|essi|ciò|lui|lei|loro)\b/iu,
+  leaning:
+    /^\s*(?:e|ma|anche|allora)\b|\b(?:questo|questa|questi|queste|quello|quella|esso|essa|essi|ciò|lui|lei|loro)\b/iu,
   dependent: /^(?:questo|questa|questi|queste|esso|essa|essi|ciò|tuttavia|inoltre|allora)\b/iu,
-  light: /^(?:cosa|quando|dove|quale|quali|chi|perché|come|quant[oaie]|devo|deve|posso|può|voglio|sapere|dire|spiega|descrivi|dammi|mostra|trovare|significa|tempo|succede)$/iu,
+  light:
+    /^(?:cosa|quando|dove|quale|quali|chi|perché|come|quant[oaie]|devo|deve|posso|può|voglio|sapere|dire|spiega|descrivi|dammi|mostra|trovare|significa|tempo|succede)$/iu,
 };
 
 const phrases: ReadonlyMap<string, Phrases> = new Map([

@@ -71,7 +71,11 @@ const systemText = ({ system, passages, language }: Material): string =>
 
 /** Keeps a passage from closing its own frame: the angle bracket of anything like our tags becomes a look-alike. */
 const framed = (text: string): string => text.replaceAll(/<(?=\s*\/?\s*passages?\b)/giu, '‹');
-const oneLine = (title: string): string => framed(title).replaceAll(/[\s"]+/gu, ' ').trim().slice(0, 200);
+const oneLine = (title: string): string =>
+  framed(title)
+    .replaceAll(/[\s"]+/gu, ' ')
+    .trim()
+    .slice(0, 200);
 
 const passageText = ({ title, text }: Passage, index: number): string =>
   `<passage number="[${index + 1}]" document="${oneLine(title)}">\n${framed(text)}\n</passage>`;

@@ -44,8 +44,5 @@ const weighted = (text: string, language: string, factor: number): (readonly [st
 /** The stems asked for with their weights: 1 for those of the question, less for those it borrows or that say little. */
 export const queryTerms = ({ question, earlier, language }: Asked): Map<string, number> => {
   const borrowed = earlier !== undefined && isFollowUp(question, language);
-  return new Map([
-    ...(borrowed ? weighted(earlier, language, earlierWeight) : []),
-    ...weighted(question, language, 1),
-  ]);
+  return new Map([...(borrowed ? weighted(earlier, language, earlierWeight) : []), ...weighted(question, language, 1)]);
 };

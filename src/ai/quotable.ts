@@ -35,7 +35,8 @@ const listEnd = (sentences: readonly Sentence[], index: number): number => {
   const lead = sentences[index];
   if (!lead || !/[:：]$/u.test(lead.text)) return index + 1;
   let end = index + 1;
-  for (let next = sentences[end]; next?.kind === 'item' && next.end - lead.start <= longestList; next = sentences[end]) end++;
+  for (let next = sentences[end]; next?.kind === 'item' && next.end - lead.start <= longestList; next = sentences[end])
+    end++;
   return end;
 };
 
@@ -64,12 +65,14 @@ const quotablesOf = ({ title, text }: Passage, passage: number, language: string
   const found: Quotable[] = [];
   const sentences = sentencesOf(text, language);
   let above: Above = { heading: '', question: '', before: undefined, leads: true };
-  for (let index = 0; index < sentences.length; ) {
+  for (let index = 0; index < sentences.length;) {
     const sentence = sentences[index];
     if (!sentence) break;
     const end = sentence.kind === 'heading' ? index + 1 : listEnd(sentences, index);
-    if (isQuestion(sentence.text)) above = { ...above, question: sentence.text, before: undefined, leads: true };
-    else if (sentence.kind === 'heading') above = { heading: sentence.text, question: '', before: undefined, leads: true };
+    if (isQuestion(sentence.text))
+      above = { heading: above.heading, question: sentence.text, before: undefined, leads: true };
+    else if (sentence.kind === 'heading')
+      above = { heading: sentence.text, question: '', before: undefined, leads: true };
     else {
       const start = startOf(sentence, above.before, language);
       const stop = sentences[end - 1]?.end ?? sentence.end;
@@ -82,7 +85,7 @@ const quotablesOf = ({ title, text }: Passage, passage: number, language: string
         leads: above.leads,
         place: found.length,
       });
-      above = { ...above, before: sentence, leads: false, question: '' };
+      above = { heading: above.heading, question: '', before: sentence, leads: false };
     }
     index = end;
   }

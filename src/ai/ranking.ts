@@ -29,11 +29,12 @@ const rarity = (all: readonly Quotable[]) => {
 const kinship = 0.6;
 const shortestKin = 5;
 
+const beginsWith = (long: string, short: string): boolean => short.length >= shortestKin && long.startsWith(short);
+
 /** 1 when the stem itself is there, less when only a relative of it is, else 0. */
 const sameness = (stem: string, stems: readonly string[]): number => {
   if (stems.includes(stem)) return 1;
-  const kin = (a: string, b: string): boolean => a.length >= shortestKin && b.startsWith(a);
-  return stems.some((other) => kin(stem, other) || kin(other, stem)) ? kinship : 0;
+  return stems.some((other) => beginsWith(other, stem) || beginsWith(stem, other)) ? kinship : 0;
 };
 
 /** Favours sentences people quote: not a fragment, not a wall of text. */
@@ -82,7 +83,7 @@ export const ranked = (asked: Asked, passages: readonly Passage[]): Ranked[] => 
       (1 - 0.03 * Math.min(quotable.passage, 10)) *
       (1 + 0.15 * Math.min(pairsShared(inOrder, quotable.stems), 3)) *
       byForm(asked, text, first);
-    return { ...quotable, score, coverage: matched / total, ownCoverage: ownMatched / total, shared };
+    return Object.assign(quotable, { score, coverage: matched / total, ownCoverage: ownMatched / total, shared });
   });
   return judged.filter(speaksToIt(wanted.map(({ stem }) => stem))).sort((a, b) => b.score - a.score);
 };

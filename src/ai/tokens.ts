@@ -1,14 +1,14 @@
-type Encoding = typeof import('gpt-tokenizer/encoding/o200k_base');
+import type * as o200k from 'gpt-tokenizer/encoding/o200k_base';
 
 /** Texts are counted piece by piece: within one piece the encoder's work can grow with the square of its length. */
 const pieceChars = 2_000;
 /** Beyond this the rest is estimated from what was counted, so that the work stays bounded. */
 const countedChars = 200_000;
 
-let encoding: Promise<Encoding> | undefined;
+let encoding: Promise<typeof o200k> | undefined;
 
 /** The tables take some 50 MB and 150 ms to load (measured with Node 24), so nobody pays for them before the first count. */
-const loaded = (): Promise<Encoding> => (encoding ??= import('gpt-tokenizer/encoding/o200k_base'));
+const loaded = (): Promise<typeof o200k> => (encoding ??= import('gpt-tokenizer/encoding/o200k_base'));
 
 /** End of the piece that begins at `start`: at white space where there is some, and never between surrogates. */
 const pieceEnd = (text: string, start: number): number => {

@@ -1,0 +1,48 @@
+/** A place in a text, UTF-16 offsets, `end` exclusive. */
+export type Place = { start: number; end: number };
+
+type Folded = { text: string; at: number[] };
+
+const quoteMarks = /[“”„‟«»"]/u;
+const apostrophes = /[’‘‛`´]/u;
+
+const plain = (character: string): string => {
+  if (quoteMarks.test(character)) return '"';
+  if (apostrophes.test(character)) return "'";
+  const lower = character.toLowerCase();
+  return lower.length === character.length ? lower : character;
+};
+
+/** A text with runs of white space as one blank, lower case and plain quotation marks; `at` leads back to the original. */
+const fold = (text: string): Folded => {
+  let folded = '';
+  const at: number[] = [];
+  let blank = true;
+  for (let index = 0; index < text.length; index++) {
+    const character = text.charAt(index);
+    const space = /\s/u.test(character);
+    if (!(space && blank)) {
+      folded += space ? ' ' : plain(character);
+      at.push(index);
+    }
+    blank = space;
+  }
+  return { text: folded, at };
+};
+
+/**
+ * Where a quote stands in a text: as it is written, or else differing in white space, case and kind of quotation marks
+ * only. Undefined when it does not stand there.
+ */
+export const locate = (quote: string, text: string): Place | undefined => {
+  const wanted = quote.trim();
+  if (wanted === '') return undefined;
+  const exact = text.indexOf(wanted);
+  if (exact >= 0) return { start: exact, end: exact + wanted.length };
+
+  const { text: folded, at } = fold(text);
+  const needle = fold(wanted).text;
+  const found = folded.indexOf(needle);
+  const [start, last] = [at[found], at[found + needle.length - 1]];
+  return found < 0 || start === undefined || last === undefined ? undefined : { start, end: last + 1 };
+};
