@@ -70,7 +70,6 @@ const bestSentence = (claim: string, text: string, language: string): Place & { 
   const [best = first] = judged.toSorted((a, b) => b.support - a.support || a.end - a.start - (b.end - b.start));
   return best.support > 0 ? best : first;
 };
-};
 
 const citationOf = (answer: string, marker: Marker, { text }: Passage, language: string): Citation => {
   const quoted = quotedPlace(answer, marker, text);

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import {
   APICallError,
   EmptyResponseBodyError,
@@ -8,11 +9,12 @@ import {
 import { NoOutputGeneratedError, RetryError } from 'ai';
 import { ModelFailure, type FailureKind } from './failure.ts';
 
-const interrupted = () =>
-  new ModelFailure('INTERRUPTED', 'The connection to the model broke before the answer was complete.');
+const withCode = (kind: FailureKind, message: string, code?: string) =>
+  new ModelFailure(kind, message, code === undefined ? {} : { code });
+const interrupted = (code?: string) =>
+  withCode('INTERRUPTED', 'The connection to the model broke before the answer was complete.', code);
+const unreachable = (code?: string) => withCode('UNAVAILABLE', 'The model provider cannot be reached.', code);
 const unreadable = () => new ModelFailure('INVALID_RESPONSE', 'The model provider sent an answer that cannot be read.');
-const unreachable = (code?: string) =>
-  new ModelFailure('UNAVAILABLE', 'The model provider cannot be reached.', code === undefined ? {} : { code });
 
 /** Seconds that an answer's headers ask to wait (RFC 9110 section 10.2.3: seconds or a date), at least 0. */
 export const retryAfterSeconds = (headers: Record<string, string> = {}): number | undefined => {
@@ -41,9 +43,12 @@ const ofStatus = (status: number, headers?: Record<string, string>): ModelFailur
   return new ModelFailure(kind, message, { status, ...(seconds !== undefined && { retryAfterSeconds: seconds }) });
 };
 
+/** Also of errors from another realm, where `instanceof` does not see them. */
+const isError = (error: unknown): error is Error => error instanceof Error || types.isNativeError(error);
+
 /** The code of the network fault at the bottom of an error, such as `ECONNREFUSED`. */
 const networkCode = (error: unknown, depth = 0): string | undefined => {
-  if (!(error instanceof Error) || depth > 5) return undefined;
+  if (!isError(error) || depth > 5) return undefined;
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
   return code !== undefined && /^[A-Z_]{3,40}$/.test(code) ? code : networkCode(error.cause, depth + 1);
 };
@@ -61,15 +66,18 @@ const diagnose = (error: unknown, begun: boolean): ModelFailure => {
   if (error instanceof ModelFailure) return error;
   if (RetryError.isInstance(error)) return diagnose(error.lastError, begun);
   if (APICallError.isInstance(error)) {
+    const code = networkCode(error);
+    // The headers had come, the body broke off: the SDK reports the status of the headers.
+    if (error.statusCode === 200 && code !== undefined) return interrupted(code);
     if (error.statusCode !== undefined) return ofStatus(error.statusCode, error.responseHeaders);
-    return begun ? interrupted() : unreachable(networkCode(error));
+    return begun ? interrupted(code) : unreachable(code);
   }
   if (NoOutputGeneratedError.isInstance(error)) return interrupted();
   // The one sign by which the SDK's OpenAI dialects tell a stream that ended early from other bad data.
   if (InvalidResponseDataError.isInstance(error)) return error.data === undefined ? interrupted() : unreadable();
   if (JSONParseError.isInstance(error) || TypeValidationError.isInstance(error)) return unreadable();
   if (EmptyResponseBodyError.isInstance(error)) return unreadable();
-  if (error instanceof Error) return begun ? interrupted() : unreachable(networkCode(error));
+  if (isError(error)) return begun ? interrupted(networkCode(error)) : unreachable(networkCode(error));
   return typeof error === 'object' && error !== null ? reported(error, begun) : unreachable();
 };
 

@@ -22,7 +22,7 @@ type ProviderOptions = NonNullable<EmbeddingModelV3CallOptions['providerOptions'
 const wished = ({ dialect, model }: Deployment, language?: string): ProviderOptions => {
   if (dialect === 'builtin') return language === undefined ? {} : { tessera: { language } };
   if (dialect === 'google') return { google: { outputDimensionality: dimensions } };
-  if (!/^text-embedding-3/u.test(model)) return {};
+  if (!model.startsWith('text-embedding-3')) return {};
   return { openai: { dimensions }, openaiCompatible: { dimensions } };
 };
 
