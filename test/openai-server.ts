@@ -80,6 +80,7 @@ const stream = async (response: ServerResponse, reply: Reply): Promise<void> => 
     if (sent === stallAfter) return ended(response);
     if (sent === cutAfter) return void response.destroy();
     if (sent > 0 && gapMs > 0) await pause(gapMs);
+    if (response.destroyed) return undefined;
     send(chunk({ role: 'assistant', content }));
     // Lets a piece reach the client before the connection may break.
     if (cutAfter !== undefined) await pause(20);

@@ -1,5 +1,5 @@
 import type { Passage } from './deployment.ts';
-import { locate, type Place } from './locate.ts';
+import { locator, type Place } from './locate.ts';
 import { markersOf, statementsOf, type Marker } from './markers.ts';
 import { stemsOf } from './query-terms.ts';
 import { sentencesOf } from './sentences.ts';
@@ -44,39 +44,47 @@ const quotedIn = (answer: string, from: number, to: number): Place[] => {
     .sort((a, b) => b.end - b.start - (a.end - a.start));
 };
 
+/** A passage made ready for many look-ups: an answer can hold hundreds of markers. */
+type Source = { text: string; find: ReturnType<typeof locator>; sentences: (Place & { stems: Set<string> })[] };
+
+const sourceOf = ({ text }: Passage, language: string): Source => ({
+  text,
+  find: locator(text),
+  sentences: sentencesOf(text, language).map(({ start, end, text: sentence }) => ({
+    start,
+    end,
+    stems: new Set(stemsOf(sentence, language)),
+  })),
+});
+
 /** The longest thing the answer quotes before a marker that stands in the passage. */
-const quotedPlace = (answer: string, { quotation, end }: Marker, text: string): Quoted | undefined => {
+const quotedPlace = (answer: string, { quotation, end }: Marker, { find }: Source): Quoted | undefined => {
   for (const quoted of quotedIn(answer, quotation, end)) {
-    const place = locate(answer.slice(quoted.start, quoted.end), text);
+    const place = find(answer.slice(quoted.start, quoted.end));
     if (place) return { ...place, answerStart: quoted.start - 1 };
   }
   return undefined;
 };
 
-const share = (claim: ReadonlySet<string>, sentence: string, language: string): number => {
-  const stems = new Set(stemsOf(sentence, language));
-  return claim.size === 0 ? 0 : claim.intersection(stems).size / claim.size;
-};
-
 /** The sentence that has most of the statement's words; the shorter of equal ones, since it says less beside. */
-const bestSentence = (claim: string, text: string, language: string): Place & { support: number } => {
+const bestSentence = (claim: string, { text, sentences }: Source, language: string): Place & { support: number } => {
   const wanted = new Set(stemsOf(claim, language));
-  const judged = sentencesOf(text, language).map(({ start, end, text: sentence }) => ({
-    start,
-    end,
-    support: share(wanted, sentence, language),
-  }));
-  const [first = { start: 0, end: text.length, support: 0 }] = judged;
-  const [best = first] = judged.toSorted((a, b) => b.support - a.support || a.end - a.start - (b.end - b.start));
-  return best.support > 0 ? best : first;
+  const [first = { start: 0, end: text.length }] = sentences;
+  let best = { start: first.start, end: first.end, support: 0 };
+  for (const { start, end, stems } of sentences) {
+    const support = wanted.size === 0 ? 0 : wanted.intersection(stems).size / wanted.size;
+    const shorter = support > 0 && support === best.support && end - start < best.end - best.start;
+    if (support > best.support || shorter) best = { start, end, support };
+  }
+  return best;
 };
 
-const citationOf = (answer: string, marker: Marker, { text }: Passage, language: string): Citation => {
-  const quoted = quotedPlace(answer, marker, text);
-  const place = quoted ?? bestSentence(answer.slice(marker.start, marker.end), text, language);
+const citationOf = (answer: string, marker: Marker, source: Source, language: string): Citation => {
+  const quoted = quotedPlace(answer, marker, source);
+  const place = quoted ?? bestSentence(answer.slice(marker.start, marker.end), source, language);
   return {
     passage: marker.number - 1,
-    quote: text.slice(place.start, place.end),
+    quote: source.text.slice(place.start, place.end),
     start: place.start,
     end: place.end,
     answerStart: Math.min(marker.start, quoted?.answerStart ?? marker.start),
@@ -92,9 +100,13 @@ const citationOf = (answer: string, marker: Marker, { text }: Passage, language:
  */
 export const verifiedCitations = (answer: string, passages: readonly Passage[], language: string): Verified => {
   const markers = markersOf(answer, language);
+  const sources = new Map<number, Source>();
   const citations = markers.flatMap((marker) => {
     const passage = passages[marker.number - 1];
-    return passage && passage.text.trim() !== '' ? [citationOf(answer, marker, passage, language)] : [];
+    if (!passage || passage.text.trim() === '') return [];
+    const source = sources.get(marker.number) ?? sourceOf(passage, language);
+    sources.set(marker.number, source);
+    return [citationOf(answer, marker, source, language)];
   });
   return { citations, unknownMarkers: markers.length - citations.length };
 };

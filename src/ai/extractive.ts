@@ -9,8 +9,8 @@ const mostChars = 900;
 const directCoverage = 0.55;
 /** What a further quote must reach of the best one's score to be worth reading. */
 const worthReading = 0.55;
-/** What a further quote must cover of the question in its own words when it adds no word of the question. */
-const furtherCoverage = 0.45;
+/** What a further quote must reach of the best one's score and own coverage when it adds no word of the question. */
+const asGood = 0.8;
 /** Share of stems in common above which a quote only repeats another. */
 const repeats = 0.6;
 
@@ -30,9 +30,10 @@ const chosen = (candidates: readonly Ranked[]): Ranked[] => {
   const [best] = candidates;
   if (!best) return [];
   const picked = [best];
-  const said = new Set(best.shared);
+  const said = new Set(best.covered);
   const adds = (one: Ranked): boolean =>
-    one.ownCoverage >= furtherCoverage || [...one.shared].some((stem) => !said.has(stem));
+    [...one.covered].some((stem) => !said.has(stem)) ||
+    (one.ownCoverage >= asGood * best.ownCoverage && one.score >= asGood * best.score);
   let rest = candidates.slice(1).filter(({ score }) => score >= worthReading * best.score);
   while (picked.length < mostQuotes && rest.length > 0) {
     rest = rest.filter(
@@ -41,11 +42,11 @@ const chosen = (candidates: readonly Ranked[]): Ranked[] => {
     const gain = (one: Ranked): number =>
       one.score *
       (1 - Math.max(...picked.map((other) => likeness(one, other)))) *
-      ([...one.shared].some((stem) => !said.has(stem)) ? 1.5 : 1);
+      ([...one.covered].some((stem) => !said.has(stem)) ? 1.5 : 1);
     const [next] = rest.toSorted((a, b) => gain(b) - gain(a));
     if (!next || gain(next) < 0.4 * best.score) break;
     picked.push(next);
-    for (const stem of next.shared) said.add(stem);
+    for (const stem of next.covered) said.add(stem);
     rest = rest.filter((one) => one !== next);
   }
   return picked;

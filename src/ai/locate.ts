@@ -31,18 +31,21 @@ const fold = (text: string): Folded => {
 };
 
 /**
- * Where a quote stands in a text: as it is written, or else differing in white space, case and kind of quotation marks
- * only. Undefined when it does not stand there.
+ * Finds quotes in a text: as they are written, or else differing in white space, case and kind of quotation marks only.
+ * Gives undefined for a quote that does not stand there.
  */
-export const locate = (quote: string, text: string): Place | undefined => {
-  const wanted = quote.trim();
-  if (wanted === '') return undefined;
-  const exact = text.indexOf(wanted);
-  if (exact >= 0) return { start: exact, end: exact + wanted.length };
+export const locator = (text: string): ((quote: string) => Place | undefined) => {
+  let folded: Folded | undefined;
+  return (quote) => {
+    const wanted = quote.trim();
+    if (wanted === '') return undefined;
+    const exact = text.indexOf(wanted);
+    if (exact >= 0) return { start: exact, end: exact + wanted.length };
 
-  const { text: folded, at } = fold(text);
-  const needle = fold(wanted).text;
-  const found = folded.indexOf(needle);
-  const [start, last] = [at[found], at[found + needle.length - 1]];
-  return found < 0 || start === undefined || last === undefined ? undefined : { start, end: last + 1 };
+    folded ??= fold(text);
+    const needle = fold(wanted).text;
+    const found = folded.text.indexOf(needle);
+    const [start, last] = [folded.at[found], folded.at[found + needle.length - 1]];
+    return found < 0 || start === undefined || last === undefined ? undefined : { start, end: last + 1 };
+  };
 };

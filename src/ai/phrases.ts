@@ -34,14 +34,14 @@ const english: Phrases = {
   quotes: ['“', '”'],
   amount:
     /\b(?:how (?:many|much|long|often|old|far|big|large|fast|high)|when|what (?:time|date|year|price|percentage)|which (?:day|year|date)|cost)\b/iu,
-  definition: /^\s*(?:what|who)(?:'s|’s| is| are| was| were)\b/iu,
+  definition: /^\s*(?:what|who)(?:'s|’s| is| are| was| were| does\b.+\bdo\b)/iu,
   is: /\b(?:is|are|was|were|means|refers to)\b/iu,
   leaning:
     /^\s*(?:and|but|so|also|then|what about|how about)\b|\b(?:it|its|they|them|their|that|those|this|these|he|she|him|her|there)\b/iu,
   dependent:
     /^(?:it|its|they|them|their|this|these|those|that|he|she|such|however|therefore|otherwise|also|then|in this case|in that case)\b/iu,
   light:
-    /^(?:what|when|where|which|who|why|how|must|may|should|would|could|can|do|does|did|get|need|want|know|tell|please|explain|describe|give|show|find|say|says|mean|means|many|much|long|take|takes|happen|happens)$/iu,
+    /^(?:what|when|where|which|who|why|how|must|may|should|would|could|can|do|does|did|get|need|want|know|tell|please|explain|describe|give|show|find|say|says|mean|means|many|much|long|take|takes|happen|happens|use|used|work|works)$/iu,
 };
 
 const german: Phrases = {

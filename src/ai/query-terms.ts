@@ -14,19 +14,22 @@ export type Asked = {
 const fewTerms = 3;
 /** What a word of the earlier question counts beside a word of the question itself. */
 const earlierWeight = 0.5;
-/** What a word counts that only shapes the question ("must", "need", "explain"). */
-const lightWeight = 0.25;
 
 export const stemsOf = (text: string, language: string): string[] => analyze(text, language).map(({ term }) => term);
+
+/** The stems of what is asked about; words that only shape the question ("must", "need", "explain") are left out. */
+const subjectOf = (question: string, language: string): string[] => {
+  const { light } = phrasesOf(language);
+  const words = analyze(question, language).filter(({ start, end }) => !light.test(question.slice(start, end)));
+  return words.map(({ term }) => term);
+};
 
 /**
  * Whether a question cannot be understood without the one before it: it has no content word, or few and a beginning or a
  * pronoun that leans on something said ("and how long does it take?").
  */
 export const isFollowUp = (question: string, language: string): boolean => {
-  const { light } = phrasesOf(language);
-  const words = analyze(question, language).filter(({ start, end }) => !light.test(question.slice(start, end)));
-  const terms = new Set(words.map(({ term }) => term));
+  const terms = new Set(subjectOf(question, language));
   return terms.size === 0 || (terms.size <= fewTerms && phrasesOf(language).leaning.test(question));
 };
 
@@ -34,15 +37,12 @@ export const isFollowUp = (question: string, language: string): boolean => {
 export const standaloneQuestion = ({ question, earlier, language }: Asked): string =>
   earlier !== undefined && isFollowUp(question, language) ? `${earlier}\n${question}` : question;
 
-const weighted = (text: string, language: string, factor: number): (readonly [string, number])[] => {
-  const { light } = phrasesOf(language);
-  return analyze(text, language).map(
-    ({ term, start, end }) => [term, light.test(text.slice(start, end)) ? lightWeight * factor : factor] as const,
-  );
-};
-
-/** The stems asked for with their weights: 1 for those of the question, less for those it borrows or that say little. */
+/** The stems asked for with their weights: 1 for those of the question, less for those it borrows. */
 export const queryTerms = ({ question, earlier, language }: Asked): Map<string, number> => {
-  const borrowed = earlier !== undefined && isFollowUp(question, language);
-  return new Map([...(borrowed ? weighted(earlier, language, earlierWeight) : []), ...weighted(question, language, 1)]);
+  const own = subjectOf(question, language);
+  const borrowed = earlier !== undefined && isFollowUp(question, language) ? subjectOf(earlier, language) : [];
+  const weights = new Map<string, number>(borrowed.map((term) => [term, earlierWeight]));
+  for (const term of own) weights.set(term, 1);
+  // A question of nothing but light words is taken by them.
+  return weights.size > 0 ? weights : new Map(stemsOf(question, language).map((term) => [term, 1]));
 };

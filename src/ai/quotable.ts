@@ -22,7 +22,7 @@ export type Quotable = {
 
 /** What the surroundings of a sentence are worth beside its own words. */
 const worth = { title: 0.3, heading: 0.5, question: 0.8, before: 0.5 };
-const longestList = 600;
+const longestAnnounced = 600;
 const longestNeighbour = 300;
 
 /** What was said above the sentence that is being looked at. */
@@ -30,12 +30,16 @@ type Above = { heading: string; question: string; before: Sentence | undefined; 
 
 const isQuestion = (text: string): boolean => /[?？؟]["'”’»)]*$/u.test(text);
 
-/** Index behind the list that a sentence ending in a colon announces, as far as it stays short. */
-const listEnd = (sentences: readonly Sentence[], index: number): number => {
+/** Index behind the list or code that a sentence ending in a colon announces, as far as it stays short. */
+const announcedEnd = (sentences: readonly Sentence[], index: number): number => {
   const lead = sentences[index];
   if (!lead || !/[:：]$/u.test(lead.text)) return index + 1;
   let end = index + 1;
-  for (let next = sentences[end]; next?.kind === 'item' && next.end - lead.start <= longestList; next = sentences[end])
+  for (
+    let next = sentences[end];
+    (next?.kind === 'item' || next?.kind === 'code') && next.end - lead.start <= longestAnnounced;
+    next = sentences[end]
+  )
     end++;
   return end;
 };
@@ -60,7 +64,10 @@ const contextOf = (title: string, { heading, question, before }: Above, block: n
   return context;
 };
 
-/** What can be quoted from one passage, in order. Headings and questions are not quoted: they say what stands below them. */
+/**
+ * What can be quoted from one passage, in order. Headings and questions are not quoted, they say what
+ * stands below them; code only with the sentence that announces it.
+ */
 const quotablesOf = ({ title, text }: Passage, passage: number, language: string): Quotable[] => {
   const found: Quotable[] = [];
   const sentences = sentencesOf(text, language);
@@ -68,12 +75,12 @@ const quotablesOf = ({ title, text }: Passage, passage: number, language: string
   for (let index = 0; index < sentences.length;) {
     const sentence = sentences[index];
     if (!sentence) break;
-    const end = sentence.kind === 'heading' ? index + 1 : listEnd(sentences, index);
+    const end = sentence.kind === 'heading' ? index + 1 : announcedEnd(sentences, index);
     if (isQuestion(sentence.text))
       above = { heading: above.heading, question: sentence.text, before: undefined, leads: true };
     else if (sentence.kind === 'heading')
       above = { heading: sentence.text, question: '', before: undefined, leads: true };
-    else {
+    else if (sentence.kind !== 'code') {
       const start = startOf(sentence, above.before, language);
       const stop = sentences[end - 1]?.end ?? sentence.end;
       found.push({

@@ -12,6 +12,8 @@ export type Ranked = Quotable & {
   ownCoverage: number;
   /** Stems of the question that it has in its own words. */
   shared: Set<string>;
+  /** Stems of the question that it speaks to, in its own words or by the heading or question above it. */
+  covered: Set<string>;
 };
 
 /** How rare a stem is among the quotables: BM25's inverse document frequency with a sentence as the document. */
@@ -28,6 +30,10 @@ const rarity = (all: readonly Quotable[]) => {
 /** What a longer or shorter form of a stem counts (`appli` for `applic`, the head of a German compound). */
 const kinship = 0.6;
 const shortestKin = 5;
+/** Weight from which the surroundings say what a sentence is about: a heading's or a question's, not a title's. */
+const spokenTo = 0.5;
+/** Weight that only a question of the document gives to the sentence right below it, which is likely its answer. */
+const answeredBelow = 0.8;
 
 const beginsWith = (long: string, short: string): boolean => short.length >= shortestKin && long.startsWith(short);
 
@@ -56,7 +62,7 @@ const byForm = ({ question, language }: Asked, text: string, firstShared: boolea
 /**
  * The quotables that share something with the question, best first; equal ones in reading order. The score is the
  * rarity of the shared stems, those of the surroundings at less, times small factors for length, place in the passage,
- * place of the passage, neighbouring words, and the form of the question.
+ * place of the passage, neighbouring words, the form of the question, and a like question right above.
  */
 export const ranked = (asked: Asked, passages: readonly Passage[]): Ranked[] => {
   const all = quotables(passages, asked.language);
@@ -74,6 +80,7 @@ export const ranked = (asked: Asked, passages: readonly Passage[]): Ranked[] => 
       (sum, { stem, weight }, index) => sum + Math.max(own[index] ?? 0, weight * (quotable.context.get(stem) ?? 0)),
       0,
     );
+    const covered = wanted.filter(({ stem }) => shared.has(stem) || (quotable.context.get(stem) ?? 0) >= spokenTo);
     const text = passages[quotable.passage]?.text.slice(quotable.start, quotable.end) ?? '';
     const first = quotable.stems.slice(0, 2).some((stem) => shared.has(stem));
     const score =
@@ -82,14 +89,18 @@ export const ranked = (asked: Asked, passages: readonly Passage[]): Ranked[] => 
       (1 + 0.1 / (1 + quotable.place)) *
       (1 - 0.03 * Math.min(quotable.passage, 10)) *
       (1 + 0.15 * Math.min(pairsShared(inOrder, quotable.stems), 3)) *
-      byForm(asked, text, first);
-    return Object.assign(quotable, { score, coverage: matched / total, ownCoverage: ownMatched / total, shared });
+      byForm(asked, text, first) *
+      (wanted.some(({ stem }) => (quotable.context.get(stem) ?? 0) >= answeredBelow) ? 1.3 : 1);
+    return Object.assign(quotable, {
+      score,
+      coverage: matched / total,
+      ownCoverage: ownMatched / total,
+      shared,
+      covered: new Set(covered.map(({ stem }) => stem)),
+    });
   });
-  return judged.filter(speaksToIt(wanted.map(({ stem }) => stem))).sort((a, b) => b.score - a.score);
+  return judged.filter(speaksToIt).sort((a, b) => b.score - a.score);
 };
 
 /** Own words, or a heading or question right above that shares some; a title alone makes no sentence an answer. */
-const speaksToIt =
-  (wanted: readonly string[]) =>
-  ({ shared, leads, context }: Ranked): boolean =>
-    shared.size > 0 || (leads && wanted.some((stem) => (context.get(stem) ?? 0) >= 0.5));
+const speaksToIt = ({ shared, covered, leads }: Ranked): boolean => shared.size > 0 || (leads && covered.size > 0);

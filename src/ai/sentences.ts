@@ -3,8 +3,8 @@ export type Sentence = {
   text: string;
   start: number;
   end: number;
-  kind: 'heading' | 'item' | 'prose';
-  /** Sentences of one paragraph, list item or heading share a block; blocks are counted from 0. */
+  kind: 'heading' | 'item' | 'code' | 'prose';
+  /** Sentences of one paragraph, list item, code block or heading share a block; blocks are counted from 0. */
   block: number;
 };
 
@@ -17,6 +17,9 @@ const longestSentence = 500;
 const heading = /^\s{0,3}#{1,6}\s/u;
 const item = /^\s*(?:[-*+•–▪◦]|\d{1,3}[.)]|[a-z][.)])\s/u;
 const row = /^\s*\|/u;
+const fence = /^\s*(?:```|~~~)/u;
+/** Bold words at a paragraph's beginning that name what it is about. */
+const boldLabel = /^\*\*[^*]{1,60}(?:\*\*)?$/u;
 const ended = /[.!?:;…。！？]["'”’»)\]]*\s*$/u;
 const capital = /^\s*["'“‘«(]?[\p{Lu}\p{Lt}\p{N}]/u;
 /** Longest line that counts as a heading when nothing marks it as one. */
@@ -26,43 +29,54 @@ const shortLine = 60;
 const abbreviation =
   /(?:^|[\s("“‘])(?:\p{L}|\p{Lu}\.\p{Lu}|\d{1,2}|e\.g|i\.e|cf|vs|etc|approx|ca|bzw|z\.\s?B|d\.\s?h|u\.\s?a|Dr|Mr|Mrs|Ms|Prof|St|Jr|Sr|No|Nr|Art|Abs|Fig|Abb|Sec|Vol|vol|pp|Inc|Ltd|Co|Corp|Bd|Str|Tel|M|Mme|Sra?|Dott)\.\s*$/u;
 
-const linesOf = (text: string): Span[] =>
-  [...text.matchAll(/[^\n]+/gu)].map(({ 0: line, index }) => [index, index + line.length] as const);
+type Line = { start: number; end: number; kind: Sentence['kind'] | 'row' | 'blank' };
 
-const kindOf = (line: string): Sentence['kind'] => {
+const kindOf = (line: string): Line['kind'] => {
+  if (line.trim() === '') return 'blank';
   if (heading.test(line)) return 'heading';
-  return item.test(line) || row.test(line) ? 'item' : 'prose';
+  if (row.test(line)) return 'row';
+  return item.test(line) ? 'item' : 'prose';
 };
 
-/** Whether a line is a heading by its looks: short, without an end, and something new begins below it. */
-const looksLikeHeading = (line: string, next: string | undefined, alone: boolean): boolean =>
-  line.trim().length <= shortLine && !ended.test(line) && next !== undefined && (alone || capital.test(next));
+const linesOf = (text: string): Line[] => {
+  let start = 0;
+  let fenced = false;
+  return text.split('\n').map((line) => {
+    const marks = fence.test(line);
+    const kind = fenced || marks ? 'code' : kindOf(line);
+    if (marks) fenced = !fenced;
+    const place = { start, end: start + line.length, kind };
+    start = place.end + 1;
+    return place;
+  });
+};
 
-/** Paragraphs, list items, table rows and headings. Lines of one paragraph stay together, since many files wrap them. */
+/** Whether a line goes on with the paragraph, list item or code of the line before it; many files wrap their lines. */
+const continues = ({ kind }: Line, before: Line | undefined): boolean =>
+  kind === 'code' ? before?.kind === 'code' : kind === 'prose' && (before?.kind === 'prose' || before?.kind === 'item');
+
+/** Whether a line is a heading by its looks: short, without an end, alone or followed by something that begins anew. */
+const looksLikeHeading = (text: string, { start, end }: Line, below: readonly Line[]): boolean => {
+  const line = text.slice(start, end);
+  if (line.trim().length > shortLine || ended.test(line)) return false;
+  const [next, ...further] = below;
+  if (next?.kind === 'blank') return further.some(({ kind }) => kind !== 'blank');
+  return next !== undefined && capital.test(text.slice(next.start, next.end));
+};
+
+/** Paragraphs, list items, table rows, code blocks and headings. */
 const blocksOf = (text: string): Block[] => {
   const blocks: Block[] = [];
   const lines = linesOf(text);
-  let open = false;
-  for (const [index, [start, end]] of lines.entries()) {
-    const line = text.slice(start, end);
-    const previous = lines[index - 1];
-    const next = lines[index + 1];
-    if (line.trim() === '') {
-      open = false;
-      continue;
-    }
-    const kind = kindOf(line);
-    const apart = previous === undefined || text.slice(previous[1], start).length > 1;
+  for (const [index, line] of lines.entries()) {
     const last = blocks.at(-1);
-    if (kind === 'prose' && open && !apart && last) {
-      last.end = end;
-    } else {
-      const alone = next !== undefined && text.slice(end, next[0]).length > 1;
-      const following = next && text.slice(next[0], next[1]);
-      const isHeading = kind === 'prose' && looksLikeHeading(line, following, alone);
-      blocks.push({ start, end, kind: isHeading ? 'heading' : kind });
+    if (last && continues(line, lines[index - 1])) {
+      last.end = line.end;
+    } else if (line.kind !== 'blank') {
+      if (line.kind === 'prose' && looksLikeHeading(text, line, lines.slice(index + 1, index + 4)))
+        line.kind = 'heading';
+      blocks.push({ start: line.start, end: line.end, kind: line.kind === 'row' ? 'item' : line.kind });
     }
-    open = blocks.at(-1)?.kind !== 'heading' && !row.test(line);
   }
   return blocks;
 };
@@ -94,7 +108,8 @@ const cut = (text: string, [start, end]: Span): Span[] => {
   return [...spans, [from, end]];
 };
 
-const spansOf = (text: string, { start, end }: Block, language: string): Span[] => {
+const spansOf = (text: string, { start, end, kind }: Block, language: string): Span[] => {
+  if (kind === 'code') return [[start, end]];
   // The segmenter ends a sentence at every line break; blanks of the same length keep the offsets.
   const flat = text.slice(start, end).replaceAll(/[\n\r\u2028\u2029]/gu, ' ');
   const spans: Span[] = [];
@@ -107,14 +122,15 @@ const spansOf = (text: string, { start, end }: Block, language: string): Span[] 
   return spans.flatMap((span) => cut(text, span));
 };
 
-const marks = /^\s*(?:#{1,6}\s+|(?:[-*+•–▪◦]|\d{1,3}[.)])\s+|>\s*)*/u;
+const marks = /^\s*(?:[*_]{1,3}\s+|#{1,6}\s+|(?:[-*+•–▪◦]|\d{1,3}[.)])\s+|>\s*)*/u;
 
 const sentenceAt = (text: string, [start, end]: Span, kind: Sentence['kind'], block: number): Sentence[] => {
   const raw = text.slice(start, end);
   const from = start + (marks.exec(raw)?.[0].length ?? 0);
   const to = start + raw.trimEnd().length;
+  const labels = kind === 'prose' && boldLabel.test(text.slice(from, to));
   return to > from && /[\p{L}\p{N}]/u.test(text.slice(from, to))
-    ? [{ text: text.slice(from, to), start: from, end: to, kind, block }]
+    ? [{ text: text.slice(from, to), start: from, end: to, kind: labels ? 'heading' : kind, block }]
     : [];
 };
 
