@@ -1,0 +1,124 @@
+import type { EmbeddingModelV3, EmbeddingModelV3CallOptions, EmbeddingModelV3Result } from '@ai-sdk/provider';
+import { embedMany } from 'ai';
+import { maxRetriesOf, type Deployment } from './deployment.ts';
+import { failureFrom } from './diagnosis.ts';
+import { ModelFailure } from './failure.ts';
+import { dimensions } from '../search/hashing-embedding.ts';
+import { embeddingModel } from './models.ts';
+
+export type Embeddings = {
+  /** One vector of 1536 numbers for each text, in the order of the texts, of unit length unless it is all zero. */
+  vectors: number[][];
+  /** Input tokens as the provider counted them; 0 when it did not. */
+  tokens: number;
+};
+
+const parallelCalls = 4;
+const defaultBatch = 128;
+
+type ProviderOptions = NonNullable<EmbeddingModelV3CallOptions['providerOptions']>;
+
+/** Models that can cut their vectors to a wished length need to be asked for ours. */
+const wished = ({ dialect, model }: Deployment, language?: string): ProviderOptions => {
+  if (dialect === 'builtin') return language === undefined ? {} : { tessera: { language } };
+  if (dialect === 'google') return { google: { outputDimensionality: dimensions } };
+  if (!model.startsWith('text-embedding-3')) return {};
+  return { openai: { dimensions }, openaiCompatible: { dimensions } };
+};
+
+/** Models that cut their vectors do not all stretch them again; what is of unit length but for rounding stays as it is. */
+const unitLength = (vector: number[]): number[] => {
+  const length = Math.hypot(...vector);
+  return length === 0 || Math.abs(length - 1) < 1e-3 ? vector : vector.map((value) => value / length);
+};
+
+/** A server may send vectors out of order with an `index` beside each, which the SDK does not read. */
+const inOrder = ({ embeddings, response }: EmbeddingModelV3Result): number[][] => {
+  const { body } = response ?? {};
+  const data: unknown = typeof body === 'object' && body !== null && 'data' in body ? body.data : undefined;
+  const places = Array.isArray(data) ? data.map((item: unknown) => Object(item).index as unknown) : [];
+  const valid = places.length === embeddings.length && new Set(places).size === places.length;
+  if (!valid || !places.every((place) => typeof place === 'number')) return embeddings;
+  return embeddings
+    .map((vector, at) => ({ vector, place: places[at] ?? at }))
+    .sort((a, b) => a.place - b.place)
+    .map(({ vector }) => vector);
+};
+
+const checked = (vectors: readonly number[][], texts: number): number[][] => {
+  if (vectors.length !== texts)
+    throw new ModelFailure(
+      'INVALID_RESPONSE',
+      `The embedding model sent ${vectors.length} vectors for ${texts} texts.`,
+    );
+  const odd = vectors.find((vector) => vector.length !== dimensions);
+  if (odd)
+    throw new ModelFailure(
+      'INVALID_RESPONSE',
+      `The embedding model gives ${odd.length} dimensions; Tessera needs ${dimensions}. Choose another model.`,
+    );
+  if (vectors.some((vector) => !vector.every(Number.isFinite)))
+    throw new ModelFailure('INVALID_RESPONSE', 'The embedding model sent a vector with values that are no numbers.');
+  return vectors.map(unitLength);
+};
+
+/** Does one call, aborted at the deployment's time-out. */
+const call = async (model: EmbeddingModelV3, options: EmbeddingModelV3CallOptions, timeoutMs: number) => {
+  const timeout = AbortSignal.timeout(timeoutMs);
+  const abortSignal = options.abortSignal ? AbortSignal.any([options.abortSignal, timeout]) : timeout;
+  try {
+    return await model.doEmbed({ ...options, abortSignal });
+  } catch (error) {
+    if (!timeout.aborted) throw error;
+    throw new ModelFailure('TIMEOUT', `The embedding model did not answer within ${timeoutMs / 1000} s.`);
+  }
+};
+
+/** The deployment's model with our batch size, time-out, order and checks. */
+const guarded = (deployment: Deployment, most: number | undefined): EmbeddingModelV3 => {
+  const model = embeddingModel(deployment);
+  return {
+    specificationVersion: 'v3',
+    provider: model.provider,
+    modelId: model.modelId,
+    supportsParallelCalls: model.supportsParallelCalls,
+    maxEmbeddingsPerCall: Math.min(deployment.maxBatch ?? defaultBatch, most ?? Infinity),
+    doEmbed: async (options) => {
+      const result = await call(model, options, deployment.timeoutMs);
+      const embeddings = checked(inOrder(result), options.values.length);
+      return { embeddings, usage: result.usage ?? { tokens: 0 }, warnings: [] };
+    },
+  };
+};
+
+/**
+ * Embeds texts in batches of at most the provider's maximum, four calls at a time, each tried again as the deployment
+ * says. `language` is that of the texts, for the built-in embedder's stems. Throws ModelFailure; the first failed batch stops the others.
+ */
+export const embedAll = async (
+  deployment: Deployment,
+  texts: readonly string[],
+  signal?: AbortSignal,
+  language?: string,
+): Promise<Embeddings> => {
+  const stop = new AbortController();
+  const abortSignal = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
+  globalThis.AI_SDK_LOG_WARNINGS = false;
+  try {
+    if (signal?.aborted) throw signal.reason;
+    const most = await embeddingModel(deployment).maxEmbeddingsPerCall;
+    const { embeddings, usage } = await embedMany({
+      model: guarded(deployment, most),
+      values: [...texts],
+      maxParallelCalls: parallelCalls,
+      maxRetries: maxRetriesOf(deployment),
+      providerOptions: wished(deployment, language),
+      abortSignal,
+    });
+    return { vectors: embeddings, tokens: usage.tokens };
+  } catch (error) {
+    throw signal?.aborted ? new ModelFailure('CANCELLED', 'Embedding was cancelled.') : failureFrom(error);
+  } finally {
+    stop.abort();
+  }
+};
