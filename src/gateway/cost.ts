@@ -9,10 +9,13 @@ import type {
 } from 'graphql';
 import { amountOf, greatest, product, sum } from './cost-amount.ts';
 import type { Amount, Variables } from './cost-amount.ts';
+import { costOfParts, isRecord } from './cost-answer.ts';
+import type { Part } from './cost-answer.ts';
 import { CostFacts, DEFAULT_SIZE } from './cost-facts.ts';
 import type { FieldFacts, ListSize } from './cost-facts.ts';
 import { Selections, setsUnder } from './cost-selection.ts';
 import type { SelectedField } from './cost-selection.ts';
+import { NO_SIZE, sizeIn, SizedFields } from './cost-size.ts';
 
 /** The two costs of an operation. */
 export interface OperationCost {
@@ -21,7 +24,10 @@ export interface OperationCost {
    * count, and of an abstract type's answers the dearest.
    */
   readonly requested: (variables: Variables) => number;
-  /** What `data` did cost: the same weights over the values that are there. Type conditions are taken as met where the answer has the field. */
+  /**
+   * What `data` did cost: the same weights over the values that are there. A type condition is taken as met where the
+   * answer has the field.
+   */
   readonly actual: (variables: Variables, data: unknown) => number;
 }
 
@@ -34,7 +40,8 @@ export interface OperationCost {
  * `@cost`.
  *
  * All reading of document and schema happens once for an operation of a document; the result is kept with the
- * document. Undefined when the document has no such operation.
+ * document. Where sizes are variables, a use evaluates every place of the answer, whose number the limit of selections
+ * bounds. Undefined when the document has no such operation.
  */
 export const operationCosts = (
   schema: GraphQLSchema,
@@ -70,14 +77,6 @@ const compile = (facts: CostFacts, document: DocumentNode, operation: OperationD
     actual: (variables, data) => (isRecord(data) ? rootWeight + costOfParts(parts, data, variables) : 0),
   };
 };
-
-/** A field of an answer that weighs something, with what is below. */
-interface Part {
-  readonly key: string;
-  readonly weight: Amount;
-  readonly valueWeight: number;
-  readonly parts: readonly Part[];
-}
 
 class Compiler {
   readonly #facts: CostFacts;
@@ -187,51 +186,3 @@ class Compiler {
     return parts;
   }
 }
-
-/** A size given by a field for lists among the fields below it, as a connection gives it for its edges. */
-class SizedFields {
-  readonly #names: readonly string[];
-  readonly #size: Amount;
-
-  constructor(names: readonly string[], size: Amount) {
-    this.#names = names;
-    this.#size = size;
-  }
-
-  sizeOf(name: string): Amount | undefined {
-    return this.#names.includes(name) ? this.#size : undefined;
-  }
-}
-
-/** Stands for an argument that gives no size: absent, null, or of a type that coercion will refuse. */
-const NO_SIZE = -1;
-
-const sizeIn = (value: unknown): number => {
-  if (typeof value === 'number') return Math.max(0, value);
-  return Array.isArray(value) ? value.length : NO_SIZE;
-};
-
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null;
-
-const costOfParts = (parts: readonly Part[], data: Readonly<Record<string, unknown>>, variables: Variables): number => {
-  let cost = 0;
-  for (const part of parts) {
-    const value = data[part.key];
-    // Absent where a condition was not met; null was asked for and answered.
-    if (value !== undefined) cost += amountOf(part.weight, variables) + costOfValue(part, value, variables);
-  }
-  return cost;
-};
-
-const costOfValue = (part: Part, value: unknown, variables: Variables): number => {
-  if (value === null) return 0;
-  if (Array.isArray(value)) {
-    let cost = 0;
-    for (const item of value) cost += costOfValue(part, item, variables);
-    return cost;
-  }
-  return part.parts.length > 0 && isRecord(value)
-    ? part.valueWeight + costOfParts(part.parts, value, variables)
-    : part.valueWeight;
-};
