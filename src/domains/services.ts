@@ -1,14 +1,25 @@
+import type { Logger } from 'pino';
+import type { StatementListener } from '../database/client.ts';
 import type { Pool } from '../database/pool.ts';
 import type { Ledger } from '../database/unit-of-work.ts';
-import type { Throttle } from './identity/throttle.ts';
+import type { Bus } from '../events/bus.ts';
+import type { JobHandler, Queue } from '../queue/queue.ts';
+import type { KeyRing } from '../secrets/encryption.ts';
 import type { Settings } from '../settings.ts';
-import type { StatementListener } from '../database/client.ts';
+import type { FileStore } from '../storage/store.ts';
+import type { Throttle } from './identity/throttle.ts';
+import type { UnitOfWork } from '../database/unit-of-work.ts';
 
 /** What a process holds for all requests: made once at the start, handed to operations that need it. */
 export interface Services {
   readonly settings: Settings;
+  readonly log: Logger;
   readonly pool: Pool;
   readonly ledger: Ledger;
+  readonly bus: Bus;
+  readonly queue: Queue;
+  readonly store: FileStore;
+  readonly keyRing: KeyRing;
   readonly throttles: {
     /** Tries to sign in per account and per address, and accounts made per address. */
     readonly signIn: Throttle;
@@ -19,3 +30,12 @@ export interface Services {
   readonly viewers: { forget(sessionId: string): void; forgetAll(): void };
   readonly onStatement: StatementListener | undefined;
 }
+
+/** What a job's handler works with; its unit sees the whole organization. Each domain's `jobs.ts` exports `jobs`. */
+export interface Work {
+  readonly unit: UnitOfWork;
+  readonly services: Services;
+}
+
+/** Handlers by the kind of work they do. */
+export type Jobs = Readonly<Record<string, JobHandler<Work>>>;

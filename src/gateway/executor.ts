@@ -44,7 +44,10 @@ export const createExecutor =
   };
 
 /** Apollo's door for another executor than graphql-js. */
-export const executingGateway = (schema: GraphQLSchema, execute: Executor): ApolloServerOptionsWithGateway<Context>['gateway'] => ({
+export const executingGateway = (
+  schema: GraphQLSchema,
+  execute: Executor,
+): ApolloServerOptionsWithGateway<Context>['gateway'] => ({
   load: async () => ({
     executor: ({ document, operationName, context, request }) =>
       // The cast is safe: this server makes every context itself.

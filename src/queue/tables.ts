@@ -1,5 +1,5 @@
 import { index, integer, jsonb, text, uuid } from 'drizzle-orm/pg-core';
-import { moment, oneOf, tenantTable, word } from '../../database/tenant-table.ts';
+import { moment, oneOf, tenantTable, word } from '../database/tenant-table.ts';
 
 export const jobStates = ['QUEUED', 'RUNNING', 'SUCCEEDED', 'FAILED', 'CANCELLED'] as const;
 

@@ -1,0 +1,41 @@
+import type { UnitOfWork } from '../database/unit-of-work.ts';
+
+/** Work to be done later. `data` is JSON and holds ids, never secrets. */
+export interface Enqueued {
+  /** Name of the kind of work, `<domain>.<verb>-<thing>`; a domain's `jobs.ts` handles it. */
+  readonly kind: string;
+  readonly data: Readonly<Record<string, string | number | boolean | null>>;
+  /** What it works on: GraphQL type and UUID. */
+  readonly target: { readonly type: string; readonly id: string };
+  /** Whose members may see the job's row, besides the requester. */
+  readonly workspaceId?: string;
+}
+
+/** What a handler gets besides the data. */
+export interface Run {
+  readonly jobId: string;
+  /** Counted from 1. */
+  readonly attempt: number;
+  /** Whether a failure now is final. */
+  readonly last: boolean;
+  /** Aborts when the process shuts down. */
+  readonly signal: AbortSignal;
+  /** Percent done, 0 to 100. */
+  progress(percent: number): Promise<void>;
+}
+
+/** How one kind of work is done. It may run twice for one job (a crash in between), so it is idempotent. */
+export interface JobHandler<Work> {
+  readonly concurrency: number;
+  /** Tries after the first. */
+  readonly retries: number;
+  /** A run that takes longer is taken for crashed and tried again. */
+  readonly expireSeconds: number;
+  /** Does the work; the unit sees the whole organization. What it returns becomes the job's result. */
+  run(work: Work, data: Readonly<Record<string, unknown>>, run: Run): Promise<Record<string, unknown> | undefined>;
+}
+
+export interface Queue {
+  /** Adds a job and its row in the unit's running transaction; it exists exactly when that commits. Gives the job's id. */
+  enqueue(unit: UnitOfWork, work: Enqueued): Promise<string>;
+}
