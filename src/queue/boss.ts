@@ -76,17 +76,15 @@ export class BossQueue implements Queue {
         ...(userId === null ? [] : [userId]),
         ...(workspaceId === undefined ? [] : [workspaceId]),
       ];
-      await database
-        .insert(jobs)
-        .values({
-          organizationId,
-          id,
-          readers,
-          kind,
-          targetType: target.type,
-          targetId: target.id,
-          requestedById: userId,
-        });
+      await database.insert(jobs).values({
+        organizationId,
+        id,
+        readers,
+        kind,
+        targetType: target.type,
+        targetId: target.id,
+        requestedById: userId,
+      });
       const payload: Payload = { organizationId, userId, data };
       await this.#boss.send(kind, payload, { id, db: fromDrizzle(database, sql) });
       unit.afterCommit(() => this.#wake(kind));
