@@ -61,7 +61,7 @@ export const openInstallation = async (
     const bus = embedded === undefined ? await new PostgresBus(pool, log).open() : new LocalBus();
     const ledger = ledgerOn(bus);
     const jobs = await readJobs();
-    const queue = await BossQueue.open({ pool, ledger, log }, jobs);
+    const queue = await BossQueue.open({ pool, ledger, bus, log }, jobs);
     const limited = (points: number, seconds: number) => (settings.rateLimit ? throttle(points, seconds) : unthrottled);
     const services = {
       settings,

@@ -47,7 +47,6 @@ export const openGateway = async ({ settings, log }: Services): Promise<Gateway>
     csrfPrevention: true,
     allowBatchedHttpRequests: false,
     stopOnTerminationSignals: false,
-    status400ForVariableCoercionErrors: true,
     formatError: mask,
     plugins: [
       limitsPlugin(admit, limits),
