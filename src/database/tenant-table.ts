@@ -75,7 +75,8 @@ const visible = (access: Access, columns: Columns): SQL => {
   }
 };
 
-const policies = (name: string, access: Access | LogAccess, columns: Columns) =>
+/** The row policies of a tenant's table whose key is not `(organization_id, id)`; all others get theirs by `tenantTable`. */
+export const policies = (name: string, access: Access | LogAccess, columns: Columns) =>
   typeof access === 'string'
     ? [pgPolicy(`${name}_${access}`, { using: visible(access, columns), withCheck: visible(access, columns) })]
     : [

@@ -23,6 +23,8 @@ export interface HybridQuery extends Scope {
   readonly first: number;
   /** Cosine below which a chunk is no vector candidate; lexical candidates stay. */
   readonly minimumSimilarity?: number | undefined;
+  /** Compares every vector however many there are; the approximate index is left out. */
+  readonly exact?: boolean | undefined;
 }
 
 /** A hit with the reasons for its place. */
@@ -60,6 +62,9 @@ const aim = ({ embedding }: QueryVector): SQL =>
   sql`aim as materialized (select ${`[${embedding.join(',')}]`}::vector as embedding)`;
 const distanceTo = ({ embeddings }: SearchTables): SQL => sql`${embeddings.embedding} <=> (select embedding from aim)`;
 
+const comparesAll = ({ exact = false }: HybridQuery): SQL =>
+  sql`(${exact}::boolean or (select chunks <= ${exactScanChunks} from corpus))`;
+
 /** Both ways stand in the statement and a one-time condition on the size of the corpus lets one of them run. */
 const vectorCandidates = (tables: SearchTables, query: HybridQuery, vector: QueryVector, depth: number): SQL => {
   const { embeddings, chunks } = tables;
@@ -75,8 +80,8 @@ const vectorCandidates = (tables: SearchTables, query: HybridQuery, vector: Quer
     where ${embeddings.organizationId} = ${query.organizationId}
       and ${embeddings.workspaceId} = any(${array(query.workspaceIds, 'uuid')}) and ${embeddings.model} = ${vector.model}${ofDocuments}`;
   return sql`${aim(vector)},
-  compared as materialized (${visible} and (select chunks <= ${exactScanChunks} from corpus)),
-  nearest as materialized (${visible} and (select chunks > ${exactScanChunks} from corpus) order by ${distance} limit ${depth}),
+  compared as materialized (${visible} and ${comparesAll(query)}),
+  nearest as materialized (${visible} and not ${comparesAll(query)} order by ${distance} limit ${depth}),
   semantic as materialized (
     select chunk_id, row_number() over (order by distance, chunk_id) as rank
     from (

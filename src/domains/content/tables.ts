@@ -1,6 +1,20 @@
 import { sql } from 'drizzle-orm';
-import { bigint, boolean, check, foreignKey, index, integer, jsonb, text, unique, uuid } from 'drizzle-orm/pg-core';
-import { moment, oneOf, tenantTable, word } from '../../database/tenant-table.ts';
+import {
+  bigint,
+  boolean,
+  check,
+  foreignKey,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  text,
+  unique,
+  uuid,
+} from 'drizzle-orm/pg-core';
+import { moment, oneOf, policies, tenantTable, word } from '../../database/tenant-table.ts';
+import { chunkColumns, documentColumns, embeddingColumns, postingColumns } from '../../search/tables.ts';
 import { organizations, workspaces } from '../tenancy/tables.ts';
 
 export const fileStatuses = ['AWAITED', 'STORED'] as const;
@@ -56,11 +70,11 @@ export const documents = tenantTable(
     failure: text(),
     /** Counts the texts it has had, from 1. */
     version: integer().notNull().default(1),
-    chunkCount: integer().notNull().default(0),
+    ...documentColumns(),
     /** Model tokens of all chunks. */
     tokenCount: integer().notNull().default(0),
-    /** Terms of all chunks after analysis: the collection length that BM25 normalises by. */
-    termCount: integer().notNull().default(0),
+    /** The workspace's language when its chunks were analysed; null until then. */
+    language: text(),
     addedById: uuid(),
     processedAt: moment(),
     metadata: jsonb().$type<Record<string, unknown>>().notNull().default({}),
@@ -81,6 +95,13 @@ export const documents = tenantTable(
     index('documents_created_at_index').on(
       document.organizationId,
       document.workspaceId,
+      document.createdAt,
+      document.id,
+    ),
+    index('documents_status_index').on(
+      document.organizationId,
+      document.workspaceId,
+      document.status,
       document.createdAt,
       document.id,
     ),
@@ -111,8 +132,7 @@ export const documentChunks = tenantTable(
     end: integer().notNull(),
     /** Model tokens. */
     tokens: integer().notNull(),
-    /** Terms after analysis. */
-    termCount: integer().notNull(),
+    ...chunkColumns(),
     /** SHA-256 of what is embedded, hexadecimal. */
     hash: text().notNull(),
     enabled: boolean().notNull().default(true),
@@ -128,4 +148,53 @@ export const documentChunks = tenantTable(
     index('document_chunks_workspace_id_index').on(chunk.organizationId, chunk.workspaceId),
   ],
 );
-export type DocumentChunkRow = typeof documentChunks.$inferSelect;
+export type DocumentChunkRow = Omit<typeof documentChunks.$inferSelect, 'terms' | 'frequencies'>;
+
+const postingParts = postingColumns();
+
+/**
+ * The lexical index: which chunks hold a term, and how often. Written by a trigger of the chunks alone, in the same
+ * statement, and therefore without a foreign key, whose check and index would cost more than the index itself.
+ */
+export const chunkPostings = pgTable(
+  'chunk_postings',
+  { organizationId: uuid().notNull(), ...postingParts },
+  (posting) => [
+    // A migration makes the key cover all that scoring reads, which cannot be said here.
+    primaryKey({
+      name: 'chunk_postings_pkey',
+      columns: [posting.organizationId, posting.workspaceId, posting.term, posting.chunkId],
+    }),
+    ...policies('chunk_postings', 'granted', postingParts),
+  ],
+);
+
+const embeddingParts = embeddingColumns();
+
+/** The vectors of chunks, one for each model. */
+export const chunkEmbeddings = pgTable(
+  'chunk_embeddings',
+  { organizationId: uuid().notNull(), ...embeddingParts },
+  (embedding) => [
+    primaryKey({
+      name: 'chunk_embeddings_pkey',
+      columns: [embedding.organizationId, embedding.chunkId, embedding.model],
+    }),
+    ...policies('chunk_embeddings', 'granted', embeddingParts),
+    foreignKey({
+      name: 'chunk_embeddings_chunk_id_fkey',
+      columns: [embedding.organizationId, embedding.chunkId],
+      foreignColumns: [documentChunks.organizationId, documentChunks.id],
+    }).onDelete('cascade'),
+    index('chunk_embeddings_workspace_id_index').on(embedding.organizationId, embedding.workspaceId, embedding.model),
+    index('chunk_embeddings_embedding_index').using('hnsw', embedding.embedding.op('vector_cosine_ops')),
+  ],
+);
+
+/** What `hybridSearch` reads. */
+export const searchTables = {
+  documents,
+  chunks: documentChunks,
+  postings: chunkPostings,
+  embeddings: chunkEmbeddings,
+};

@@ -1,0 +1,163 @@
+import { and, eq, sql, type SQL } from 'drizzle-orm';
+import { v7 } from 'uuid';
+import { database } from '../../database/client.ts';
+import type { ChunkTerms } from '../../search/chunk-terms.ts';
+import type { Chunk } from './parsing/chunk.ts';
+import { chunkEmbeddings, documentChunks, documents } from './tables.ts';
+
+/** A chunk that a document has now. */
+export interface CurrentChunk {
+  readonly id: string;
+  readonly position: number;
+  readonly hash: string;
+  readonly termCount: number;
+  /** Whether it has a vector of the model in use. */
+  readonly embedded: boolean;
+}
+
+/** A chunk that stays, under its id, perhaps in another place. */
+export interface KeptChunk {
+  readonly kind: 'kept';
+  readonly chunk: Chunk;
+  readonly current: CurrentChunk;
+}
+
+/** A chunk that is new, with its id to be. */
+export interface NewChunk {
+  readonly kind: 'new';
+  readonly chunk: Chunk;
+  readonly id: string;
+}
+
+export type PlannedChunk = KeptChunk | NewChunk;
+
+/** Whose chunks they are. */
+export interface Owner {
+  readonly organizationId: string;
+  readonly workspaceId: string;
+  readonly readers: string[] | null;
+  readonly documentId: string;
+}
+
+/** The chunks a document has now, without their texts. */
+export const currentChunks = (organizationId: string, documentId: string, model: string): Promise<CurrentChunk[]> =>
+  database
+    .select({
+      id: documentChunks.id,
+      position: documentChunks.position,
+      hash: documentChunks.hash,
+      termCount: documentChunks.termCount,
+      embedded: sql<boolean>`${chunkEmbeddings.chunkId} is not null`,
+    })
+    .from(documentChunks)
+    .leftJoin(
+      chunkEmbeddings,
+      and(
+        eq(chunkEmbeddings.organizationId, organizationId),
+        eq(chunkEmbeddings.chunkId, documentChunks.id),
+        eq(chunkEmbeddings.model, model),
+      ),
+    )
+    .where(and(eq(documentChunks.organizationId, organizationId), eq(documentChunks.documentId, documentId)))
+    .orderBy(documentChunks.position);
+
+/** Pairs the chunks of a text with those the document has: equal hashes are the same chunk, in order where there are several. */
+export const planned = (chunks: readonly Chunk[], current: readonly CurrentChunk[]): PlannedChunk[] => {
+  const byHash = Map.groupBy(current, (chunk) => chunk.hash);
+  return chunks.map((chunk) => {
+    const same = byHash.get(chunk.hash)?.shift();
+    return same === undefined ? { kind: 'new', chunk, id: v7() } : { kind: 'kept', chunk, current: same };
+  });
+};
+
+export const idOf = (plan: PlannedChunk): string => (plan.kind === 'new' ? plan.id : plan.current.id);
+
+/** Rows of one statement: chunks are some kilobytes each, vectors some more. */
+const batchSize = 200;
+
+/** Replaces a document's chunks by those planned, in the running transaction, with the document locked. */
+export const replaceChunks = async (
+  owner: Owner,
+  plan: readonly PlannedChunk[],
+  terms: ReadonlyMap<string, ChunkTerms>,
+  vectors: ReadonlyMap<string, readonly number[]>,
+  model: string,
+): Promise<void> => {
+  const kept = plan.filter((each) => each.kind === 'kept');
+  await removeOthers(owner, kept);
+  await moveKept(owner, kept);
+  const { documentId, ...place } = owner;
+  const rows = plan.flatMap((each) => {
+    const indexed = terms.get(idOf(each));
+    return each.kind === 'new' && indexed ? [{ ...place, documentId, ...each.chunk, ...indexed, id: each.id }] : [];
+  });
+  for (const batch of batches(rows)) await database.insert(documentChunks).values(batch);
+  const embeddings = Array.from(vectors, ([chunkId, embedding]) => ({
+    ...place,
+    chunkId,
+    model,
+    embedding: [...embedding],
+  }));
+  for (const batch of batches(embeddings)) await database.insert(chunkEmbeddings).values(batch);
+};
+
+function* batches<Row>(rows: readonly Row[]): Generator<Row[]> {
+  for (let from = 0; from < rows.length; from += batchSize) yield rows.slice(from, from + batchSize);
+}
+
+const ofDocument = ({ organizationId, documentId }: Owner): SQL | undefined =>
+  and(eq(documentChunks.organizationId, organizationId), eq(documentChunks.documentId, documentId));
+
+const removeOthers = (owner: Owner, kept: readonly KeptChunk[]): Promise<unknown> =>
+  database
+    .delete(documentChunks)
+    .where(and(ofDocument(owner), sql`not ${documentChunks.id} = any(${sql.param(kept.map(idOf))}::uuid[])`));
+
+/** Moved chunks first leave their places (below 0), so that none is in the way of another. */
+const moveKept = async (owner: Owner, kept: readonly KeptChunk[]): Promise<void> => {
+  if (kept.length === 0) return;
+  const moved = kept.filter(({ chunk, current }) => chunk.position !== current.position).map(idOf);
+  if (moved.length > 0)
+    await database
+      .update(documentChunks)
+      .set({ position: sql`-1 - ${documentChunks.position}` })
+      .where(and(ofDocument(owner), sql`${documentChunks.id} = any(${sql.param(moved)}::uuid[])`));
+  const column = (values: readonly unknown[], type: string) => sql`${sql.param(values)}::${sql.raw(type)}[]`;
+  const places = sql`unnest(
+    ${column(kept.map(idOf), 'uuid')}, ${column(
+      kept.map(({ chunk }) => chunk.position),
+      'integer',
+    )},
+    ${column(
+      kept.map(({ chunk }) => chunk.start),
+      'integer',
+    )}, ${column(
+      kept.map(({ chunk }) => chunk.end),
+      'integer',
+    )},
+    ${column(
+      kept.map(({ chunk }) => chunk.page),
+      'integer',
+    )}
+  ) as place (id, position, starts, ends, page)`;
+  await database
+    .update(documentChunks)
+    .set({
+      position: sql`place.position`,
+      start: sql`place.starts`,
+      end: sql`place.ends`,
+      page: sql`place.page`,
+    })
+    .from(places)
+    .where(and(ofDocument(owner), sql`${documentChunks.id} = place.id`));
+};
+
+/** Locks the document if it is still this version and being read; false otherwise. */
+export const stillWanted = async (organizationId: string, id: string, version: number): Promise<boolean> => {
+  const [locked] = await database
+    .select({ version: documents.version, status: documents.status })
+    .from(documents)
+    .where(and(eq(documents.organizationId, organizationId), eq(documents.id, id)))
+    .for('update');
+  return locked?.version === version && locked.status === 'PROCESSING';
+};

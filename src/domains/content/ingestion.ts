@@ -1,0 +1,167 @@
+import { hash } from 'node:crypto';
+import { buffer } from 'node:stream/consumers';
+import { setImmediate as breathe } from 'node:timers/promises';
+import { and, eq, sql } from 'drizzle-orm';
+import { embedAll } from '../../ai/embedding.ts';
+import { database } from '../../database/client.ts';
+import type { JobHandler } from '../../queue/queue.ts';
+import { chunkTerms, type ChunkTerms } from '../../search/chunk-terms.ts';
+import type { Work } from '../services.ts';
+import { workspaces } from '../tenancy/tables.ts';
+import { currentChunks, idOf, planned, replaceChunks, stillWanted, type PlannedChunk } from './chunk-set.ts';
+import { embedder } from './embedder.ts';
+import { embeddedText } from './parsing/chunk.ts';
+import { chunkAside, parse } from './parsing/parse.ts';
+import type { ParsedDocument } from './parsing/parsed-document.ts';
+import { UnreadableDocument } from './parsing/unreadable-document.ts';
+import { documents, files } from './tables.ts';
+import { fileKey } from './uploads.ts';
+import { documentTopic } from './waiting.ts';
+
+/** One text of one document, to be read. */
+interface Task {
+  readonly id: string;
+  readonly version: number;
+}
+
+/**
+ * Reads a document's text or file into chunks that search finds, replaced as one set. Done twice it changes nothing, and for a
+ * version that is no longer the document's it ends without effect. A file that cannot be read ends FAILED at once.
+ */
+export const ingest: JobHandler<Work>['run'] = async (work, data, run) => {
+  const task: Task = { id: String(data.documentId), version: Number(data.version) };
+  try {
+    const claimed = await claim(work, task);
+    if (claimed === null) return undefined;
+    const parsed = await parse(await sourceOf(work, claimed));
+    await run.progress(20);
+    return await index(work, task, claimed, parsed, run.signal);
+  } catch (error) {
+    if (error instanceof UnreadableDocument) {
+      await fail(work, task, error.message);
+      return { status: 'FAILED', reason: error.message };
+    }
+    if (run.last) await fail(work, task, 'This document could not be processed. Try again later.');
+    throw error;
+  }
+};
+
+const is = (organizationId: string, { id }: Task) =>
+  and(eq(documents.organizationId, organizationId), eq(documents.id, id));
+
+/** Marks the document as being read and gives what reading needs; null when there is nothing to do. */
+const claim = ({ unit, services }: Work, task: Task) =>
+  unit.transact(async ({ organizationId }) => {
+    const [found] = await database
+      .select({
+        workspaceId: documents.workspaceId,
+        readers: documents.readers,
+        status: documents.status,
+        version: documents.version,
+        title: documents.title,
+        mimeType: documents.mimeType,
+        text: documents.text,
+        analysedAs: documents.language,
+        language: workspaces.language,
+        fileName: files.name,
+        sha256: files.sha256,
+      })
+      .from(documents)
+      .innerJoin(
+        workspaces,
+        and(eq(workspaces.organizationId, organizationId), eq(workspaces.id, documents.workspaceId)),
+      )
+      .leftJoin(files, and(eq(files.organizationId, organizationId), eq(files.id, documents.fileId)))
+      .where(is(organizationId, task))
+      .for('update', { of: documents });
+    const open = found?.status === 'PENDING' || found?.status === 'PROCESSING';
+    if (found === undefined || found.version !== task.version || !open) return null;
+    await database.update(documents).set({ status: 'PROCESSING' }).where(is(organizationId, task));
+    unit.afterCommit(() => services.bus.publish(documentTopic(task.id), { status: 'PROCESSING' }));
+    return { ...found, organizationId };
+  });
+type Claimed = NonNullable<Awaited<ReturnType<typeof claim>>>;
+
+/** A file's bytes where there is one: the text of an earlier reading is no source. */
+const sourceOf = async ({ services: { store } }: Work, claimed: Claimed) => {
+  const { organizationId, sha256, fileName, mimeType, text } = claimed;
+  if (sha256 === null) return { bytes: Buffer.from(text ?? ''), mimeType, name: '' };
+  const bytes = await buffer(await store.read(fileKey(organizationId, sha256)));
+  return { bytes, mimeType, name: fileName ?? '' };
+};
+
+const index = async (work: Work, task: Task, claimed: Claimed, parsed: ParsedDocument, signal: AbortSignal) => {
+  const { unit, services } = work;
+  const { organizationId, workspaceId, readers, language } = claimed;
+  const chunks = await chunkAside(parsed);
+  // Terms and vectors depend on the language, so that after a change of it nothing is kept.
+  const reusable = claimed.analysedAs === language;
+  const current = reusable
+    ? await unit.run(() => currentChunks(organizationId, task.id, embedder.model)).finally(() => unit.rest())
+    : [];
+  const plan = planned(chunks, current);
+  const { terms, vectors } = await analysed(plan, language, signal);
+  const termCounts = plan.map((each) => (each.kind === 'kept' ? each.current : terms.get(idOf(each)))?.termCount ?? 0);
+  return unit.transact(async () => {
+    if (!(await stillWanted(organizationId, task.id, task.version))) return undefined;
+    const owner = { organizationId, workspaceId, readers, documentId: task.id };
+    await replaceChunks(owner, plan, terms, vectors, embedder.model);
+    const counts = {
+      chunkCount: plan.length,
+      tokenCount: sum(chunks.map((chunk) => chunk.tokens)),
+      termCount: sum(termCounts),
+    };
+    await database
+      .update(documents)
+      .set({
+        ...counts,
+        status: 'READY',
+        text: parsed.text,
+        contentHash: hash('sha256', parsed.text),
+        language,
+        processedAt: sql`now()`,
+      })
+      .where(is(organizationId, task));
+    unit.record({ action: 'document.processed', type: 'Document', id: task.id, workspaceId, data: counts });
+    unit.afterCommit(() => services.bus.publish(documentTopic(task.id), { status: 'READY' }));
+    return { status: 'READY', chunks: plan.length, embedded: vectors.size };
+  });
+};
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
+
+/** Chunks analysed at a stretch; the built-in embedder works in this thread, which other requests need too. */
+const stretch = 32;
+
+/** Terms of new chunks and vectors of those that have none, by the chunks' ids. */
+const analysed = async (plan: readonly PlannedChunk[], language: string, signal: AbortSignal) => {
+  const terms = new Map<string, ChunkTerms>();
+  const vectors = new Map<string, readonly number[]>();
+  const due = plan.filter((each) => each.kind === 'new' || !each.current.embedded);
+  for (let from = 0; from < due.length; from += stretch) {
+    const part = due.slice(from, from + stretch);
+    const texts = part.map(({ chunk }) => embeddedText(chunk));
+    const embedded = await embedAll(embedder, texts, signal, language);
+    for (const [at, each] of part.entries()) {
+      if (each.kind === 'new') terms.set(idOf(each), chunkTerms(texts[at] ?? '', language));
+      const vector = embedded.vectors[at] ?? [];
+      // A text without a single word has a vector of zeros, which is near to nothing.
+      if (vector.some((value) => value !== 0)) vectors.set(idOf(each), vector);
+    }
+    await breathe();
+  }
+  return { terms, vectors };
+};
+
+const fail = ({ unit, services }: Work, task: Task, reason: string): Promise<void> =>
+  unit.transact(async ({ organizationId }) => {
+    if (!(await stillWanted(organizationId, task.id, task.version))) return;
+    const [failed] = await database
+      .update(documents)
+      .set({ status: 'FAILED', failure: reason, processedAt: sql`now()` })
+      .where(is(organizationId, task))
+      .returning({ workspaceId: documents.workspaceId });
+    const workspaceId = failed?.workspaceId ?? null;
+    unit.record({ action: 'document.failed', type: 'Document', id: task.id, workspaceId, data: { reason } });
+    unit.afterCommit(() => services.bus.publish(documentTopic(task.id), { status: 'FAILED' }));
+  });

@@ -1,0 +1,71 @@
+import { and, eq, getTableColumns, sql } from 'drizzle-orm';
+import { database } from '../../database/client.ts';
+import { listOf } from '../../database/list.ts';
+import { bound, loadOne } from '../../database/loader.ts';
+import { documentChunks, documents, files } from './tables.ts';
+
+const { text: _text, metadata: _metadata, ...lightDocument } = getTableColumns(documents);
+const { terms: _terms, frequencies: _frequencies, ...lightChunk } = getTableColumns(documentChunks);
+
+/** What a document's row is read with: all but its text. */
+export const documentFields = lightDocument;
+/** What a chunk's row is read with: all but the lexical index. */
+export const chunkFields = lightChunk;
+
+export const documentById = loadOne(
+  () =>
+    database
+      .select(documentFields)
+      .from(documents)
+      .where(and(eq(documents.organizationId, bound.organizationId), sql`${documents.id} = any(${bound.keys})`)),
+  (document) => document.id,
+);
+
+/** The texts of documents, which are long. */
+export const documentTextById = loadOne(
+  () =>
+    database
+      .select({ id: documents.id, text: documents.text })
+      .from(documents)
+      .where(and(eq(documents.organizationId, bound.organizationId), sql`${documents.id} = any(${bound.keys})`)),
+  (document) => document.id,
+);
+
+export const chunkById = loadOne(
+  () =>
+    database
+      .select(chunkFields)
+      .from(documentChunks)
+      .where(
+        and(eq(documentChunks.organizationId, bound.organizationId), sql`${documentChunks.id} = any(${bound.keys})`),
+      ),
+  (chunk) => chunk.id,
+);
+
+export const fileById = loadOne(
+  () =>
+    database
+      .select()
+      .from(files)
+      .where(and(eq(files.organizationId, bound.organizationId), sql`${files.id} = any(${bound.keys})`)),
+  (file) => file.id,
+);
+
+/** Documents of a workspace. */
+export const documentList = listOf({
+  from: documents,
+  parent: documents.workspaceId,
+  columns: documentFields,
+  orders: { CREATED_AT: documents.createdAt, TITLE: documents.title },
+  defaultOrder: { field: 'CREATED_AT', direction: 'DESC' },
+  filters: { status: documents.status, title: documents.title, createdAt: documents.createdAt },
+});
+
+/** Chunks of a document in reading order. */
+export const chunkList = listOf({
+  from: documentChunks,
+  parent: documentChunks.documentId,
+  columns: chunkFields,
+  orders: { POSITION: documentChunks.position },
+  defaultOrder: { field: 'POSITION', direction: 'ASC' },
+});

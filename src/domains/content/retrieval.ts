@@ -1,0 +1,114 @@
+import { and, eq, sql, type SQL } from 'drizzle-orm';
+import { embedAll } from '../../ai/embedding.ts';
+import { database } from '../../database/client.ts';
+import type { UnitOfWork } from '../../database/unit-of-work.ts';
+import { analyze } from '../../search/analysis.ts';
+import { hashingWeight, hybridSearch, iterativeScan, modelWeight, type Hit } from '../../search/hybrid-search.ts';
+import type { Services } from '../services.ts';
+import type { WorkspaceRow } from '../tenancy/tables.ts';
+import { embedder } from './embedder.ts';
+import { chunkFields } from './loaders.ts';
+import { documentChunks, documents, searchTables, type DocumentChunkRow } from './tables.ts';
+
+/** A chunk that was found, as models are given it and answers cite it. */
+export interface Passage extends Omit<Hit, 'bm25'> {
+  readonly documentId: string;
+  readonly documentVersion: number;
+  readonly title: string;
+  readonly text: string;
+  /** Where the chunk begins in the document's text, in UTF-16 code units. */
+  readonly start: number;
+  /** Headings above it, outermost first. */
+  readonly headings: readonly string[];
+  /** Page or slide, counted from 1. */
+  readonly page: number | null;
+}
+
+/** What is looked for and where. */
+export interface Retrieval {
+  readonly workspace: WorkspaceRow;
+  readonly query: string;
+  /** How many passages at most. */
+  readonly first: number;
+}
+
+/** A hit with its chunk's row and what a citation needs of its document. */
+export interface Found {
+  readonly hit: Hit;
+  readonly chunk: DocumentChunkRow;
+  readonly title: string;
+  readonly documentVersion: number;
+}
+
+/** The best passages of a workspace for a query, best first; only what the unit's viewer sees is found or counted. */
+export const retrieve = async (
+  { unit }: { readonly unit: UnitOfWork; readonly services: Services },
+  retrieval: Retrieval,
+): Promise<Passage[]> => {
+  const found = await searchChunks(unit, retrieval);
+  return found.map(({ hit: { bm25: _bm25, ...hit }, chunk, title, documentVersion }) => ({
+    ...hit,
+    documentId: chunk.documentId,
+    documentVersion,
+    title,
+    text: chunk.text,
+    start: chunk.start,
+    headings: chunk.headings,
+    page: chunk.page,
+  }));
+};
+
+/** The same with all there is to know of each hit. The query is embedded first, with no connection held. */
+export const searchChunks = async (unit: UnitOfWork, { workspace, query, first }: Retrieval): Promise<Found[]> => {
+  await unit.rest();
+  const { vectors } = await embedAll(embedder, [query], undefined, workspace.language);
+  const embedding = vectors[0]?.some((value) => value !== 0) ? vectors[0] : undefined;
+  const exact = workspace.vectorSearchMode === 'EXACT';
+  const statement = foundBy(
+    hybridSearch(searchTables, {
+      organizationId: unit.organizationId,
+      workspaceIds: [workspace.id],
+      terms: analyze(query, workspace.language).map(({ term }) => term),
+      vector: embedding === undefined ? null : { model: embedder.model, embedding, weight },
+      first,
+      minimumSimilarity: workspace.similarityThreshold,
+      exact,
+    }),
+    unit.organizationId,
+  );
+  const approximate = embedding !== undefined && !exact;
+  return unit.run(async () => {
+    // Both are sent at once on the same connection, the setting first.
+    const [, rows] = await Promise.all([approximate ? database.execute(iterativeScan) : null, statement]);
+    return rows;
+  });
+};
+
+const weight = embedder.dialect === 'builtin' ? hashingWeight : modelWeight;
+
+/** The hits of a search with their chunks and documents, in one statement. */
+const foundBy = (hits: SQL, organizationId: string) =>
+  database
+    .select({
+      hit: {
+        chunkId: documentChunks.id,
+        score: sql<number>`hit.score`,
+        lexicalRank: sql<number | null>`hit."lexicalRank"`,
+        vectorRank: sql<number | null>`hit."vectorRank"`,
+        bm25: sql<number>`hit.bm25`,
+        similarity: sql<number | null>`hit.similarity`,
+      },
+      chunk: chunkFields,
+      title: documents.title,
+      documentVersion: documents.version,
+    })
+    .from(sql`(${hits}) as hit`)
+    .innerJoin(
+      documentChunks,
+      and(eq(documentChunks.organizationId, organizationId), sql`${documentChunks.id} = hit."chunkId"`),
+    )
+    .innerJoin(
+      documents,
+      and(eq(documents.organizationId, organizationId), eq(documents.id, documentChunks.documentId)),
+    )
+    .orderBy(sql`hit.score desc`, documentChunks.id);

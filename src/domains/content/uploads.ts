@@ -1,0 +1,152 @@
+import { buffer } from 'node:stream/consumers';
+import type { Readable } from 'node:stream';
+import { and, eq } from 'drizzle-orm';
+import { v7 } from 'uuid';
+import { database } from '../../database/client.ts';
+import { sole } from '../../database/rows.ts';
+import { nowhere, UnitOfWork, type Origin } from '../../database/unit-of-work.ts';
+import { BadUserInput, Conflict, NotFound } from '../../errors.ts';
+import type { CreateUploadInput } from '../../generated/resolvers.ts';
+import { hashToken, issueToken, tokenPrefix } from '../../secrets/tokens.ts';
+import { FileTooLarge } from '../../storage/failures.ts';
+import type { StoredFile } from '../../storage/store.ts';
+import { viewerOf, type Context } from '../context.ts';
+import { tokenTarget } from '../identity/operations.ts';
+import { accessTokens } from '../identity/tables.ts';
+import type { Services } from '../services.ts';
+import { fileById } from './loaders.ts';
+import { detect } from './parsing/detect.ts';
+import { sniff } from './parsing/sniff.ts';
+import { UnreadableDocument } from './parsing/unreadable-document.ts';
+import { files, type FileRow } from './tables.ts';
+import { issuesOf, mimeTypeIssues } from './validation.ts';
+
+const prefix = 'tsr_upload_';
+const openMs = 60 * 60 * 1000;
+/** Enough to know a type by; a whole file might not fit into memory beside many others. */
+const sampleBytes = 16 * 1024 * 1024;
+
+/** Where the bytes of a file are: the same bytes are stored once per organization. */
+export const fileKey = (organizationId: string, sha256: string): string => `${organizationId}/${sha256}`;
+
+/** A file that is awaited, and the address that takes its bytes. */
+export interface OpenUpload {
+  readonly file: FileRow;
+  readonly url: string;
+}
+
+/** Opens the way for one file for an hour. Throws BadUserInput. */
+export const createUpload = (context: Context, { name, size, mimeType }: CreateUploadInput): Promise<OpenUpload> => {
+  const { settings } = context.services;
+  const sizeIssues =
+    size >= 1 && size <= settings.maxUploadBytes
+      ? []
+      : [{ field: 'size', message: `A file has 1 to ${settings.maxUploadBytes} bytes.` }];
+  const issues = [...issuesOf('name', name, 255), ...sizeIssues, ...mimeTypeIssues(mimeType)];
+  if (issues.length > 0) throw new BadUserInput(issues);
+  const { userId } = viewerOf(context);
+  const { token, hash } = issueToken(prefix);
+  return context.unit.transact(async ({ organizationId }) => {
+    // The organization's own id stands for its administrators and jobs.
+    const readers = [userId, organizationId];
+    const row = { organizationId, readers, name, size, mimeType, uploadedById: userId };
+    const file = sole(await database.insert(files).values(row).returning());
+    const expiresAt = new Date(Date.now() + openMs).toISOString();
+    await database
+      .insert(accessTokens)
+      .values({ hash, kind: 'UPLOAD', organizationId, userId, subjectId: file.id, expiresAt });
+    context.unit.record({ action: 'upload.opened', type: 'File', id: file.id, data: { name, size } });
+    const base = (settings.publicUrl ?? '').replace(/\/+$/, '');
+    return { file, url: `${base}/uploads/${token}` };
+  });
+};
+
+/**
+ * Takes in the bytes of the file that a token was issued for. They are complete in the store before a row says so, and a
+ * token opens the way once: of two uploads at a time one wins. Throws NotFound (unknown, expired or used token), BadUserInput
+ * (not the size declared), Conflict (another upload was faster), and the stream's own error when it breaks off.
+ */
+export const receiveUpload = async (
+  services: Services,
+  origin: Origin,
+  token: string,
+  stream: Readable,
+  declaredLength: number | undefined,
+): Promise<FileRow> => {
+  const unit = await uploaderOf(services, origin, token);
+  const file = await awaited(unit.unit, unit.fileId);
+  const { organizationId } = file;
+  if (declaredLength !== undefined && declaredLength !== file.size) throw wrongSize(file);
+  const aside = `incoming/${organizationId}/${v7()}`;
+  try {
+    const stored = await takeIn(services, aside, stream, file);
+    const mimeType = await typeOf(services, aside, stored, file);
+    const key = fileKey(organizationId, stored.sha256);
+    if (!(await services.store.exists(key))) await services.store.move(aside, key);
+    return await settle(unit.unit, hashToken(token), { ...file, sha256: stored.sha256, mimeType });
+  } finally {
+    await services.store.remove(aside);
+  }
+};
+
+/** Who was let upload, and what. The unit sees what that user alone has been granted. */
+const uploaderOf = async (services: Services, origin: Origin, token: string) => {
+  if (tokenPrefix(token) !== prefix) throw unknownToken();
+  const anonymous = new UnitOfWork(nowhere, { ...services, origin });
+  const target = await tokenTarget(anonymous, hashToken(token)).finally(() => anonymous.rest());
+  if (target?.kind !== 'UPLOAD' || target.userId === null) throw unknownToken();
+  const { organizationId, userId, subjectId } = target;
+  const scope = { organizationId, userId, principals: [userId], workspaces: '*' as const };
+  return { unit: new UnitOfWork(scope, { ...services, origin }), fileId: subjectId };
+};
+
+/** The token itself is a secret and stays out of the message. */
+const unknownToken = () => new NotFound('Upload', 'of this address');
+
+const awaited = async (unit: UnitOfWork, fileId: string): Promise<FileRow> => {
+  const file = await fileById(unit)
+    .load(fileId)
+    .finally(() => unit.rest());
+  if (file?.status !== 'AWAITED') throw unknownToken();
+  return file;
+};
+
+const wrongSize = ({ size }: FileRow) =>
+  new BadUserInput('size', `This upload was opened for ${size} bytes; send exactly those.`);
+
+const takeIn = async (services: Services, key: string, stream: Readable, file: FileRow): Promise<StoredFile> => {
+  const maxBytes = Math.min(file.size, services.settings.maxUploadBytes);
+  try {
+    const stored = await services.store.write(key, stream, { maxBytes });
+    if (stored.size !== file.size) throw wrongSize(file);
+    return stored;
+  } catch (error) {
+    throw error instanceof FileTooLarge ? wrongSize(file) : error;
+  }
+};
+
+/** What the bytes show. A file that cannot be read is stored all the same; a document made from it says what is wrong. */
+const typeOf = async ({ store }: Services, key: string, { size }: StoredFile, file: FileRow): Promise<string> => {
+  const bytes = await buffer(await store.read(key, { start: 0, end: Math.min(size, sampleBytes) - 1 }));
+  try {
+    return await sniff(bytes, file.mimeType, file.name);
+  } catch (error) {
+    if (!(error instanceof UnreadableDocument)) throw error;
+    return detect(bytes);
+  }
+};
+
+const settle = (unit: UnitOfWork, tokenHash: string, file: FileRow): Promise<FileRow> =>
+  unit.transact(async ({ organizationId }) => {
+    const used = await database.delete(accessTokens).where(eq(accessTokens.hash, tokenHash)).returning();
+    if (used.length === 0) throw new Conflict('token', 'This upload has been done already.');
+    const { sha256, mimeType } = file;
+    const [stored] = await database
+      .update(files)
+      .set({ status: 'STORED', sha256, mimeType })
+      .where(and(eq(files.organizationId, organizationId), eq(files.id, file.id)))
+      .returning();
+    if (stored === undefined) throw unknownToken();
+    unit.record({ action: 'file.stored', type: 'File', id: file.id, data: { size: file.size, sha256, mimeType } });
+    return stored;
+  });

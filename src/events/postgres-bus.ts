@@ -1,0 +1,63 @@
+import { randomUUID } from 'node:crypto';
+import type { Logger } from 'pino';
+import type { Pool } from '../database/pool.ts';
+import type { Bus } from './bus.ts';
+import { LocalBus } from './local-bus.ts';
+
+const channel = 'tessera';
+/** Postgres takes 8,000 bytes for a notification. */
+const maxBytes = 7900;
+
+interface Envelope {
+  readonly from: string;
+  readonly topic: string;
+  readonly message: object;
+}
+
+/**
+ * Carries messages to all processes of a database by LISTEN and NOTIFY: delivered here at once, elsewhere by the server. A message too
+ * large for a notification stays in this process; whoever listens elsewhere finds its outcome in the tables.
+ */
+export class PostgresBus implements Bus {
+  readonly #local = new LocalBus();
+  readonly #name = randomUUID();
+  readonly #pool: Pool;
+  readonly #log: Logger;
+  /** Notifications leave in the order of their messages. */
+  #sending: Promise<unknown> = Promise.resolve();
+
+  constructor(pool: Pool, log: Logger) {
+    this.#pool = pool;
+    this.#log = log;
+  }
+
+  /** Starts to listen, on a connection of its own that reconnects by itself. */
+  async open(): Promise<this> {
+    await this.#pool.client.listen(channel, (payload) => {
+      // The cast is safe: only this class notifies on the channel, and the server's role alone can reach this database.
+      const { from, topic, message } = JSON.parse(payload) as Envelope;
+      if (from !== this.#name) this.#local.deliver(topic, message);
+    });
+    return this;
+  }
+
+  publish(topic: string, message: object): void {
+    this.#local.deliver(topic, message);
+    const envelope: Envelope = { from: this.#name, topic, message };
+    const payload = JSON.stringify(envelope);
+    if (Buffer.byteLength(payload) > maxBytes) return;
+    this.#sending = this.#sending.then(() =>
+      this.#pool.client.notify(channel, payload).catch((error: unknown) => {
+        this.#log.warn({ message: Error.isError(error) ? error.message : '' }, 'A notification was lost.');
+      }),
+    );
+  }
+
+  subscribe(topic: string): AsyncIterableIterator<object> {
+    return this.#local.subscribe(topic);
+  }
+
+  close(): void {
+    this.#local.close();
+  }
+}

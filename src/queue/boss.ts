@@ -1,0 +1,190 @@
+import { and, eq, sql } from 'drizzle-orm';
+import { fromDrizzle, PgBoss, type Db, type JobWithMetadata } from 'pg-boss';
+import type { Logger } from 'pino';
+import { v7 } from 'uuid';
+import { database } from '../database/client.ts';
+import type { Pool } from '../database/pool.ts';
+import { UnitOfWork, type Ledger } from '../database/unit-of-work.ts';
+import type { Enqueued, JobHandler, Queue } from './queue.ts';
+import { jobs } from './tables.ts';
+
+/** What the queue's own row carries: enough to find the tenant and our row. */
+interface Payload {
+  readonly organizationId: string;
+  readonly userId: string | null;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+export interface BossOptions {
+  readonly pool: Pool;
+  readonly ledger: Ledger;
+  readonly log: Logger;
+}
+
+/** Seconds a worker may be silent before its job is given to another. */
+const heartbeatSeconds = 20;
+const pollingIntervalSeconds = 1;
+
+/** The job queue on pg-boss: jobs are added in the transaction that needs them and worked on by this process if it wants to. */
+export class BossQueue implements Queue {
+  readonly #boss: PgBoss;
+  readonly #options: BossOptions;
+  readonly #workers = new Map<string, string>();
+  readonly #stopping = new AbortController();
+
+  private constructor(boss: PgBoss, options: BossOptions) {
+    this.#boss = boss;
+    this.#options = options;
+  }
+
+  /** Connects to the queue's schema, which the owner's migration has installed, and knows these kinds of work. */
+  static async open(
+    options: BossOptions,
+    kinds: Readonly<Record<string, Pick<JobHandler<never>, 'retries' | 'expireSeconds'>>>,
+  ): Promise<BossQueue> {
+    const boss = new PgBoss({
+      db: statementsOf(options.pool),
+      schema: 'pgboss',
+      migrate: false,
+      createSchema: false,
+      superviseIntervalSeconds: 10,
+      monitorIntervalSeconds: 10,
+      reindex: false,
+      monitorVacuum: false,
+    });
+    boss.on('error', (error) => options.log.warn({ message: error.message }, 'The job queue had a fault.'));
+    await boss.start();
+    for (const [kind, { retries, expireSeconds }] of Object.entries(kinds)) {
+      await boss.createQueue(kind, {
+        retryLimit: retries,
+        retryDelay: 1,
+        retryBackoff: true,
+        expireInSeconds: expireSeconds,
+        heartbeatSeconds,
+      });
+      // Brings the queue into the package's cache: looking it up inside a caller's transaction would need a second connection.
+      await boss.findJobs(kind, { id: v7() });
+    }
+    return new BossQueue(boss, options);
+  }
+
+  async enqueue(unit: UnitOfWork, { kind, data, target, workspaceId }: Enqueued): Promise<string> {
+    return unit.transact(async ({ organizationId, userId }) => {
+      const id = v7();
+      const readers = [
+        organizationId,
+        ...(userId === null ? [] : [userId]),
+        ...(workspaceId === undefined ? [] : [workspaceId]),
+      ];
+      await database
+        .insert(jobs)
+        .values({
+          organizationId,
+          id,
+          readers,
+          kind,
+          targetType: target.type,
+          targetId: target.id,
+          requestedById: userId,
+        });
+      const payload: Payload = { organizationId, userId, data };
+      await this.#boss.send(kind, payload, { id, db: fromDrizzle(database, sql) });
+      unit.afterCommit(() => this.#wake(kind));
+      return id;
+    });
+  }
+
+  /** Works on jobs of these kinds until the queue stops. */
+  async work<Work>(
+    handlers: Readonly<Record<string, JobHandler<Work>>>,
+    workOf: (unit: UnitOfWork) => Work,
+  ): Promise<void> {
+    for (const [kind, handler] of Object.entries(handlers)) {
+      const worker = await this.#boss.work<Payload>(
+        kind,
+        {
+          includeMetadata: true,
+          localConcurrency: handler.concurrency,
+          pollingIntervalSeconds,
+          heartbeatRefreshSeconds: 5,
+        },
+        async ([job]) => (job === undefined ? undefined : this.#run(job as JobWithMetadata<Payload>, handler, workOf)),
+      );
+      this.#workers.set(kind, worker);
+    }
+  }
+
+  /** Stops taking jobs and waits for those running, as long as the grace lasts; what is left runs again elsewhere. */
+  async stop(graceMs: number): Promise<void> {
+    this.#stopping.abort();
+    await this.#boss.stop({ graceful: true, timeout: graceMs, close: false });
+  }
+
+  #wake(kind: string): void {
+    const worker = this.#workers.get(kind);
+    if (worker !== undefined) this.#boss.notifyWorker(worker);
+  }
+
+  async #run<Work>(job: JobWithMetadata<Payload>, handler: JobHandler<Work>, workOf: (unit: UnitOfWork) => Work) {
+    const { organizationId, userId, data } = job.data;
+    const scope = { organizationId, userId, principals: [organizationId], workspaces: '*' as const };
+    const origin = { requestId: `job ${job.id}`, address: null, userAgent: null };
+    const unit = new UnitOfWork(scope, { ...this.#options, origin });
+    const attempt = job.retryCount + 1;
+    const last = job.retryCount >= job.retryLimit;
+    const mark = (values: Partial<typeof jobs.$inferInsert>) =>
+      unit.transact(() =>
+        database
+          .update(jobs)
+          .set(values)
+          .where(and(eq(jobs.organizationId, organizationId), eq(jobs.id, job.id))),
+      );
+    const now = () => new Date().toISOString();
+    await mark({ state: 'RUNNING', attempts: attempt, startedAt: now() });
+    try {
+      const progress = async (percent: number) => void (await mark({ progress: Math.round(percent) }));
+      const result = await handler.run(workOf(unit), data, {
+        jobId: job.id,
+        attempt,
+        last,
+        signal: this.#stopping.signal,
+        progress,
+      });
+      await mark({ state: 'SUCCEEDED', progress: 100, result: result ?? null, finishedAt: now() });
+    } catch (error) {
+      this.#options.log.warn({ kind: job.name, jobId: job.id, attempt, message: messageOf(error) }, 'A job failed.');
+      await mark(
+        last ? { state: 'FAILED', error: 'The work failed and was given up.', finishedAt: now() } : { state: 'QUEUED' },
+      );
+      throw new Error(messageOf(error), { cause: error });
+    } finally {
+      await unit.rest();
+    }
+  }
+}
+
+/** Messages of drivers can hold values; the queue stores what is thrown. */
+const messageOf = (error: unknown): string => (Error.isError(error) ? error.name : typeof error);
+
+/** Runs the package's statements, which concern its own schema only, one connection at a time. */
+const statementsOf = (pool: Pool): Db => ({
+  executeSql: async (text, values = []) => {
+    const session = await pool.lend();
+    try {
+      const result =
+        values.length === 0
+          ? await session.send(text)
+          : await session.unsafe(text, values as never[], { prepare: false });
+      return { rows: rowsOf(result) };
+    } finally {
+      session.release();
+    }
+  },
+});
+
+/** Several statements in one message give several results; the package wants the rows of the last that has any. */
+const rowsOf = (result: unknown): unknown[] => {
+  if (!Array.isArray(result)) return [];
+  const nested = result.filter((part) => Array.isArray(part));
+  return nested.length > 0 ? (nested.findLast((part) => part.length > 0) ?? []) : [...result];
+};
