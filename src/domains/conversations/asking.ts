@@ -97,9 +97,6 @@ export const renewLease = async ({ question, answer }: Asked, unit: Context['uni
       )
       .returning({ id: messages.id });
     if (renewed.length === 0) return false;
-    await database
-      .update(runningAnswers)
-      .set({ leaseUntil: leaseEnd })
-      .where(eq(runningAnswers.messageId, answer.id));
+    await database.update(runningAnswers).set({ leaseUntil: leaseEnd }).where(eq(runningAnswers.messageId, answer.id));
     return true;
   });

@@ -70,10 +70,7 @@ export const startConversation = (
   return unit.transact(async ({ organizationId }) => {
     await found('Workspace', workspaceId, workspaceById(unit));
     const row = sole(
-      await database
-        .insert(conversations)
-        .values({ organizationId, workspaceId, userId, title: written })
-        .returning(),
+      await database.insert(conversations).values({ organizationId, workspaceId, userId, title: written }).returning(),
     );
     unit.record({ action: 'conversation.started', type: 'Conversation', id: row.id, workspaceId });
     return row;

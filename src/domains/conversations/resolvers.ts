@@ -16,13 +16,7 @@ import {
   messagesByConversation,
   ownFeedbackByMessage,
 } from './loaders.ts';
-import {
-  addMessage,
-  deleteConversation,
-  giveFeedback,
-  startConversation,
-  updateConversation,
-} from './operations.ts';
+import { addMessage, deleteConversation, giveFeedback, startConversation, updateConversation } from './operations.ts';
 import { answerStream } from './stream.ts';
 
 export const resolvers: Resolvers = {

@@ -24,9 +24,12 @@ export const answerStream = async (
   await context.unit.rest();
   // Joined and looked up without a pause in between, so that no piece is missed or told twice.
   const source = context.services.bus.subscribe(answersTopic(conversationId));
-  const waiting = toldSoFar(conversationId).map(
-    ({ messageId, text }): AnswerNotice => ({ kind: 'delta', messageId, text, position: 0 }),
-  );
+  const waiting = toldSoFar(conversationId).map(({ messageId, text }): AnswerNotice => ({
+    kind: 'delta',
+    messageId,
+    text,
+    position: 0,
+  }));
   let checkedAt = Date.now();
 
   const nextNotice = async (): Promise<AnswerNotice | undefined> => {
@@ -46,10 +49,8 @@ export const answerStream = async (
     await context.unit.rest();
     return { done: true, value: undefined };
   };
-  return {
-    [Symbol.asyncIterator]() {
-      return this;
-    },
+  const events: AsyncIterableIterator<{ answerStream: Event }> = {
+    [Symbol.asyncIterator]: () => events,
     next: async () => {
       for (;;) {
         // The event before has been delivered: what its fields have read is given back and forgotten.
@@ -62,6 +63,7 @@ export const answerStream = async (
     },
     return: finish,
   };
+  return events;
 };
 
 /** Looks up the subscriber's rights anew; the context goes on with them. */

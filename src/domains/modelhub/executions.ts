@@ -67,7 +67,10 @@ export const settleExecution = async (
           timeToFirstTokenMs: rounded(outcome.timeToFirstTokenMs),
           cost: costOf(price, outcome.inputTokens, outcome.outputTokens),
         };
-  await database.update(executionLogs).set(set).where(pending(organizationId, eq(executionLogs.id, id)));
+  await database
+    .update(executionLogs)
+    .set(set)
+    .where(pending(organizationId, eq(executionLogs.id, id)));
 };
 
 /** Writes down that the calls for something ended without a word. */

@@ -10,13 +10,7 @@ import {
   providerKeyList,
   providerList,
 } from './loaders.ts';
-import {
-  createModel,
-  createProvider,
-  createProviderKey,
-  deleteProviderKey,
-  setWorkspaceModel,
-} from './operations.ts';
+import { createModel, createProvider, createProviderKey, deleteProviderKey, setWorkspaceModel } from './operations.ts';
 
 export const resolvers: Resolvers = {
   Query: {
