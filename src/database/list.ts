@@ -36,7 +36,8 @@ export interface Connection<Row> {
 }
 
 interface ListOptions<Columns> {
-  readonly from: PgTable & { organizationId: PgColumn; id: PgColumn };
+  /** Rows of a table without `organizationId` belong to no tenant and are the same for all. */
+  readonly from: PgTable & { organizationId?: PgColumn; id: PgColumn };
   /** The column that names the parent; absent for a list of the whole organization. */
   readonly parent?: PgColumn;
   /** The light columns a row is read with. They include those of the parent and of every order. */
@@ -183,11 +184,12 @@ const pageStatement = (options: ListOptions<SelectedFields>, page: Page, filter:
       ? undefined
       : sql`(${column}, ${table.id}) ${sql.raw(down ? '<' : '>')} (${sql.placeholder('from0')}, ${sql.placeholder('from1')})`;
   const turn = down ? desc : asc;
+  const ofTenant = table.organizationId && eq(table.organizationId, bound.organizationId);
   const rows = (ofParent: SQL | undefined) =>
     database
       .select(options.columns)
       .from(table)
-      .where(and(eq(table.organizationId, bound.organizationId), ofParent, options.where, filter, after))
+      .where(and(ofTenant, ofParent, options.where, filter, after))
       .orderBy(turn(column), turn(table.id))
       .limit(sql.placeholder('size'));
   if (parent === undefined) return rows(undefined);
@@ -206,10 +208,11 @@ const countStatement = (
 ) => {
   const { from: table, parent } = options;
   const ofParents = parent === undefined ? undefined : sql`${parent} = any(${sql.param(keys)}::uuid[])`;
+  const ofTenant = table.organizationId && eq(table.organizationId, organizationId);
   const statement = database
     .select({ parent: parent === undefined ? sql<string | null>`null` : sql<string | null>`${parent}`, total: count() })
     .from(table)
-    .where(and(eq(table.organizationId, organizationId), ofParents, options.where, filter));
+    .where(and(ofTenant, ofParents, options.where, filter));
   return parent === undefined ? statement : statement.groupBy(parent);
 };
 

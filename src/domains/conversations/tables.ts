@@ -7,6 +7,7 @@ import {
   index,
   integer,
   numeric,
+  pgTable,
   text,
   unique,
   uuid,
@@ -177,3 +178,18 @@ export const feedback = tenantTable(
   ],
 );
 export type FeedbackRow = typeof feedback.$inferSelect;
+
+/**
+ * Answers that some process is writing at the moment, by message. Kept apart from the messages, because whoever looks for
+ * abandoned ones looks through all tenants; it names rows and holds nothing of them.
+ */
+export const runningAnswers = pgTable(
+  'running_answers',
+  {
+    messageId: uuid().primaryKey(),
+    organizationId: uuid().notNull(),
+    /** Until when the process at work has promised to report. */
+    leaseUntil: moment().notNull(),
+  },
+  (running) => [index('running_answers_lease_until_index').on(running.leaseUntil)],
+);

@@ -110,7 +110,7 @@ export const providerKeys = tenantTable(
     index('provider_keys_created_at_index').on(key.organizationId, key.createdAt, key.id),
   ],
 );
-export type ProviderKeyRow = typeof providerKeys.$inferSelect;
+export type ProviderKeyRow = Omit<typeof providerKeys.$inferSelect, 'encryptedKey'>;
 
 /** One call of a model: what it was for, what it cost, how it ended. */
 export const executionLogs = tenantTable(

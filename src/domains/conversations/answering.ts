@@ -1,0 +1,188 @@
+import { streamAnswer, type AnswerResult } from '../../ai/answer.ts';
+import { ModelFailure } from '../../ai/failure.ts';
+import { QuestionTooLong } from '../../ai/prompt.ts';
+import { standaloneQuestion } from '../../ai/query-terms.ts';
+import type { UnitOfWork } from '../../database/unit-of-work.ts';
+import { DomainError, type ErrorCode } from '../../errors.ts';
+import { retrieve, type Passage } from '../content/retrieval.ts';
+import type { Services } from '../services.ts';
+import { leaseSeconds, renewLease, type Asked } from './asking.ts';
+import { DeltaPublisher } from './deltas.ts';
+import { answersTopic, cancelTopic, type AnswerFailure, type AnswerNotice } from './events.ts';
+import { historyBefore } from './history.ts';
+import { settle, type Ending } from './settling.ts';
+
+const refusal = 'I found nothing about this in the documents of this workspace.';
+
+/** An answer that this process is writing. */
+interface Running {
+  readonly conversationId: string;
+  readonly deltas: DeltaPublisher;
+  readonly abort: AbortController;
+  readonly done: Promise<void>;
+}
+
+const running = new Map<string, Running>();
+
+/** Stops an answer that this process is writing and waits until that is stored; false when it writes no such answer. */
+export const stopAnswer = async (messageId: string): Promise<boolean> => {
+  const found = running.get(messageId);
+  found?.abort.abort();
+  await found?.done;
+  return found !== undefined;
+};
+
+/** Stops the answers of a conversation that is gone. */
+export const giveUpAnswersOf = (conversationId: string): void => {
+  for (const each of running.values()) if (each.conversationId === conversationId) each.abort.abort();
+};
+
+/** What subscribers have been told so far of the answers that this process is writing in a conversation. */
+export const toldSoFar = (conversationId: string): { messageId: string; text: string }[] =>
+  [...running]
+    .filter(([, each]) => each.conversationId === conversationId && each.deltas.told !== '')
+    .map(([messageId, { deltas }]) => ({ messageId, text: deltas.told }));
+
+/** Resolves when no answer is being written any more. */
+export const settled = async (): Promise<void> => {
+  while (running.size > 0) await Promise.all([...running.values()].map(({ done }) => done));
+};
+
+/**
+ * Writes the answer to a stored question, whether or not anybody goes on waiting for it. Resolves when it is settled, well or not,
+ * and never rejects. The unit is one of its own.
+ */
+export const writeAnswer = (services: Services, unit: UnitOfWork, asked: Asked): Promise<void> => {
+  const { answer, question } = asked;
+  const publish = (notice: AnswerNotice) => services.bus.publish(answersTopic(question.conversationId), notice);
+  const deltas = new DeltaPublisher((text, position) =>
+    publish({ kind: 'delta', messageId: answer.id, text, position }),
+  );
+  const abort = new AbortController();
+  const stopWatching = watch(services, unit.as(unit.scope), asked, abort);
+  publish({ kind: 'started', messageId: answer.id });
+  const done = work(services, unit, asked, deltas, abort.signal)
+    .then(async (ending) => {
+      deltas.flush();
+      if (await settle(unit, asked, ending)) publish(noticeOf(ending, answer.id));
+    })
+    .catch((error: unknown) => {
+      // The lease runs out, and the watch over abandoned answers ends this one.
+      services.log.error({ err: error, messageId: answer.id }, 'An answer could not be settled.');
+    })
+    .finally(() => {
+      deltas.close();
+      stopWatching();
+      running.delete(answer.id);
+    });
+  running.set(answer.id, { conversationId: question.conversationId, deltas, abort, done });
+  return done;
+};
+
+/** Renews the lease and listens for a wish to stop, until the function returned is called. */
+const watch = (services: Services, unit: UnitOfWork, asked: Asked, abort: AbortController): (() => void) => {
+  const renew = () => {
+    renewLease(asked, unit).then(
+      (awaited) => (awaited ? undefined : abort.abort()),
+      (error: unknown) => services.log.warn({ err: error, messageId: asked.answer.id }, 'A lease was not renewed.'),
+    );
+  };
+  const timer = setInterval(renew, (leaseSeconds * 1000) / 3);
+  const wishes = services.bus.subscribe(cancelTopic(asked.answer.id));
+  wishes.next().then(
+    ({ done }) => (done ? undefined : abort.abort()),
+    (error: unknown) => services.log.warn({ err: error }, 'Wishes to stop an answer are no longer heard.'),
+  );
+  return () => {
+    clearInterval(timer);
+    void wishes.return?.();
+  };
+};
+
+/** Retrieves and answers; every failure becomes an ending. */
+const work = async (
+  services: Services,
+  unit: UnitOfWork,
+  asked: Asked,
+  deltas: DeltaPublisher,
+  signal: AbortSignal,
+): Promise<Ending> => {
+  const began = performance.now();
+  try {
+    const material = await materialOf(services, unit, asked);
+    const { chatMode, queryRefusalResponse } = asked.workspace;
+    if (chatMode === 'QUERY' && material.passages.length === 0)
+      return { kind: 'refused', text: queryRefusalResponse ?? refusal };
+    const result = await answered(asked, material, deltas, signal);
+    return { kind: 'answered', result, passages: material.passages };
+  } catch (error) {
+    const latencyMs = performance.now() - began;
+    const text = clean(error instanceof ModelFailure ? error.text : deltas.text);
+    if (signal.aborted) return { kind: 'cancelled', text, latencyMs };
+    const failure = failureOf(error);
+    if (failure.code === 'INTERNAL_SERVER_ERROR') services.log.error({ err: error }, 'An answer failed.');
+    return { kind: 'failed', text, error: failure, cause: causeOf(error), latencyMs };
+  } finally {
+    await unit.rest();
+  }
+};
+
+interface Material {
+  readonly history: Awaited<ReturnType<typeof historyBefore>>;
+  readonly passages: readonly Passage[];
+}
+
+/** Reads what an answer is made from; the unit holds no connection afterwards. */
+const materialOf = async (services: Services, unit: UnitOfWork, { question, workspace }: Asked): Promise<Material> => {
+  const history = await historyBefore(unit, question, workspace.historyLength);
+  const query = standaloneQuestion({
+    question: question.content,
+    earlier: history.findLast(({ role }) => role === 'user')?.text,
+    language: workspace.language,
+  });
+  const passages = await retrieve({ unit, services }, { workspace, query, first: workspace.topN });
+  await unit.rest();
+  return { history, passages };
+};
+
+/** Streams the answer; what it gives to subscribers and what it gives back are free of NUL, which Postgres keeps in no text. */
+const answered = async (
+  { question, workspace, callable }: Asked,
+  { history, passages }: Material,
+  deltas: DeltaPublisher,
+  signal: AbortSignal,
+): Promise<AnswerResult> => {
+  const parts = streamAnswer({
+    deployment: callable.deployment,
+    system: workspace.systemPrompt ?? '',
+    history,
+    question: question.content,
+    passages,
+    language: workspace.language,
+    signal,
+    ...(workspace.temperature !== null && { temperature: workspace.temperature }),
+  });
+  for await (const part of parts) {
+    if (part.type === 'result') return { ...part.result, text: clean(part.result.text) };
+    deltas.add(clean(part.text));
+  }
+  throw new ModelFailure('INTERRUPTED', 'The model ended without an answer.');
+};
+
+const clean = (text: string): string => text.replaceAll('\0', '');
+
+const failureOf = (error: unknown): AnswerFailure => {
+  if (error instanceof ModelFailure)
+    return { code: error.kind === 'RATE_LIMITED' ? 'RATE_LIMITED' : 'UNAVAILABLE', message: error.message };
+  if (error instanceof QuestionTooLong) return { code: 'BAD_USER_INPUT', message: error.message };
+  // The cast is safe: only the family of errors sets the code, and its constructor takes nothing else.
+  if (error instanceof DomainError) return { code: error.extensions.code as ErrorCode, message: error.message };
+  return { code: 'INTERNAL_SERVER_ERROR', message: 'The answer failed for a reason inside the server.' };
+};
+
+const causeOf = (error: unknown): string => (error instanceof ModelFailure ? error.kind : failureOf(error).code);
+
+const noticeOf = (ending: Ending, messageId: string): AnswerNotice => {
+  if (ending.kind === 'failed') return { kind: 'failed', messageId, error: ending.error };
+  return { kind: ending.kind === 'cancelled' ? 'cancelled' : 'completed', messageId };
+};

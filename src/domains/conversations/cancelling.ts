@@ -1,0 +1,58 @@
+import { eq, sql } from 'drizzle-orm';
+import { setTimeout as pause } from 'node:timers/promises';
+import { database } from '../../database/client.ts';
+import { Conflict } from '../../errors.ts';
+import { viewerOf, type Context } from '../context.ts';
+import { abandonExecutions } from '../modelhub/executions.ts';
+import { found } from '../nodes.ts';
+import { requireRole } from '../tenancy/workspaces.ts';
+import { stopAnswer } from './answering.ts';
+import { answerNow } from './asking.ts';
+import { answersTopic, cancelTopic, type AnswerNotice } from './events.ts';
+import { messageById } from './loaders.ts';
+import { streaming } from './settling.ts';
+import { messages, runningAnswers, type MessageRow } from './tables.ts';
+
+/** How long another process has to say that it stopped, before it is taken for dead. */
+const patienceMs = 3000;
+
+/**
+ * Stops an answer, wherever it is being written, and gives it as it then is.
+ * Throws Conflict (it is not being written), Forbidden (asked by another, and no EDITOR), NotFound.
+ */
+export const cancelAnswer = async (context: Context, messageId: string): Promise<MessageRow> => {
+  const { unit, services } = context;
+  const answer = await found('Message', messageId, messageById(unit));
+  const question = answer.parentId === null ? null : await messageById(unit).load(answer.parentId);
+  await unit.rest();
+  const viewer = viewerOf(context);
+  if (question?.senderId !== viewer.userId) requireRole(viewer, answer.workspaceId, 'EDITOR');
+  if (answer.status !== 'STREAMING') throw new Conflict('messageId', 'This answer is not being written.');
+  if (await stopAnswer(messageId)) return answerNow(context, messageId);
+  services.bus.publish(cancelTopic(messageId), {});
+  for (const deadline = Date.now() + patienceMs; Date.now() < deadline; await pause(200)) {
+    const now = await answerNow(context, messageId);
+    await unit.rest();
+    if (now.status !== 'STREAMING') return now;
+  }
+  return markCancelled(context, answer);
+};
+
+const markCancelled = async (context: Context, { id, workspaceId, conversationId }: MessageRow) => {
+  const { unit, services } = context;
+  await unit.transact(async (transaction) => {
+    const { organizationId } = transaction;
+    const stopped = await database
+      .update(messages)
+      .set({ status: 'CANCELLED', leaseUntil: null, processedAt: sql`now()` })
+      .where(streaming(organizationId, eq(messages.id, id)))
+      .returning({ id: messages.id });
+    if (stopped.length === 0) return;
+    await database.delete(runningAnswers).where(eq(runningAnswers.messageId, id));
+    await abandonExecutions(transaction, id);
+    unit.record({ action: 'answer.cancelled', type: 'Message', id, workspaceId });
+    const notice: AnswerNotice = { kind: 'cancelled', messageId: id };
+    unit.afterCommit(() => services.bus.publish(answersTopic(conversationId), notice));
+  });
+  return answerNow(context, id);
+};

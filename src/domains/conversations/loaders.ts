@@ -1,0 +1,84 @@
+import { and, eq, getTableColumns, sql } from 'drizzle-orm';
+import { database } from '../../database/client.ts';
+import { listOf } from '../../database/list.ts';
+import { bound, loadMany, loadOne } from '../../database/loader.ts';
+import { citations, conversations, feedback, messages } from './tables.ts';
+
+export const conversationById = loadOne(
+  () =>
+    database
+      .select()
+      .from(conversations)
+      .where(
+        and(eq(conversations.organizationId, bound.organizationId), sql`${conversations.id} = any(${bound.keys})`),
+      ),
+  (conversation) => conversation.id,
+);
+
+export const messageById = loadOne(
+  () =>
+    database
+      .select()
+      .from(messages)
+      .where(and(eq(messages.organizationId, bound.organizationId), sql`${messages.id} = any(${bound.keys})`)),
+  (message) => message.id,
+);
+
+export const citationById = loadOne(
+  () =>
+    database
+      .select()
+      .from(citations)
+      .where(and(eq(citations.organizationId, bound.organizationId), sql`${citations.id} = any(${bound.keys})`)),
+  (citation) => citation.id,
+);
+
+/** Citations of an answer in order of mention; `settle` bounds their number. */
+export const citationsByMessage = loadMany(
+  () =>
+    database
+      .select()
+      .from(citations)
+      .where(and(eq(citations.organizationId, bound.organizationId), sql`${citations.messageId} = any(${bound.keys})`))
+      .orderBy(citations.position),
+  (citation) => citation.messageId,
+);
+
+const ownFeedback = and(eq(feedback.organizationId, bound.organizationId), eq(feedback.userId, bound.userId));
+
+/** The viewer's own feedback by its id; that of others stays theirs. */
+export const feedbackById = loadOne(
+  () =>
+    database
+      .select()
+      .from(feedback)
+      .where(and(ownFeedback, sql`${feedback.id} = any(${bound.keys})`)),
+  (row) => row.id,
+);
+
+/** What the viewer said of a message. */
+export const ownFeedbackByMessage = loadOne(
+  () =>
+    database
+      .select()
+      .from(feedback)
+      .where(and(ownFeedback, sql`${feedback.messageId} = any(${bound.keys})`)),
+  (row) => row.messageId,
+);
+
+export const conversationsByWorkspace = listOf({
+  from: conversations,
+  parent: conversations.workspaceId,
+  columns: getTableColumns(conversations),
+  orders: { CREATED_AT: conversations.createdAt },
+  defaultOrder: { field: 'CREATED_AT', direction: 'DESC' },
+  filters: { createdAt: conversations.createdAt },
+});
+
+export const messagesByConversation = listOf({
+  from: messages,
+  parent: messages.conversationId,
+  columns: getTableColumns(messages),
+  orders: { CREATED_AT: messages.createdAt },
+  defaultOrder: { field: 'CREATED_AT', direction: 'ASC' },
+});

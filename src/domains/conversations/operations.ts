@@ -1,0 +1,178 @@
+import { and, eq, sql } from 'drizzle-orm';
+import { database } from '../../database/client.ts';
+import { sole } from '../../database/rows.ts';
+import { BadUserInput, Conflict, NotFound } from '../../errors.ts';
+import type {
+  AddMessageInput,
+  GiveFeedbackInput,
+  StartConversationInput,
+  UpdateConversationInput,
+} from '../../generated/resolvers.ts';
+import { viewerOf, type Context } from '../context.ts';
+import { found } from '../nodes.ts';
+import { workspaceById } from '../tenancy/loaders.ts';
+import { requireRole } from '../tenancy/workspaces.ts';
+import { giveUpAnswersOf } from './answering.ts';
+import { messageById } from './loaders.ts';
+import {
+  conversations,
+  feedback,
+  messages,
+  type ConversationRow,
+  type FeedbackRow,
+  type MessageRow,
+} from './tables.ts';
+
+const maxTitle = 255;
+const maxText = 32_000;
+const maxComment = 2000;
+
+/** The text without white space around it. Throws BadUserInput when it is empty, too long or holds NUL, which Postgres keeps in no text. */
+export const writtenText = (field: string, text: string, max = maxText): string => {
+  const trimmed = text.trim();
+  if (trimmed === '' || text.length > max || text.includes('\0'))
+    throw new BadUserInput(field, `This takes 1 to ${max.toLocaleString('en')} characters.`);
+  return trimmed;
+};
+
+const ofConversation = (organizationId: string, id: string) =>
+  and(eq(conversations.organizationId, organizationId), eq(conversations.id, id));
+
+/** Locks a conversation until the end of the transaction. Throws NotFound. */
+const lockConversation = async (organizationId: string, id: string): Promise<ConversationRow> => {
+  const [row] = await database.select().from(conversations).where(ofConversation(organizationId, id)).for('update');
+  if (row === undefined) throw new NotFound('Conversation', id);
+  return row;
+};
+
+/** Locks a conversation that takes messages. Throws NotFound, Conflict. */
+export const lockActiveConversation = async (organizationId: string, id: string): Promise<ConversationRow> => {
+  const row = await lockConversation(organizationId, id);
+  if (row.status !== 'ACTIVE') throw new Conflict('conversationId', 'This conversation takes no more messages.');
+  return row;
+};
+
+/** The conversation's newest message, for a statement that adds the next one while the conversation is locked. */
+export const newestMessage = ({ organizationId, id }: ConversationRow) => sql<string | null>`(
+  select newest.id from ${messages} newest
+  where newest.organization_id = ${organizationId} and newest.conversation_id = ${id}
+  order by newest.created_at desc, newest.id desc limit 1
+)`;
+
+/** Begins a conversation. Throws BadUserInput, NotFound (workspace). */
+export const startConversation = (
+  context: Context,
+  { workspaceId, title }: StartConversationInput,
+): Promise<ConversationRow> => {
+  const { unit } = context;
+  const { userId } = viewerOf(context);
+  const written = writtenText('title', title, maxTitle);
+  return unit.transact(async ({ organizationId }) => {
+    await found('Workspace', workspaceId, workspaceById(unit));
+    const row = sole(
+      await database.insert(conversations).values({ organizationId, workspaceId, userId, title: written }).returning(),
+    );
+    unit.record({ action: 'conversation.started', type: 'Conversation', id: row.id, workspaceId });
+    return row;
+  });
+};
+
+/** Whoever started a conversation may change it, and the workspace's admins. */
+const requireOwner = (context: Context, { userId, workspaceId }: ConversationRow): void => {
+  const viewer = viewerOf(context);
+  if (viewer.userId !== userId) requireRole(viewer, workspaceId, 'ADMIN');
+};
+
+/** Changes a conversation. Throws BadUserInput, Forbidden, NotFound. */
+export const updateConversation = (
+  context: Context,
+  { id, title, status }: UpdateConversationInput,
+): Promise<ConversationRow> => {
+  if (title === null) throw new BadUserInput('title', 'A conversation has a title.');
+  if (status === null) throw new BadUserInput('status', 'A conversation has a status.');
+  const fields = {
+    ...(title !== undefined && { title: writtenText('title', title, maxTitle) }),
+    ...(status !== undefined && { status, endedAt: status === 'ACTIVE' ? null : sql`now()` }),
+  };
+  return context.unit.transact(async ({ organizationId }) => {
+    const current = await lockConversation(organizationId, id);
+    requireOwner(context, current);
+    if (Object.keys(fields).length === 0) return current;
+    const changed = database.update(conversations).set(fields).where(ofConversation(organizationId, id)).returning();
+    const row = sole(await changed);
+    context.unit.record({
+      action: 'conversation.updated',
+      type: 'Conversation',
+      id,
+      workspaceId: row.workspaceId,
+      data: { fields: Object.keys(fields) },
+    });
+    return row;
+  });
+};
+
+/** Deletes a conversation with its messages and gives up answers being written here. Throws Forbidden, NotFound. */
+export const deleteConversation = (context: Context, id: string): Promise<string> =>
+  context.unit.transact(async ({ organizationId }) => {
+    const { workspaceId, ...current } = await lockConversation(organizationId, id);
+    requireOwner(context, { workspaceId, ...current });
+    await database.delete(conversations).where(ofConversation(organizationId, id));
+    context.unit.record({ action: 'conversation.deleted', type: 'Conversation', id, workspaceId });
+    context.unit.afterCommit(() => giveUpAnswersOf(id));
+    return id;
+  });
+
+/** Adds a message without an answer. Throws BadUserInput, Conflict (not ACTIVE), NotFound. */
+export const addMessage = (context: Context, { conversationId, content }: AddMessageInput): Promise<MessageRow> => {
+  const { unit } = context;
+  const { userId } = viewerOf(context);
+  const text = writtenText('content', content);
+  return unit.transact(async ({ organizationId }) => {
+    const conversation = await lockActiveConversation(organizationId, conversationId);
+    const { workspaceId } = conversation;
+    const message = sole(
+      await database
+        .insert(messages)
+        .values({
+          organizationId,
+          workspaceId,
+          conversationId,
+          parentId: newestMessage(conversation),
+          role: 'USER',
+          senderId: userId,
+          content: text,
+          // The transaction may have waited for the lock, and messages stand in the order of their times.
+          createdAt: sql`clock_timestamp()`,
+        })
+        .returning(),
+    );
+    unit.record({ action: 'message.added', type: 'Message', id: message.id, workspaceId });
+    return message;
+  });
+};
+
+/** Takes a member's opinion of a message, in place of the one before. Throws BadUserInput, NotFound. */
+export const giveFeedback = (
+  context: Context,
+  { messageId, score, comment }: GiveFeedbackInput,
+): Promise<FeedbackRow> => {
+  if (score !== 1 && score !== -1) throw new BadUserInput('score', 'A score is 1 or -1.');
+  const words = comment?.trim() ? writtenText('comment', comment, maxComment) : null;
+  const { unit } = context;
+  const { userId } = viewerOf(context);
+  return unit.transact(async ({ organizationId }) => {
+    const { workspaceId } = await found('Message', messageId, messageById(unit));
+    const row = sole(
+      await database
+        .insert(feedback)
+        .values({ organizationId, workspaceId, messageId, userId, score, comment: words })
+        .onConflictDoUpdate({
+          target: [feedback.organizationId, feedback.messageId, feedback.userId],
+          set: { score, comment: words },
+        })
+        .returning(),
+    );
+    unit.record({ action: 'feedback.given', type: 'Message', id: messageId, workspaceId, data: { score } });
+    return row;
+  });
+};

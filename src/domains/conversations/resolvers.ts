@@ -1,0 +1,80 @@
+import type { Resolvers } from '../../generated/resolvers.ts';
+import { globalId } from '../../ids.ts';
+import { chunkById, documentById } from '../content/loaders.ts';
+import { found } from '../nodes.ts';
+import { memberUserById, workspaceById } from '../tenancy/loaders.ts';
+import { writeAnswer } from './answering.ts';
+import { answerNow, storeQuestion } from './asking.ts';
+import { cancelAnswer } from './cancelling.ts';
+import {
+  citationById,
+  citationsByMessage,
+  conversationById,
+  conversationsByWorkspace,
+  feedbackById,
+  messageById,
+  messagesByConversation,
+  ownFeedbackByMessage,
+} from './loaders.ts';
+import { addMessage, deleteConversation, giveFeedback, startConversation, updateConversation } from './operations.ts';
+import { answerStream } from './stream.ts';
+
+export const resolvers: Resolvers = {
+  Query: {
+    conversation: (_root, { id }, { unit }) => found('Conversation', id, conversationById(unit)),
+  },
+  Mutation: {
+    startConversation: async (_root, { input }, context) => ({
+      conversation: await startConversation(context, input),
+    }),
+    updateConversation: async (_root, { input }, context) => ({
+      conversation: await updateConversation(context, input),
+    }),
+    deleteConversation: async (_root, { input }, context) => ({
+      deletedId: globalId('Conversation', await deleteConversation(context, input.id)),
+    }),
+    addMessage: async (_root, { input }, context) => ({ message: await addMessage(context, input) }),
+    ask: async (_root, { input }, context) => {
+      const asked = await storeQuestion(context, input);
+      await writeAnswer(context.services, context.unit.as(context.unit.scope), asked);
+      return { question: asked.question, answer: await answerNow(context, asked.answer.id) };
+    },
+    cancelAnswer: async (_root, { input }, context) => ({ message: await cancelAnswer(context, input.messageId) }),
+    giveFeedback: async (_root, { input }, context) => ({ feedback: await giveFeedback(context, input) }),
+  },
+  Subscription: {
+    answerStream: {
+      subscribe: (_root, { conversationId }, context) => answerStream(context, conversationId),
+    },
+  },
+  Workspace: {
+    conversations: (workspace, args, { unit }) => conversationsByWorkspace(unit, args, workspace.id),
+  },
+  Conversation: {
+    workspace: ({ workspaceId }, _args, { unit }) => found('Workspace', workspaceId, workspaceById(unit)),
+    startedBy: ({ userId }, _args, { unit }) => (userId === null ? null : memberUserById(unit).load(userId)),
+    messages: (conversation, args, { unit }) => messagesByConversation(unit, args, conversation.id),
+  },
+  Message: {
+    error: ({ errorCode, errorMessage }) =>
+      errorCode === null ? null : { code: errorCode, message: errorMessage ?? '' },
+    sender: ({ senderId }, _args, { unit }) => (senderId === null ? null : memberUserById(unit).load(senderId)),
+    feedback: ({ id }, _args, { unit }) => ownFeedbackByMessage(unit).load(id),
+    citations: ({ id }, _args, { unit }) => citationsByMessage(unit).load(id),
+    parent: ({ parentId }, _args, { unit }) => (parentId === null ? null : messageById(unit).load(parentId)),
+    conversation: ({ conversationId }, _args, { unit }) =>
+      found('Conversation', conversationId, conversationById(unit)),
+  },
+  Citation: {
+    chunk: ({ chunkId }, _args, { unit }) => (chunkId === null ? null : chunkById(unit).load(chunkId)),
+    document: ({ documentId }, _args, { unit }) => documentById(unit).load(documentId),
+  },
+};
+
+/** How `node(id)` finds the entities of this domain. */
+export const nodes = {
+  Conversation: conversationById,
+  Message: messageById,
+  Citation: citationById,
+  Feedback: feedbackById,
+};

@@ -1,0 +1,139 @@
+import { and, eq, sql, type SQL } from 'drizzle-orm';
+import { confidence, verifiedCitations, type Citation } from '../../ai/citations.ts';
+import type { AnswerResult } from '../../ai/answer.ts';
+import { database } from '../../database/client.ts';
+import type { UnitOfWork } from '../../database/unit-of-work.ts';
+import type { Passage } from '../content/retrieval.ts';
+import { costOf, releaseExecution, settleExecution } from '../modelhub/executions.ts';
+import type { Asked } from './asking.ts';
+import type { AnswerFailure } from './events.ts';
+import { citations, messages, runningAnswers } from './tables.ts';
+
+/** How the work on an answer ended. */
+export type Ending =
+  | { readonly kind: 'answered'; readonly result: AnswerResult; readonly passages: readonly Passage[] }
+  | { readonly kind: 'refused'; readonly text: string }
+  | {
+      readonly kind: 'failed';
+      readonly text: string;
+      readonly error: AnswerFailure;
+      /** What went wrong with the model, for the log. */
+      readonly cause: string;
+      readonly latencyMs: number;
+    }
+  | { readonly kind: 'cancelled'; readonly text: string; readonly latencyMs: number };
+
+const ofCitation = ({ passage, start, end }: Citation): string => `${passage} ${start} ${end}`;
+
+/**
+ * Each place once, at most `limit` in all, in the order of mention. When there are more, every passage keeps its first place
+ * before any gets a second, so that each number in the answer leads somewhere.
+ */
+export const boundedCitations = (all: readonly Citation[], limit: number): Citation[] => {
+  const places = [...new Map(all.toReversed().map((one) => [ofCitation(one), one])).values()].toReversed();
+  const first = places.filter((one) => places.find(({ passage }) => passage === one.passage) === one);
+  const kept = new Set([...first, ...places.filter((one) => !first.includes(one))].slice(0, limit));
+  return places.filter((one) => kept.has(one));
+};
+
+/** What becomes of the answer's row. */
+const fieldsOf = (ending: Ending, { workspace, callable }: Asked) => {
+  switch (ending.kind) {
+    case 'answered': {
+      const { text, usage } = ending.result;
+      const used = ending.passages.slice(0, ending.result.passagesUsed);
+      const verified = verifiedCitations(text, used, workspace.language);
+      return {
+        used,
+        cited: boundedCitations(verified.citations, workspace.topN),
+        fields: {
+          status: 'COMPLETED' as const,
+          content: text,
+          inputTokens: usage.inputTokens,
+          outputTokens: usage.outputTokens,
+          cost: costOf(callable.price, usage.inputTokens, usage.outputTokens),
+          confidence: confidence(text, verified.citations, used, workspace.language),
+        },
+      };
+    }
+    case 'refused':
+      return { fields: { status: 'COMPLETED' as const, content: ending.text, model: null, modelId: null } };
+    case 'failed': {
+      const { code: errorCode, message: errorMessage } = ending.error;
+      return { fields: { status: 'FAILED' as const, content: ending.text, errorCode, errorMessage } };
+    }
+    case 'cancelled':
+      return { fields: { status: 'CANCELLED' as const, content: ending.text } };
+  }
+};
+
+/** Changes an answer that is being written, and no other. */
+export const streaming = (organizationId: string, which: SQL | undefined) =>
+  and(eq(messages.organizationId, organizationId), which, eq(messages.status, 'STREAMING'));
+
+const actions = {
+  answered: 'answer.completed',
+  refused: 'answer.completed',
+  failed: 'answer.failed',
+  cancelled: 'answer.cancelled',
+} as const;
+
+/**
+ * Writes down how an answer ended, with its citations and the call's log, in one transaction. False when the answer was no
+ * longer awaited: its conversation was deleted, or another process has ended it.
+ */
+export const settle = (unit: UnitOfWork, asked: Asked, ending: Ending): Promise<boolean> =>
+  unit.transact(async (transaction) => {
+    const { organizationId } = transaction;
+    const { answer, executionId, callable } = asked;
+    const { fields, used = [], cited = [] } = fieldsOf(ending, asked);
+    const settled = await database
+      .update(messages)
+      .set({ ...fields, leaseUntil: null, processedAt: sql`now()` })
+      .where(streaming(organizationId, eq(messages.id, answer.id)))
+      .returning({ id: messages.id });
+    await database.delete(runningAnswers).where(eq(runningAnswers.messageId, answer.id));
+    if (ending.kind === 'refused') await releaseExecution(transaction, executionId);
+    else await settleExecution(transaction, executionId, outcomeOf(ending), callable.price);
+    if (settled.length === 0) return false;
+    const { workspaceId } = answer;
+    const rows = cited.flatMap((one, position) => {
+      const passage = used[one.passage];
+      if (passage === undefined) return [];
+      const { chunkId, documentId, documentVersion, score } = passage;
+      return {
+        organizationId,
+        workspaceId,
+        messageId: answer.id,
+        position,
+        marker: one.passage + 1,
+        chunkId: survivingChunk(organizationId, chunkId),
+        documentId,
+        documentVersion,
+        quote: one.quote,
+        start: passage.start + one.start,
+        end: passage.start + one.end,
+        score,
+      };
+    });
+    if (rows.length > 0) await database.insert(citations).values(rows);
+    unit.record({ action: actions[ending.kind], type: 'Message', id: answer.id, workspaceId });
+    return true;
+  });
+
+/** The passage may have been replaced while the model wrote; locked, it stays until the citation stands. */
+const survivingChunk = (organizationId: string, chunkId: string) => sql<string | null>`(
+  select chunk.id from document_chunks chunk
+  where chunk.organization_id = ${organizationId} and chunk.id = ${chunkId} for key share
+)`;
+
+const outcomeOf = (ending: Exclude<Ending, { kind: 'refused' }>) => {
+  if (ending.kind === 'answered') {
+    const { usage, latencyMs, timeToFirstTokenMs } = ending.result;
+    const { inputTokens, outputTokens } = usage;
+    return { status: 'SUCCESS' as const, inputTokens, outputTokens, latencyMs, timeToFirstTokenMs };
+  }
+  const [kind, message] =
+    ending.kind === 'failed' ? [ending.cause, ending.error.message] : ['CANCELLED', 'The answer was stopped.'];
+  return { status: 'ERROR' as const, kind, message, latencyMs: ending.latencyMs };
+};

@@ -1,0 +1,101 @@
+import type { ResolversTypes } from '../../generated/resolvers.ts';
+import { globalId } from '../../ids.ts';
+import { viewerOf, type Context } from '../context.ts';
+import { found } from '../nodes.ts';
+import { discovery, scopeOf, viewerOfSession } from '../tenancy/viewers.ts';
+import { toldSoFar } from './answering.ts';
+import { answersTopic, type AnswerNotice } from './events.ts';
+import { conversationById, messageById } from './loaders.ts';
+
+/** How old the knowledge of a subscriber's rights may be at a delivery. */
+const recheckMs = 3000;
+
+type Event = Awaited<ResolversTypes['AnswerEvent']>;
+
+/**
+ * What happens to a conversation's answers from now on, beginning with what there is of those being written here. Ends when the
+ * subscriber may no longer see the conversation. Between events no connection is held. Throws NotFound.
+ */
+export const answerStream = async (
+  context: Context,
+  conversationId: string,
+): Promise<AsyncIterableIterator<{ answerStream: Event }>> => {
+  await found('Conversation', conversationId, conversationById(context.unit));
+  await context.unit.rest();
+  // Joined and looked up without a pause in between, so that no piece is missed or told twice.
+  const source = context.services.bus.subscribe(answersTopic(conversationId));
+  const waiting = toldSoFar(conversationId).map(({ messageId, text }): AnswerNotice => ({
+    kind: 'delta',
+    messageId,
+    text,
+    position: 0,
+  }));
+  let checkedAt = Date.now();
+
+  const nextNotice = async (): Promise<AnswerNotice | undefined> => {
+    const first = waiting.shift();
+    if (first !== undefined) return first;
+    const { done, value } = await source.next();
+    // The cast is safe: only this domain publishes on the topic.
+    return done ? undefined : (value as AnswerNotice);
+  };
+  const stillVisible = async (): Promise<boolean> => {
+    if (Date.now() - checkedAt < recheckMs) return true;
+    checkedAt = Date.now();
+    return seesConversation(context, conversationId);
+  };
+  const finish = async (): Promise<IteratorReturnResult<undefined>> => {
+    await source.return?.();
+    await context.unit.rest();
+    return { done: true, value: undefined };
+  };
+  const events: AsyncIterableIterator<{ answerStream: Event }> = {
+    [Symbol.asyncIterator]: () => events,
+    next: async () => {
+      for (;;) {
+        // The event before has been delivered: what its fields have read is given back and forgotten.
+        await context.unit.rest();
+        const notice = await nextNotice();
+        if (notice === undefined || !(await stillVisible())) return finish();
+        const event = await eventOf(context, notice);
+        if (event !== undefined) return { done: false, value: { answerStream: event } };
+      }
+    },
+    return: finish,
+  };
+  return events;
+};
+
+/** Looks up the subscriber's rights anew; the context goes on with them. */
+const seesConversation = async (context: Context, conversationId: string): Promise<boolean> => {
+  const { userId, organizationId, sessionId } = viewerOf(context);
+  const looking = context.unit.as(discovery(organizationId, userId));
+  const viewer = await viewerOfSession(looking, userId, sessionId).finally(() => looking.rest());
+  if (viewer === null || !viewer.permissions.has('CONVERSATION_READ')) return false;
+  context.viewer = viewer;
+  context.unit = context.unit.as(scopeOf(viewer));
+  const conversation = await conversationById(context.unit).load(conversationId);
+  await context.unit.rest();
+  return conversation !== null;
+};
+
+/** The event as clients see it; undefined for a completed answer that is gone again. */
+const eventOf = async (context: Context, notice: AnswerNotice): Promise<Event | undefined> => {
+  const messageId = globalId('Message', notice.messageId);
+  switch (notice.kind) {
+    case 'started':
+      return { __typename: 'AnswerStarted', messageId };
+    case 'delta':
+      return { __typename: 'AnswerDelta', messageId, text: notice.text, position: notice.position };
+    case 'failed':
+      return { __typename: 'AnswerFailed', messageId, error: notice.error };
+    case 'cancelled':
+      return { __typename: 'AnswerCancelled', messageId };
+    case 'completed': {
+      // A fresh unit, whose loaders know nothing from before the answer.
+      context.unit = context.unit.as(context.unit.scope);
+      const message = await messageById(context.unit).load(notice.messageId);
+      return message === null ? undefined : { __typename: 'AnswerCompleted', message };
+    }
+  }
+};

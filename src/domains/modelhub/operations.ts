@@ -1,0 +1,165 @@
+import { and, eq } from 'drizzle-orm';
+import { database } from '../../database/client.ts';
+import { violates } from '../../database/failures.ts';
+import { sole } from '../../database/rows.ts';
+import { BadUserInput, Conflict, NotFound, type InputIssue } from '../../errors.ts';
+import type {
+  CreateModelInput,
+  CreateProviderInput,
+  CreateProviderKeyInput,
+  SetWorkspaceModelInput,
+} from '../../generated/resolvers.ts';
+import { viewerOf, type Context } from '../context.ts';
+import { found } from '../nodes.ts';
+import { workspaces, type WorkspaceRow } from '../tenancy/tables.ts';
+import { requireRole } from '../tenancy/workspaces.ts';
+import { keyColumns, modelById, providerById } from './loaders.ts';
+import { models, providerKeys, providers, type ModelRow, type ProviderKeyRow, type ProviderRow } from './tables.ts';
+
+const issue = (field: string, fine: boolean, message: string): InputIssue[] => (fine ? [] : [{ field, message }]);
+const refuse = (issues: readonly InputIssue[]): void => {
+  if (issues.length > 0) throw new BadUserInput(issues);
+};
+const isName = (text: string, max: number): boolean =>
+  text.trim().length >= 1 && text.length <= max && !text.includes('\0');
+const isWeb = (url: URL | null | undefined): boolean =>
+  url === null || url === undefined || /^https?:$/.test(url.protocol);
+const isPrice = (price: string | null | undefined): boolean =>
+  price === null || price === undefined || /^\d{1,5}(\.\d{1,12})?$/.test(price);
+
+/** Says which field a broken unique constraint stands for; any other failure goes on as it is. */
+const taken = (fields: Readonly<Record<string, string>>) => (error: unknown) => {
+  for (const [constraint, field] of Object.entries(fields))
+    if (violates(error, constraint)) throw new Conflict(field, `This ${field} is taken.`);
+  throw error;
+};
+
+/** Makes a provider known to the installation. Throws BadUserInput, Conflict. */
+export const createProvider = async (context: Context, input: CreateProviderInput): Promise<ProviderRow> => {
+  const { name, slug, description, website, dialect, baseUrl } = input;
+  refuse([
+    ...issue('name', isName(name, 100), 'A name has 1 to 100 characters.'),
+    ...issue('slug', /^[a-z0-9-]{1,50}$/.test(slug), 'A slug has 1 to 50 lower-case letters, digits and hyphens.'),
+    ...issue('description', (description ?? '').length <= 2000, 'A description has at most 2,000 characters.'),
+    ...issue('website', isWeb(website), 'A website begins with http:// or https://.'),
+    ...issue('baseUrl', isWeb(baseUrl), 'An address begins with http:// or https://.'),
+    ...issue('baseUrl', dialect !== 'OPENAI_COMPATIBLE' || Boolean(baseUrl), 'An OpenAI-compatible server needs one.'),
+    ...issue('dialect', dialect !== 'BUILTIN', 'The built-in provider is there already.'),
+  ]);
+  const row = {
+    name: name.trim(),
+    slug,
+    description: description ?? '',
+    website: website?.href ?? null,
+    dialect,
+    baseUrl: baseUrl?.href ?? null,
+  };
+  return context.unit
+    .transact(async () => {
+      const provider = sole(await database.insert(providers).values(row).returning());
+      context.unit.record({ action: 'provider.created', type: 'Provider', id: provider.id, data: { name, dialect } });
+      return provider;
+    })
+    .catch(taken({ providers_name_key: 'name', providers_slug_key: 'slug' }));
+};
+
+/** Makes a model known to the installation. Throws BadUserInput, Conflict, NotFound. */
+export const createModel = async (context: Context, input: CreateModelInput): Promise<ModelRow> => {
+  const { providerId, name, version, type = 'TEXT', contextWindow, inputPrice, outputPrice } = input;
+  const price = 'A price is 0 or more, with at most 12 decimals.';
+  refuse([
+    ...issue('name', isName(name, 200), 'A name has 1 to 200 characters.'),
+    ...issue('version', (version ?? '').length <= 50, 'A version has at most 50 characters.'),
+    ...issue('contextWindow', contextWindow >= 2048, 'A context window has at least 2,048 tokens.'),
+    ...issue('inputPrice', isPrice(inputPrice), price),
+    ...issue('outputPrice', isPrice(outputPrice), price),
+  ]);
+  const row = {
+    providerId,
+    name: name.trim(),
+    version: version ?? '',
+    type,
+    contextWindow,
+    inputPrice: inputPrice ?? null,
+    outputPrice: outputPrice ?? null,
+  };
+  return context.unit
+    .transact(async () => {
+      await found('Provider', providerId, providerById(context.unit));
+      const model = sole(await database.insert(models).values(row).returning());
+      context.unit.record({ action: 'model.created', type: 'Model', id: model.id, data: { name, type } });
+      return model;
+    })
+    .catch(taken({ models_name_key: 'name' }));
+};
+
+/** Stores a key, encrypted; as default it takes the place of the one so far. Throws BadUserInput, Conflict, NotFound. */
+export const createProviderKey = async (context: Context, input: CreateProviderKeyInput): Promise<ProviderKeyRow> => {
+  const { providerId, label, key, isDefault = true } = input;
+  refuse([
+    ...issue('label', isName(label, 100), 'A label has 1 to 100 characters.'),
+    ...issue('key', /^[!-~]{8,500}$/.test(key), 'A key has 8 to 500 printable ASCII characters without spaces.'),
+  ]);
+  const { unit, services } = context;
+  const encryptedKey = await services.keyRing.encrypt(key);
+  const { userId } = viewerOf(context);
+  return unit
+    .transact(async ({ organizationId }) => {
+      const provider = await found('Provider', providerId, providerById(unit));
+      if (provider.dialect === 'BUILTIN') throw new BadUserInput('providerId', 'The built-in models need no key.');
+      const ofProvider = and(eq(providerKeys.organizationId, organizationId), eq(providerKeys.providerId, providerId));
+      if (isDefault)
+        await database
+          .update(providerKeys)
+          .set({ isDefault: false })
+          .where(and(ofProvider, eq(providerKeys.isDefault, true)));
+      const row = { organizationId, providerId, label: label.trim(), encryptedKey, lastFour: key.slice(-4), isDefault };
+      const stored = sole(
+        await database
+          .insert(providerKeys)
+          .values({ ...row, createdById: userId })
+          .returning(keyColumns),
+      );
+      unit.record({ action: 'provider_key.created', type: 'ProviderKey', id: stored.id, data: { providerId, label } });
+      return stored;
+    })
+    .catch(taken({ provider_keys_label_key: 'label', provider_keys_is_default_key: 'isDefault' }));
+};
+
+/** Deletes a key. Throws NotFound. */
+export const deleteProviderKey = (context: Context, id: string): Promise<string> =>
+  context.unit.transact(async ({ organizationId }) => {
+    const [gone] = await database
+      .delete(providerKeys)
+      .where(and(eq(providerKeys.organizationId, organizationId), eq(providerKeys.id, id)))
+      .returning({ id: providerKeys.id });
+    if (gone === undefined) throw new NotFound('ProviderKey', id);
+    context.unit.record({ action: 'provider_key.deleted', type: 'ProviderKey', id });
+    return id;
+  });
+
+/** Chooses the model that answers in a workspace. Throws BadUserInput, Forbidden (needs ADMIN in it), NotFound. */
+export const setWorkspaceModel = (
+  context: Context,
+  { workspaceId, modelId }: SetWorkspaceModelInput,
+): Promise<WorkspaceRow> =>
+  context.unit.transact(async ({ organizationId }) => {
+    const { unit } = context;
+    const ofWorkspace = and(eq(workspaces.organizationId, organizationId), eq(workspaces.id, workspaceId));
+    const [current] = await database.select().from(workspaces).where(ofWorkspace).for('update');
+    if (current === undefined) throw new NotFound('Workspace', workspaceId);
+    requireRole(viewerOf(context), workspaceId, 'ADMIN');
+    const model = modelId ? await found('Model', modelId, modelById(unit)) : null;
+    if (model !== null && model.type !== 'TEXT' && model.type !== 'CODE')
+      throw new BadUserInput('modelId', 'This model writes no text.');
+    const chatModelId = model?.id ?? null;
+    const updated = sole(await database.update(workspaces).set({ chatModelId }).where(ofWorkspace).returning());
+    unit.record({
+      action: 'workspace.updated',
+      type: 'Workspace',
+      id: workspaceId,
+      workspaceId,
+      data: { fields: ['chatModel'], modelId: chatModelId },
+    });
+    return updated;
+  });
