@@ -113,6 +113,8 @@ const removeOthers = (owner: Owner, kept: readonly KeptChunk[]): Promise<unknown
     .delete(documentChunks)
     .where(and(ofDocument(owner), sql`not ${documentChunks.id} = any(${sql.param(kept.map(idOf))}::uuid[])`));
 
+const column = (values: readonly unknown[], type: string) => sql`${sql.param(values)}::${sql.raw(type)}[]`;
+
 /** Moved chunks first leave their places (below 0), so that none is in the way of another. */
 const moveKept = async (owner: Owner, kept: readonly KeptChunk[]): Promise<void> => {
   if (kept.length === 0) return;
@@ -122,7 +124,6 @@ const moveKept = async (owner: Owner, kept: readonly KeptChunk[]): Promise<void>
       .update(documentChunks)
       .set({ position: sql`-1 - ${documentChunks.position}` })
       .where(and(ofDocument(owner), sql`${documentChunks.id} = any(${sql.param(moved)}::uuid[])`));
-  const column = (values: readonly unknown[], type: string) => sql`${sql.param(values)}::${sql.raw(type)}[]`;
   const places = sql`unnest(
     ${column(kept.map(idOf), 'uuid')}, ${column(
       kept.map(({ chunk }) => chunk.position),

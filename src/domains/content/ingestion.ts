@@ -96,9 +96,8 @@ const index = async (work: Work, task: Task, claimed: Claimed, parsed: ParsedDoc
   const chunks = await chunkAside(parsed);
   // Terms and vectors depend on the language, so that after a change of it nothing is kept.
   const reusable = claimed.analysedAs === language;
-  const current = reusable
-    ? await unit.run(() => currentChunks(organizationId, task.id, embedder.model)).finally(() => unit.rest())
-    : [];
+  const current = reusable ? await unit.run(() => currentChunks(organizationId, task.id, embedder.model)) : [];
+  await unit.rest();
   const plan = planned(chunks, current);
   const { terms, vectors } = await analysed(plan, language, signal);
   const termCounts = plan.map((each) => (each.kind === 'kept' ? each.current : terms.get(idOf(each)))?.termCount ?? 0);

@@ -29,7 +29,7 @@ export const resolvers: Resolvers = {
       if (issues.length > 0) throw new BadUserInput(issues);
       const workspace = await found('Workspace', workspaceId, workspaceById(unit));
       const hits = await searchChunks(unit, { workspace, query, first });
-      const edges = hits.map(({ hit, chunk }) => ({ ...hit, node: chunk, query, language: workspace.language }));
+      const edges = hits.map(({ hit, chunk }) => ({ hit, node: chunk, query, language: workspace.language }));
       return { edges };
     },
   },
@@ -68,6 +68,11 @@ export const resolvers: Resolvers = {
     document: ({ documentId }, _args, { unit }) => found('Document', documentId, documentById(unit)),
   },
   SearchEdge: {
+    score: ({ hit }) => hit.score,
+    lexicalRank: ({ hit }) => hit.lexicalRank,
+    vectorRank: ({ hit }) => hit.vectorRank,
+    bm25: ({ hit }) => hit.bm25,
+    similarity: ({ hit }) => hit.similarity,
     snippet: (edge) => spanIn(edge.node.text, highlightOf(edge).snippet),
     highlights: (edge) => highlightOf(edge).matches.map((match) => spanIn(edge.node.text, match)),
   },

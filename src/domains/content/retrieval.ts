@@ -46,8 +46,8 @@ export const retrieve = async (
   retrieval: Retrieval,
 ): Promise<Passage[]> => {
   const found = await searchChunks(unit, retrieval);
-  return found.map(({ hit: { bm25: _bm25, ...hit }, chunk, title, documentVersion }) => ({
-    ...hit,
+  return found.map(({ hit, chunk, title, documentVersion }) => ({
+    chunkId: chunk.id,
     documentId: chunk.documentId,
     documentVersion,
     title,
@@ -55,6 +55,10 @@ export const retrieve = async (
     start: chunk.start,
     headings: chunk.headings,
     page: chunk.page,
+    score: hit.score,
+    similarity: hit.similarity,
+    lexicalRank: hit.lexicalRank,
+    vectorRank: hit.vectorRank,
   }));
 };
 

@@ -2,7 +2,8 @@ import type { Hit } from '../../search/hybrid-search.ts';
 import type { DocumentChunkRow } from './tables.ts';
 
 /** A passage that a search found, with what its highlights are made from. */
-export interface SearchEdgeRow extends Hit {
+export interface SearchEdgeRow {
+  readonly hit: Hit;
   readonly node: DocumentChunkRow;
   readonly query: string;
   readonly language: string;

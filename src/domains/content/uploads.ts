@@ -93,7 +93,8 @@ export const receiveUpload = async (
 const uploaderOf = async (services: Services, origin: Origin, token: string) => {
   if (tokenPrefix(token) !== prefix) throw unknownToken();
   const anonymous = new UnitOfWork(nowhere, { ...services, origin });
-  const target = await tokenTarget(anonymous, hashToken(token)).finally(() => anonymous.rest());
+  const target = await tokenTarget(anonymous, hashToken(token));
+  await anonymous.rest();
   if (target?.kind !== 'UPLOAD' || target.userId === null) throw unknownToken();
   const { organizationId, userId, subjectId } = target;
   const scope = { organizationId, userId, principals: [userId], workspaces: '*' as const };
@@ -104,9 +105,8 @@ const uploaderOf = async (services: Services, origin: Origin, token: string) => 
 const unknownToken = () => new NotFound('Upload', 'of this address');
 
 const awaited = async (unit: UnitOfWork, fileId: string): Promise<FileRow> => {
-  const file = await fileById(unit)
-    .load(fileId)
-    .finally(() => unit.rest());
+  const file = await fileById(unit).load(fileId);
+  await unit.rest();
   if (file?.status !== 'AWAITED') throw unknownToken();
   return file;
 };
