@@ -308,7 +308,7 @@ test('an answer whose writer has died fails, and no other', async () => {
   await unitOf(bed, null).transact(() => database.delete(runningAnswers));
 });
 
-test('feedback is replaced, and everybody sees only their own', async () => {
+test('feedback is replaced by what is said later', async () => {
   const conversationId = await conversationIn(ada, garden);
   const added: { addMessage: { message: { id: string } } } = await ada.want(addMessageMutation, {
     input: { conversationId, content: ' Hello ' },
