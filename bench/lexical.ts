@@ -59,17 +59,15 @@ const writeTenant = async ({ copies, organizationId, workspaceId }: (typeof tena
     });
     for (let from = 0; from < rows.length; from += 500)
       await database.insert(searchTables.chunks).values(rows.slice(from, from + 500));
-    await database
-      .insert(searchTables.documents)
-      .values(
-        rows.map(({ documentId, termCount }) => ({
-          organizationId,
-          workspaceId,
-          id: documentId,
-          chunkCount: 1,
-          termCount,
-        })),
-      );
+    await database.insert(searchTables.documents).values(
+      rows.map(({ documentId, termCount }) => ({
+        organizationId,
+        workspaceId,
+        id: documentId,
+        chunkCount: 1,
+        termCount,
+      })),
+    );
   }
 };
 

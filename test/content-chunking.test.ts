@@ -113,20 +113,20 @@ test('the same document gives the same chunks, whose hash is of headings and tex
 
 const WORDS =
   'river stone engine letter garden winter signal copper window paper market bridge island mirror candle'.split(' ');
-/** Paragraph `number` of a text without headings, 40 to 120 words that depend on the number only. */
+/** Paragraph `number` of a text without headings, 8 to 24 words that depend on the number only. */
 const paragraph = (number: number): string => {
   let state = number * 2_654_435_761 + 1;
   const next = (): number => (state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0) >>> 8;
-  const count = 40 + (next() % 80);
+  const count = 8 + (next() % 16);
   return Array.from({ length: count }, (_, at) => `${WORDS[next() % WORDS.length]}${at % 11 === 10 ? '.' : ''}`).join(
     ' ',
   );
 };
 
 test('an edit changes chunks near it only', () => {
-  const texts = Array.from({ length: 600 }, (_, number) => paragraph(number));
+  const texts = Array.from({ length: 2000 }, (_, number) => paragraph(number));
   const before = chunk(paragraphs(texts));
-  for (const at of [0, 7, 300, 599]) {
+  for (const at of [0, 70, 1000, 1999]) {
     for (const edited of [
       texts.toSpliced(at, 1),
       texts.toSpliced(at, 0, 'One more paragraph.'),

@@ -5,7 +5,13 @@ import { sql } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/pglite';
 import { v7 } from 'uuid';
 import { embedText, hashingModel } from '../src/search/hashing-embedding.ts';
-import { hashingWeight, hybridSearch, iterativeScan, type Hit, type HybridQuery } from '../src/search/hybrid-search.ts';
+import {
+  hashingWeight,
+  hybridSearch,
+  searchSettings,
+  type Hit,
+  type HybridQuery,
+} from '../src/search/hybrid-search.ts';
 import { bm25, bm25WithFeedback, type ReferenceChunk } from './search-reference.ts';
 import { searchSchema, searchTables } from './search-schema.ts';
 
@@ -98,7 +104,7 @@ const searchAs = (principal: string, query: Omit<HybridQuery, 'organizationId'>)
     await unit.execute(sql.raw(`set local app.organization_id = '${organizations[0]}'`));
     await unit.execute(sql.raw(`set local app.workspaces = '${workspace},${otherWorkspace}'`));
     await unit.execute(sql.raw(`set local app.principals = '{${principal}}'`));
-    await unit.execute(iterativeScan);
+    await unit.execute(searchSettings);
     const { rows } = await unit.execute(hybridSearch(searchTables, { organizationId: organizations[0], ...query }));
     return rows as unknown as Hit[];
   });

@@ -1,5 +1,5 @@
 import { integer, pgTable, text, uuid } from 'drizzle-orm/pg-core';
-import { postingsTrigger } from '../src/search/postings-trigger.ts';
+import { embeddingStorage, postingKey, postingsTrigger } from '../src/search/migration.ts';
 import { chunkColumns, documentColumns, embeddingColumns, postingColumns } from '../src/search/tables.ts';
 
 const place = () => ({ organizationId: uuid().notNull(), workspaceId: uuid().notNull(), readers: uuid().array() });
@@ -43,10 +43,11 @@ export const searchSchema: readonly string[] = [
   `create table search_chunks (${placeSql}, id uuid not null, document_id uuid not null, position integer not null, content text not null,
     terms text[] not null, frequencies smallint[] not null, term_count integer not null, primary key (organization_id, id))`,
   `create index on search_chunks (organization_id, document_id)`,
-  `create table search_postings (${placeSql}, term text collate "C" not null, chunk_id uuid not null, frequency smallint not null, term_count integer not null,
-    primary key (organization_id, workspace_id, term, chunk_id) include (frequency, term_count, readers))`,
+  `create table search_postings (${placeSql}, term text collate "C" not null, chunk_id uuid not null, frequency smallint not null, term_count integer not null)`,
+  postingKey('search_postings'),
   `create table search_embeddings (${placeSql}, chunk_id uuid not null, model text not null, embedding vector(1536) not null,
     primary key (organization_id, chunk_id, model))`,
+  embeddingStorage('search_embeddings'),
   `create index on search_embeddings (organization_id, workspace_id, model)`,
   ...policies,
   ...postingsTrigger({ chunks: 'search_chunks', postings: 'search_postings' }),

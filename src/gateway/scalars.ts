@@ -33,4 +33,17 @@ const Decimal = new GraphQLScalarType({
   parseLiteral: (node) => decimalOf('value' in node && node.kind !== Kind.BOOLEAN ? node.value : undefined),
 });
 
-export const scalars = { DateTime, Decimal, JSON: GraphQLJSON, EmailAddress: GraphQLEmailAddress, URL: GraphQLURL };
+/** Only how values are read and written: names, descriptions and links stand in the SDL. */
+const behaviourOf = ({ serialize, parseValue, parseLiteral }: GraphQLScalarType) => ({
+  __serialize: serialize,
+  __parseValue: parseValue,
+  __parseLiteral: parseLiteral,
+});
+
+export const scalars = {
+  DateTime: behaviourOf(DateTime),
+  Decimal: behaviourOf(Decimal),
+  JSON: behaviourOf(GraphQLJSON),
+  EmailAddress: behaviourOf(GraphQLEmailAddress),
+  URL: behaviourOf(GraphQLURL),
+};

@@ -5,7 +5,8 @@ import { v7 } from 'uuid';
 import { database } from '../database/client.ts';
 import type { Pool } from '../database/pool.ts';
 import { UnitOfWork, type Ledger } from '../database/unit-of-work.ts';
-import type { Enqueued, JobHandler, Queue } from './queue.ts';
+import type { Bus } from '../events/bus.ts';
+import { jobTopic, type Enqueued, type JobHandler, type Queue } from './queue.ts';
 import { jobs } from './tables.ts';
 
 /** What the queue's own row carries: enough to find the tenant and our row. */
@@ -18,6 +19,7 @@ interface Payload {
 export interface BossOptions {
   readonly pool: Pool;
   readonly ledger: Ledger;
+  readonly bus: Bus;
   readonly log: Logger;
 }
 
@@ -76,17 +78,15 @@ export class BossQueue implements Queue {
         ...(userId === null ? [] : [userId]),
         ...(workspaceId === undefined ? [] : [workspaceId]),
       ];
-      await database
-        .insert(jobs)
-        .values({
-          organizationId,
-          id,
-          readers,
-          kind,
-          targetType: target.type,
-          targetId: target.id,
-          requestedById: userId,
-        });
+      await database.insert(jobs).values({
+        organizationId,
+        id,
+        readers,
+        kind,
+        targetType: target.type,
+        targetId: target.id,
+        requestedById: userId,
+      });
       const payload: Payload = { organizationId, userId, data };
       await this.#boss.send(kind, payload, { id, db: fromDrizzle(database, sql) });
       unit.afterCommit(() => this.#wake(kind));
@@ -133,12 +133,13 @@ export class BossQueue implements Queue {
     const attempt = job.retryCount + 1;
     const last = job.retryCount >= job.retryLimit;
     const mark = (values: Partial<typeof jobs.$inferInsert>) =>
-      unit.transact(() =>
-        database
+      unit.transact(async () => {
+        await database
           .update(jobs)
           .set(values)
-          .where(and(eq(jobs.organizationId, organizationId), eq(jobs.id, job.id))),
-      );
+          .where(and(eq(jobs.organizationId, organizationId), eq(jobs.id, job.id)));
+        unit.afterCommit(() => this.#options.bus.publish(jobTopic(job.id), {}));
+      });
     const now = () => new Date().toISOString();
     await mark({ state: 'RUNNING', attempts: attempt, startedAt: now() });
     try {

@@ -39,3 +39,6 @@ export interface Queue {
   /** Adds a job and its row in the unit's running transaction; it exists exactly when that commits. Gives the job's id. */
   enqueue(unit: UnitOfWork, work: Enqueued): Promise<string>;
 }
+
+/** Where the bus tells that a job's row has changed. */
+export const jobTopic = (jobId: string): string => `job:${jobId}`;

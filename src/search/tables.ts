@@ -28,7 +28,10 @@ export const chunkColumns = () => ({
   termCount: integer().notNull(),
 });
 
-/** One row for each distinct term of a chunk, kept by the trigger of `postingsTrigger`. Key: `postingKey`. */
+/**
+ * One row for each distinct term of a chunk, kept by the trigger of `postingsTrigger`, with `organization_id` and without an
+ * id: `postingKey` is its key.
+ */
 export const postingColumns = () => ({
   workspaceId: uuid().notNull(),
   readers: uuid().array(),
@@ -39,7 +42,11 @@ export const postingColumns = () => ({
   termCount: integer().notNull(),
 });
 
-/** One row for each chunk and model, so that two models can stand side by side while chunks are embedded anew. */
+/**
+ * One row for each chunk and model, so that two models can stand side by side while chunks are embedded anew; key
+ * (organization_id, chunk_id, model), indexes (organization_id, workspace_id, model) and HNSW by cosine. `embeddingStorage`
+ * belongs to it.
+ */
 export const embeddingColumns = () => ({
   workspaceId: uuid().notNull(),
   readers: uuid().array(),

@@ -117,7 +117,7 @@ const fingerprint = (text: string, { start, end }: Atom): number => {
   return state >>> 0;
 };
 
-/** Tokens of atoms do not add up exactly; in the rare case that a chunk is too long, it gives up overlap, then its end. */
+/** Words joined at a seam can have more tokens than apart. In the rare case that a chunk is too long for it, it gives up overlap, then its end. */
 const fitting = (
   text: string,
   atoms: readonly Atom[],

@@ -11,6 +11,8 @@ const SILENT = names(
 const INLINE = names(
   'a abbr acronym b bdi bdo big cite code data del dfn em font i img ins kbd label mark q rp rt ruby s samp small span strike strong sub sup time tt u var wbr',
 );
+/** Levels of a list that are shown by indentation; without an end, depth would make text of nothing. */
+const MAX_INDENT = 6;
 const HEADING = /^h([1-6])$/;
 
 /** Writes what a reader sees below `root`: headings, paragraphs, lists, tables, code. Scripts and controls are left out. */
@@ -98,7 +100,7 @@ const itemLines = (item: HtmlElement, marker: string, depth: number): string[] =
     else if (isText(child)) own.push(child.textContent ?? '');
   }
   const text = collapse(own.join('')).trim();
-  const first = text === '' ? [] : [`${'  '.repeat(depth)}${marker} ${text}`];
+  const first = text === '' ? [] : [`${'  '.repeat(Math.min(depth, MAX_INDENT))}${marker} ${text}`];
   return [...first, ...nested].filter((line) => line !== '');
 };
 

@@ -8,9 +8,9 @@ export type ParsingLimits = {
   maxTextLength: number;
   /** Time from the start in a worker to the result; waiting for a free worker does not count. */
   timeoutMs: number;
-  /** JavaScript heap of a worker. */
+  /** JavaScript heap of a worker process; at least 64 MiB, which its parsers take. */
   maxHeapBytes: number;
-  /** Heap and buffers of a worker together; buffers lie outside the heap limit of V8. */
+  /** Resident memory of a worker process: heap, buffers outside it and about 90 MiB of Node itself. */
   maxMemoryBytes: number;
 };
 

@@ -7,14 +7,14 @@ import { WorkerPool } from './worker-pool.ts';
 
 /** Two files at once: parsing is bound by the processor, which the server needs too. */
 const WORKERS = 2;
-/** Shorter texts are cut at once in this thread: 20 ms at most, less than they would take to travel. */
+/** Shorter texts are cut at once in this process: 20 ms at most, less than they would take to travel. */
 const MAX_INLINE_LENGTH = 100_000;
 
 let pool: WorkerPool | undefined;
 const workers = (): WorkerPool => (pool ??= new WorkerPool(WORKERS, parsingLimits));
 
 /**
- * Reads a file into text with blocks, headings and pages. Runs in a worker thread under `parsingLimits`. Throws UnreadableDocument, whose
+ * Reads a file into text with blocks, headings and pages. Runs in a worker process under `parsingLimits`. Throws UnreadableDocument, whose
  * message is for the person who uploaded the file, when it is empty, too large, damaged, encrypted, holds no text, or is not what it says.
  */
 export const parse = async (source: Source): Promise<ParsedDocument> => {
@@ -26,13 +26,13 @@ export const parse = async (source: Source): Promise<ParsedDocument> => {
   return (await workers().run({ kind: 'parse', source })) as ParsedDocument;
 };
 
-/** Cuts a document as `chunk` does, a long one in a worker thread, so that the server goes on answering meanwhile. */
+/** Cuts a document as `chunk` does, a long one in a worker process, so that the server goes on answering meanwhile. */
 export const chunkAside = async (document: ParsedDocument, options: ChunkOptions = {}): Promise<Chunk[]> =>
   document.text.length <= MAX_INLINE_LENGTH
     ? chunk(document, options)
     : ((await workers().run({ kind: 'chunk', document, options })) as Chunk[]);
 
-/** Ends the worker threads; the next file starts new ones. */
+/** Ends the worker processes; the next file starts new ones. */
 export const closeParsers = async (): Promise<void> => {
   const closing = pool;
   pool = undefined;

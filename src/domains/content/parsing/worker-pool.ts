@@ -1,25 +1,29 @@
-import { Worker } from 'node:worker_threads';
+import { fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import type { ParsingLimits } from './limits.ts';
 import { UnreadableDocument } from './unreadable-document.ts';
 import type { Reply, Request, Result, Task } from './worker-protocol.ts';
 
 const MEBIBYTE = 1024 * 1024;
-const WATCH_EVERY_MS = 100;
-/** An idle worker holds its parsers and their garbage, about 100 MB; starting another takes 0.1 s. */
+/** An idle worker holds its parsers and their garbage, 100 to 300 MB; starting another takes 0.1 s. */
 const IDLE_MS = 60_000;
+/** How a process ends that V8 (SIGABRT), its own watchdog or the system (SIGKILL) found too large. */
+const MEMORY_SIGNALS: ReadonlySet<string> = new Set(['SIGABRT', 'SIGKILL', 'SIGTRAP', 'SIGILL']);
 
 type Waiting = { task: Task; resolve: (result: Result) => void; reject: (reason: Error) => void };
+type Idle = { worker: ChildProcess; timer: NodeJS.Timeout };
 
 /**
- * Threads that do one task each at a time, so that a file that hangs, exhausts memory or kills its thread costs that
- * thread only. Started when needed, stopped when idle; they keep the process alive only while they work.
+ * Processes that do one task each at a time, so that a file that hangs, exhausts memory or crashes its parser costs that
+ * process only. Not threads: V8 aborts the whole process when a thread's heap ends within a native call, which a PDF of
+ * 1.5 MB brings about. Started when needed, stopped when idle; they keep the server alive only while they work.
  */
 export class WorkerPool {
   readonly #size: number;
   readonly #limits: ParsingLimits;
   readonly #queue: Waiting[] = [];
-  readonly #idle: { worker: Worker; timer: NodeJS.Timeout }[] = [];
-  readonly #busy = new Set<Worker>();
+  readonly #idle: Idle[] = [];
+  readonly #busy = new Set<ChildProcess>();
   #closed = false;
   #lastId = 0;
 
@@ -43,98 +47,98 @@ export class WorkerPool {
     for (const { reject } of this.#queue.splice(0)) reject(new Error('The parsing workers are closed.'));
     const idle = this.#idle.splice(0);
     for (const { timer } of idle) clearTimeout(timer);
-    await Promise.all([...idle.map(({ worker }) => worker), ...this.#busy].map((worker) => worker.terminate()));
+    await Promise.all([...idle.map(({ worker }) => worker), ...this.#busy].map(ended));
   }
 
   #next(): void {
-    if (this.#busy.size >= this.#size) return;
+    if (this.#closed || this.#busy.size >= this.#size) return;
     const waiting = this.#queue.shift();
     if (!waiting) return;
     const worker = this.#take();
     this.#busy.add(worker);
     this.#perform(worker, waiting.task)
+      .finally(() => this.#busy.delete(worker))
       .then((reply) => {
         this.#rest(worker);
         return resultOf(reply);
       })
       .then(waiting.resolve, waiting.reject)
-      .finally(() => {
-        this.#busy.delete(worker);
-        if (!this.#closed) this.#next();
-      });
+      .finally(() => this.#next());
   }
 
-  #take(): Worker {
+  #take(): ChildProcess {
     const idle = this.#idle.pop();
-    if (idle) clearTimeout(idle.timer);
-    const worker = idle?.worker ?? this.#start();
-    worker.ref();
-    return worker;
+    if (!idle) return this.#start();
+    clearTimeout(idle.timer);
+    idle.worker.removeAllListeners().ref();
+    idle.worker.channel?.ref?.();
+    return idle.worker;
   }
 
-  #start(): Worker {
-    const resourceLimits = { maxOldGenerationSizeMb: this.#limits.maxHeapBytes / MEBIBYTE };
-    // Nothing of the process's environment (keys, database) is within a parser's reach.
-    return new Worker(new URL('./worker.ts', import.meta.url), { resourceLimits, env: {} });
+  #start(): ChildProcess {
+    const { maxHeapBytes, maxMemoryBytes } = this.#limits;
+    return fork(new URL('./worker.ts', import.meta.url), [String(maxMemoryBytes)], {
+      execArgv: [`--max-old-space-size=${Math.floor(maxHeapBytes / MEBIBYTE)}`],
+      // Nothing of the server's environment (keys, database) is within a parser's reach.
+      env: {},
+      serialization: 'advanced',
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    });
   }
 
-  #rest(worker: Worker): void {
+  #rest(worker: ChildProcess): void {
     worker.removeAllListeners();
-    worker.unref();
-    const timer = setTimeout(() => {
-      this.#idle.splice(
-        this.#idle.findIndex((idle) => idle.worker === worker),
-        1,
-      );
-      void worker.terminate();
-    }, IDLE_MS).unref();
-    // A worker that dies at rest must not be handed out again, nor its error end the process.
-    worker.once('error', () => clearTimeout(timer)).once('exit', () => this.#forget(worker));
-    this.#idle.push({ worker, timer });
+    if (this.#closed) return void worker.kill('SIGKILL');
+    const timer = setTimeout(() => worker.kill('SIGKILL'), IDLE_MS).unref();
+    const idle = { worker, timer };
+    const forget = (): void => {
+      clearTimeout(timer);
+      if (this.#idle.includes(idle)) this.#idle.splice(this.#idle.indexOf(idle), 1);
+    };
+    // A worker that dies at rest must not be handed out again, nor its error end the server.
+    worker.once('error', forget).once('exit', forget).unref();
+    worker.channel?.unref?.();
+    this.#idle.push(idle);
   }
 
-  #forget(worker: Worker): void {
-    const place = this.#idle.findIndex((idle) => idle.worker === worker);
-    if (place >= 0) this.#idle.splice(place, 1);
-  }
-
-  async #perform(worker: Worker, task: Task): Promise<Reply> {
+  async #perform(worker: ChildProcess, task: Task): Promise<Reply> {
     const id = (this.#lastId += 1);
     const { promise, resolve, reject } = Promise.withResolvers<Reply>();
-    const stop = (reason: string): void => reject(new UnreadableDocument(reason));
-    const timer = setTimeout(() => stop('This file takes too long to read.'), this.#limits.timeoutMs);
-    const watch = setInterval(() => void this.#watch(worker, stop), WATCH_EVERY_MS);
+    const late = (): void => reject(new UnreadableDocument('This file takes too long to read.'));
+    const timer = setTimeout(late, this.#limits.timeoutMs);
     worker
-      .removeAllListeners()
-      .on('message', (reply: Reply) => reply.id === id && resolve(reply))
-      .once('error', (error: NodeJS.ErrnoException) => {
-        if (error.code === 'ERR_WORKER_OUT_OF_MEMORY') stop('This file needs too much memory to read.');
-        else reject(error);
-      })
-      .once('exit', () => reject(new Error('A parsing worker ended during its task.')));
+      // Only worker.ts answers on this channel.
+      .on('message', (message) => resolve(message as Reply))
+      .once('error', reject)
+      .once('exit', (_code, signal) => reject(this.#closed ? closing() : endedBy(signal)));
     try {
-      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
-      worker.postMessage({ id, task: transferable(task) } satisfies Request);
+      const request: Request = { id, task };
+      worker.send(request);
       return await promise;
     } catch (error) {
-      await worker.terminate();
+      await ended(worker);
       throw error;
     } finally {
       clearTimeout(timer);
-      clearInterval(watch);
     }
-  }
-
-  async #watch(worker: Worker, stop: (reason: string) => void): Promise<void> {
-    const memory = await worker.getHeapStatistics().catch(() => null);
-    const bytes = memory ? memory.used_heap_size + memory.external_memory : 0;
-    if (bytes > this.#limits.maxMemoryBytes) stop('This file needs too much memory to read.');
   }
 }
 
-/** A Buffer may be a view on memory shared with others; the worker gets the file's bytes only. */
-const transferable = (task: Task): Task =>
-  task.kind === 'parse' ? { ...task, source: { ...task.source, bytes: new Uint8Array(task.source.bytes) } } : task;
+const closing = (): Error => new Error('The parsing workers are closed.');
+
+const endedBy = (signal: string | null): Error =>
+  signal && MEMORY_SIGNALS.has(signal)
+    ? new UnreadableDocument('This file needs too much memory to read.')
+    : new Error(`A parsing worker ended during its task (${signal ?? 'no signal'}).`);
+
+/** Kills a worker and waits for its end; at once when it has ended. */
+const ended = (worker: ChildProcess): Promise<void> =>
+  new Promise((resolve) => {
+    if (worker.exitCode !== null || worker.signalCode !== null || worker.pid === undefined) return resolve();
+    worker.once('exit', () => resolve());
+    worker.ref();
+    worker.kill('SIGKILL');
+  });
 
 const resultOf = (reply: Reply): Result => {
   if ('result' in reply) return reply.result;

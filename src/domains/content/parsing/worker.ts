@@ -1,14 +1,16 @@
-import { parentPort } from 'node:worker_threads';
+import { Worker } from 'node:worker_threads';
 import { chunk } from './chunk.ts';
 import { formatOf } from './sniff.ts';
 import type { Reply, Request, Result, Task } from './worker-protocol.ts';
 import { UnreadableDocument } from './unreadable-document.ts';
 
-/** The worker's side of `WorkerPool`: one task at a time, each answered by one reply. */
+/** The process behind `WorkerPool`: one task at a time, each answered by one reply. Its argument is its memory limit in bytes. */
 
 const perform = async (task: Task): Promise<Result> => {
   if (task.kind === 'chunk') return chunk(task.document, task.options);
-  const { bytes, mimeType, name } = task.source;
+  const { mimeType, name } = task.source;
+  // A Buffer arrives as one, and pdf.js takes none.
+  const bytes = new Uint8Array(task.source.bytes);
   const format = await formatOf(bytes, mimeType, name);
   try {
     return await format.parse(bytes, name);
@@ -30,7 +32,8 @@ const answer = async ({ id, task }: Request): Promise<Reply> => {
 
 const described = (error: unknown): string => (error instanceof Error ? (error.stack ?? error.message) : '');
 
-parentPort?.on('message', (request: Request) => {
-  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
-  void answer(request).then((reply) => parentPort?.postMessage(reply));
+new Worker(new URL('./watchdog.ts', import.meta.url), { workerData: process.argv[2] }).unref();
+
+process.on('message', (request: Request) => {
+  void answer(request).then((reply) => process.send?.(reply));
 });

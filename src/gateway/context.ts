@@ -1,0 +1,45 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { nowhere, UnitOfWork, type Origin } from '../database/unit-of-work.ts';
+import type { Context, Viewer } from '../domains/context.ts';
+import type { Services } from '../domains/services.ts';
+import { scopeOf } from '../domains/tenancy/viewers.ts';
+import { tokenPrefix } from '../secrets/tokens.ts';
+import type { Viewers } from './viewer.ts';
+
+/** The token of `Authorization: Bearer …`; null without one. */
+export const bearerToken = (authorization: unknown): string | null => {
+  const [, token] = /^Bearer +(\S{1,200})$/i.exec(typeof authorization === 'string' ? authorization : '') ?? [];
+  return token ?? null;
+};
+
+/** The client's address: what the outermost trusted proxy saw, or the socket's peer when none is trusted. */
+export const clientAddress = (
+  headers: IncomingHttpHeaders,
+  peer: string | undefined,
+  trustedProxies: number,
+): string | null => {
+  const forwarded = String(headers['x-forwarded-for'] ?? '')
+    .split(',')
+    .map((address) => address.trim())
+    .filter((address) => address !== '');
+  return (trustedProxies > 0 ? forwarded.at(-trustedProxies) : undefined)?.slice(0, 64) ?? peer ?? null;
+};
+
+/** A context for one operation of whoever holds the token. */
+export const contextOf = async (
+  services: Services & { viewers: Viewers },
+  origin: Origin,
+  token: string | null,
+): Promise<Context> => {
+  // What has not the form of a token needs no look-up.
+  const known = token !== null && tokenPrefix(token) !== undefined;
+  const viewer = known ? await services.viewers.ofToken(services, origin, token) : null;
+  return contextFor(services, origin, viewer);
+};
+
+/** A context for one operation of a viewer who is known already. */
+export const contextFor = (services: Services, origin: Origin, viewer: Viewer | null): Context => {
+  const { pool, ledger, onStatement } = services;
+  const unit = new UnitOfWork(viewer === null ? nowhere : scopeOf(viewer), { pool, ledger, onStatement, origin });
+  return { viewer, unit, services, origin };
+};

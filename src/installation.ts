@@ -1,0 +1,173 @@
+import { globSync } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { join, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { sql } from 'drizzle-orm';
+import type { Logger } from 'pino';
+import { database, type StatementListener } from './database/client.ts';
+import { startEmbedded } from './database/embedded.ts';
+import { pendingMigrations } from './database/migrations.ts';
+import { Pool } from './database/pool.ts';
+import { nowhere, UnitOfWork, type Origin } from './database/unit-of-work.ts';
+import { throttle, unthrottled } from './domains/identity/throttle.ts';
+import type { Jobs, Services } from './domains/services.ts';
+import { LocalBus } from './events/local-bus.ts';
+import { ledgerOn } from './events/ledger.ts';
+import { PostgresBus } from './events/postgres-bus.ts';
+import { Viewers } from './gateway/viewer.ts';
+import { BossQueue } from './queue/boss.ts';
+import { openKeyRing, type KeyRing } from './secrets/encryption.ts';
+import type { Settings } from './settings.ts';
+import { openStore } from './storage/store.ts';
+
+/** The database cannot be used as it is; the message says what to do. */
+export class UnfitDatabase extends Error {}
+
+/** Everything a process holds open, and how to let it go. */
+export interface Installation {
+  readonly services: Services & { readonly viewers: Viewers };
+  /** Works on jobs in this process until it is closed. */
+  work(): Promise<void>;
+  close(graceMs: number): Promise<void>;
+}
+
+/** The system itself, as the origin of what nobody asked for. */
+export const systemOrigin: Origin = { requestId: 'system', address: null, userAgent: null };
+
+/**
+ * Opens database, storage, keys and queue as the settings say.
+ * Throws UnfitDatabase when migrations are pending or the server's role may too much, DirectoryInUse.
+ */
+export const openInstallation = async (
+  settings: Settings,
+  log: Logger,
+  onStatement?: StatementListener,
+): Promise<Installation> => {
+  const embedded =
+    settings.database.url === undefined
+      ? await startEmbedded(settings.dataDirectory, settings.database.role)
+      : undefined;
+  const pool = new Pool({
+    ...settings.database,
+    url: settings.database.url ?? 'postgres://postgres@localhost/postgres',
+    ...(embedded && { socketPath: embedded.socketPath }),
+    size: embedded === undefined ? settings.database.poolSize : 1,
+  });
+  const closers: (() => Promise<unknown> | void)[] = [() => pool.close(), () => embedded?.stop()];
+  try {
+    await assertFit(pool);
+    // One connection cannot listen and work; then there is one process, too.
+    const bus = embedded === undefined ? await new PostgresBus(pool, log).open() : new LocalBus();
+    const ledger = ledgerOn(bus);
+    const jobs = await readJobs();
+    const queue = await BossQueue.open({ pool, ledger, bus, log }, jobs);
+    const limited = (points: number, seconds: number) => (settings.rateLimit ? throttle(points, seconds) : unthrottled);
+    const services = {
+      settings,
+      log,
+      pool,
+      ledger,
+      bus,
+      queue,
+      store: await openStore(storeSettings(settings)),
+      keyRing: await keyRingOf(settings),
+      throttles: { signIn: limited(10, 900), signInByAddress: limited(100, 900), signUp: limited(50, 3600) },
+      viewers: new Viewers(),
+      onStatement:
+        onStatement ?? (settings.database.sqlLog ? (text: string) => log.info({ sql: text }, 'statement') : undefined),
+    };
+    return {
+      services,
+      work: () => queue.work(jobs, (unit) => ({ unit, services })),
+      close: async (graceMs) => {
+        await queue.stop(graceMs);
+        bus.close();
+        for (const close of closers) await close();
+      },
+    };
+  } catch (error) {
+    for (const close of closers) await close();
+    throw error;
+  }
+};
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** The handlers of all domains. */
+const readJobs = async (): Promise<Jobs> => {
+  const domains = await Promise.all(
+    globSync('src/domains/*/jobs.ts', { cwd: root })
+      .sort()
+      // The cast is safe: each of these files exports its handlers under this type.
+      .map((path) => import(pathToFileURL(join(root, path)).href) as Promise<{ jobs: Jobs }>),
+  );
+  return Object.assign({}, ...domains.map(({ jobs }) => jobs));
+};
+
+const assertFit = async (pool: Pool): Promise<void> => {
+  const unit = new UnitOfWork(nowhere, {
+    pool,
+    ledger: { write: async () => undefined, announce: () => undefined },
+    origin: systemOrigin,
+  });
+  const rights = sql<{ name: string; unbound: boolean }>`select current_user as name, rolsuper or rolbypassrls
+    or exists (select from pg_class where relowner = pg_roles.oid and relnamespace = 'public'::regnamespace) as unbound
+    from pg_roles where rolname = current_user`;
+  const journal = sql`select created_at from drizzle.__drizzle_migrations`;
+  try {
+    const [role] = await unit.run(() => database.execute<{ name: string; unbound: boolean }>(rights));
+    if (role?.unbound !== false)
+      throw new UnfitDatabase(
+        `The server's role ${role?.name} owns tables or bypasses row security. Give DATABASE_URL a login that is a member of tessera_server.`,
+      );
+    const applied = await unit.run(() => database.execute<{ created_at: string }>(journal));
+    const pending = pendingMigrations(applied.map((row) => Number(row.created_at)));
+    if (pending.length > 0)
+      throw new UnfitDatabase(
+        `Migrations are pending (${pending.map(({ name }) => name).join(', ')}). Run: npm run db:migrate`,
+      );
+  } catch (error) {
+    throw unmigrated(error)
+      ? new UnfitDatabase("The database is empty, or not Tessera's. Run: npm run db:migrate")
+      : error;
+  } finally {
+    await unit.rest();
+  }
+};
+
+/** No such role (22023, 42704), function (42883), schema (3F000) or table (42P01), or no rights to it (42501). */
+const unmigrated = (error: unknown): boolean =>
+  Error.isError(error) &&
+  'code' in error &&
+  ['22023', '42704', '42883', '3F000', '42P01', '42501'].includes(String(error.code));
+
+const storeSettings = (settings: Settings): Parameters<typeof openStore>[0] => {
+  const { storage } = settings;
+  if (storage.driver === 'disk') return { driver: 'fs', root: resolve(settings.dataDirectory, 'files') };
+  const { driver, endpoint, ...bucket } = storage;
+  return { driver, ...bucket, ...(endpoint === undefined ? {} : { endpoint }), forcePathStyle: endpoint !== undefined };
+};
+
+/** The keys of the settings, the first of which encrypts; without any, one that is made once beside the data. */
+const keyRingOf = async (settings: Settings): Promise<KeyRing> => {
+  const entries = settings.encryptionKeys ?? [await keyBeside(settings.dataDirectory)];
+  const keys = entries.map((entry): [string, Uint8Array] => {
+    const [name = '', secret = ''] = entry.split(':');
+    return [name, Buffer.from(secret, 'base64url')];
+  });
+  return openKeyRing({ keys: Object.fromEntries(keys), current: keys[0]?.[0] ?? '' });
+};
+
+const keyBeside = async (dataDirectory: string): Promise<string> => {
+  await mkdir(dataDirectory, { recursive: true, mode: 0o700 });
+  const path = join(dataDirectory, 'encryption-key');
+  const made = `local:${randomBytes(32).toString('base64url')}`;
+  try {
+    await writeFile(path, made, { flag: 'wx', mode: 0o600, flush: true });
+    return made;
+  } catch (error) {
+    if (Error.isError(error) && 'code' in error && error.code === 'EEXIST') return readFile(path, 'utf8');
+    throw error;
+  }
+};

@@ -1,0 +1,199 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { HeaderMap } from '@apollo/server';
+import cors from 'cors';
+import { sql } from 'drizzle-orm';
+import type { Logger } from 'pino';
+import { v7 } from 'uuid';
+import { database, type StatementListener } from './database/client.ts';
+import { nowhere, UnitOfWork, type Origin } from './database/unit-of-work.ts';
+import { BodyFault, readJsonBody } from './body.ts';
+import { bearerToken, clientAddress, contextOf } from './gateway/context.ts';
+import { openGateway, type Gateway } from './gateway/gateway.ts';
+import { graphiqlFiles } from './gateway/graphiql.ts';
+import { serveSockets } from './gateway/sockets.ts';
+import { openInstallation, systemOrigin, type Installation } from './installation.ts';
+import type { Settings } from './settings.ts';
+
+/** A running server. */
+export interface RunningServer {
+  readonly url: string;
+  readonly installation: Installation;
+  readonly gateway: Gateway;
+  /** Takes no more requests, finishes those it has, and lets everything go. */
+  stop(): Promise<void>;
+}
+
+export interface StartOptions {
+  readonly settings: Settings;
+  readonly log: Logger;
+  readonly onStatement?: StatementListener;
+  /** What GraphiQL shows first. */
+  readonly defaultQuery?: string;
+}
+
+export const endpoint = '/graphql';
+const headersTimeoutMs = 15_000;
+const requestTimeoutMs = 25_000;
+
+/** Opens the installation and serves it. */
+export const startServer = async ({
+  settings,
+  log,
+  onStatement,
+  defaultQuery = '{ viewer { user { name } } }',
+}: StartOptions): Promise<RunningServer> => {
+  const installation = await openInstallation(settings, log, onStatement);
+  const { services } = installation;
+  const gateway = await openGateway(services);
+  const files =
+    settings.mode === 'production' ? new Map() : await graphiqlFiles({ path: '/graphiql', endpoint, defaultQuery });
+  const draining = { now: false };
+  const allowsOrigin = originRule(settings.corsOrigins);
+  const crossOrigin = cors({
+    origin: (origin, decide) => decide(null, allowsOrigin(origin)),
+    maxAge: 86_400,
+    exposedHeaders: ['x-request-id'],
+  });
+  const http = createServer({
+    headersTimeout: headersTimeoutMs,
+    requestTimeout: requestTimeoutMs,
+    connectionsCheckingInterval: 5000,
+  });
+  // An upload may take longer than a request: its own reader bounds it.
+  const routes: Readonly<
+    Record<string, (request: IncomingMessage, response: ServerResponse, origin: Origin) => Promise<void>>
+  > = {
+    [endpoint]: (request, response, origin) => answerGraphql(gateway, installation, request, response, origin),
+    '/health/live': async (_request, response) => json(response, 200, { status: 'live' }),
+    '/health/ready': (_request, response) => answerReadiness(installation, draining.now, response),
+  };
+  http.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    const origin: Origin = {
+      requestId: v7(),
+      address: clientAddress(request.headers, request.socket.remoteAddress, settings.trustedProxies),
+      userAgent: request.headers['user-agent']?.slice(0, 500) ?? null,
+    };
+    response.setHeader('x-request-id', origin.requestId);
+    if (draining.now) response.setHeader('connection', 'close');
+    crossOrigin(request, response, () => {
+      const path = (request.url ?? '/').split('?')[0] ?? '/';
+      const page = files.get(path);
+      const work =
+        page !== undefined && request.method === 'GET'
+          ? Promise.resolve(void response.writeHead(200, page.headers).end(page.body))
+          : (routes[path]?.(request, response, origin) ??
+            Promise.resolve(json(response, 404, failure('NOT_FOUND', 'There is nothing here.'))));
+      work.catch((error: unknown) => {
+        log.error(
+          {
+            requestId: origin.requestId,
+            err: Error.isError(error) ? { message: error.message, stack: error.stack } : {},
+          },
+          'A request failed.',
+        );
+        json(response, 500, failure('INTERNAL_SERVER_ERROR', 'Something went wrong on our side.'));
+      });
+    });
+  });
+  const sockets = serveSockets(http, endpoint, gateway, services, allowsOrigin);
+  if (settings.workers) await installation.work();
+  const url = await listening(http, settings);
+  return {
+    url,
+    installation,
+    gateway,
+    stop: async () => {
+      draining.now = true;
+      await sockets.close();
+      const closed = new Promise((resolve) => http.close(resolve));
+      http.closeIdleConnections();
+      await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, settings.shutdownGraceMs).unref())]);
+      http.closeAllConnections();
+      await gateway.apollo.stop();
+      await installation.close(settings.shutdownGraceMs);
+    },
+  };
+};
+
+const listening = (http: Server, { host, port }: Settings): Promise<string> =>
+  new Promise((resolve, reject) => {
+    http.once('error', reject);
+    http.listen(port, host, () => {
+      const { port: taken } = http.address() as AddressInfo;
+      resolve(`http://${host.includes(':') ? `[${host}]` : host}:${taken}`);
+    });
+  });
+
+/** Whether a browser's page of this origin may call; `http://localhost:*` stands for any port. Requests without an origin come from no page. */
+const originRule = (allowed: readonly string[]) => {
+  const patterns = allowed.map(
+    (entry) => new RegExp(`^${entry.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replace(/:\*$/, '(:\\d+)?')}$`),
+  );
+  return (origin: string | undefined): boolean =>
+    origin === undefined || patterns.some((pattern) => pattern.test(origin));
+};
+
+const json = (response: ServerResponse, status: number, body: object): void => {
+  if (response.headersSent) return;
+  const text = JSON.stringify(body);
+  response
+    .writeHead(status, { 'content-type': 'application/json; charset=utf-8', 'content-length': Buffer.byteLength(text) })
+    .end(text);
+};
+
+const failure = (code: string, message: string, extensions: object = {}) => ({
+  errors: [{ message, extensions: { ...extensions, code } }],
+});
+
+const answerGraphql = async (
+  gateway: Gateway,
+  { services }: Installation,
+  request: IncomingMessage,
+  response: ServerResponse,
+  origin: Origin,
+): Promise<void> => {
+  let body: unknown;
+  try {
+    body = request.method === 'POST' ? await readJsonBody(request) : undefined;
+  } catch (error) {
+    if (!(error instanceof BodyFault)) throw error;
+    response.setHeader('connection', 'close');
+    return json(response, error.status, failure('BAD_REQUEST', error.message));
+  }
+  const headers = new HeaderMap();
+  for (const [name, value] of Object.entries(request.headers))
+    if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(', ') : value);
+  const answer = await gateway.apollo.executeHTTPGraphQLRequest({
+    httpGraphQLRequest: {
+      method: request.method ?? 'GET',
+      headers,
+      search: URL.parse(request.url ?? '/', 'http://host')?.search ?? '',
+      body,
+    },
+    context: () => contextOf(services, origin, bearerToken(request.headers.authorization)),
+  });
+  for (const [name, value] of answer.headers) response.setHeader(name, value);
+  response.statusCode = answer.status ?? 200;
+  if (answer.body.kind === 'complete') return void response.end(answer.body.string);
+  for await (const chunk of answer.body.asyncIterator) response.write(chunk);
+  response.end();
+};
+
+const answerReadiness = async (
+  { services }: Installation,
+  draining: boolean,
+  response: ServerResponse,
+): Promise<void> => {
+  if (draining) return json(response, 503, { status: 'draining' });
+  const unit = new UnitOfWork(nowhere, { ...services, origin: systemOrigin });
+  try {
+    await unit.run(() => database.execute(sql`select 1`));
+    json(response, 200, { status: 'ready' });
+  } catch (error) {
+    services.log.warn({ message: Error.isError(error) ? error.message : '' }, 'The database does not answer.');
+    json(response, 503, { status: 'database away' });
+  } finally {
+    await unit.rest();
+  }
+};
