@@ -78,6 +78,11 @@ test('only who manages the platform makes providers and models known', async () 
   expect(await eve.codes(createModel, { input: { ...model, name: 'other' } })).toEqual(['FORBIDDEN']);
 });
 
+/** A key of the list as it should be shown. */
+const shownKey = (label: string, isDefault: boolean) => ({
+  node: { label, lastFour: '1234', isDefault, provider: { slug: 'keyed' } },
+});
+
 test('a key is stored encrypted, shown by its end, and one is the default', async () => {
   const providerId = await providerOf('keyed');
   const key = (label: string, fields: object = {}) => ({
@@ -90,11 +95,11 @@ test('a key is stored encrypted, shown by its end, and one is the default', asyn
   await ada.want(createKey, key('third', { isDefault: false }));
   expect(await ada.codes(createKey, key('first'))).toEqual(['CONFLICT']);
   expect(await ada.codes(createKey, key('fourth', { key: 'has a space' }))).toEqual(['BAD_USER_INPUT']);
-  const node = (label: string, isDefault: boolean) => ({
-    node: { label, lastFour: '1234', isDefault, provider: { slug: 'keyed' } },
-  });
   expect(await ada.want(listKeys)).toEqual({
-    providerKeys: { totalCount: 3, edges: [node('first', false), node('second', true), node('third', false)] },
+    providerKeys: {
+      totalCount: 3,
+      edges: [shownKey('first', false), shownKey('second', true), shownKey('third', false)],
+    },
   });
   const unit = unitOf(bed, ada.organizationId);
   const stored = await unit.run(() => database.select().from(providerKeys));
