@@ -6,6 +6,9 @@ ALTER TABLE chunk_postings DROP CONSTRAINT chunk_postings_pkey;
 -- The key covers all that scoring reads, so that search is answered by index-only scans.
 ALTER TABLE chunk_postings ADD CONSTRAINT chunk_postings_pkey PRIMARY KEY (organization_id, workspace_id, term, chunk_id) INCLUDE (frequency, term_count, readers);
 --> statement-breakpoint
+-- Out of line, the planner would not see what reading vectors costs and would compare all of a large tenant's.
+ALTER TABLE chunk_embeddings ALTER COLUMN embedding SET STORAGE PLAIN;
+--> statement-breakpoint
 create function document_chunks_index_terms() returns trigger language plpgsql set search_path from current as $$
 begin
   if tg_op <> 'INSERT' then

@@ -3,7 +3,7 @@ import { embedAll } from '../../ai/embedding.ts';
 import { database } from '../../database/client.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { analyze } from '../../search/analysis.ts';
-import { hashingWeight, hybridSearch, iterativeScan, modelWeight, type Hit } from '../../search/hybrid-search.ts';
+import { hashingWeight, hybridSearch, searchSettings, modelWeight, type Hit } from '../../search/hybrid-search.ts';
 import type { Services } from '../services.ts';
 import type { WorkspaceRow } from '../tenancy/tables.ts';
 import { embedder } from './embedder.ts';
@@ -67,7 +67,6 @@ export const searchChunks = async (unit: UnitOfWork, { workspace, query, first }
   await unit.rest();
   const { vectors } = await embedAll(embedder, [query], undefined, workspace.language);
   const embedding = vectors[0]?.some((value) => value !== 0) ? vectors[0] : undefined;
-  const exact = workspace.vectorSearchMode === 'EXACT';
   const statement = foundBy(
     hybridSearch(searchTables, {
       organizationId: unit.organizationId,
@@ -76,14 +75,13 @@ export const searchChunks = async (unit: UnitOfWork, { workspace, query, first }
       vector: embedding === undefined ? null : { model: embedder.model, embedding, weight },
       first,
       minimumSimilarity: workspace.similarityThreshold,
-      exact,
+      exact: workspace.vectorSearchMode === 'EXACT',
     }),
     unit.organizationId,
   );
-  const approximate = embedding !== undefined && !exact;
   return unit.run(async () => {
-    // Both are sent at once on the same connection, the setting first.
-    const [, rows] = await Promise.all([approximate ? database.execute(iterativeScan) : null, statement]);
+    // Both are sent at once on the same connection, the settings first.
+    const [, rows] = await Promise.all([database.execute(searchSettings), statement]);
     return rows;
   });
 };
