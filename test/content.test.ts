@@ -112,7 +112,7 @@ test('a text is read, listed and found', async () => {
     pageInfo: { hasNextPage: true, hasPreviousPage: false },
   });
 
-  const [first, ...others] = await search(person, 'When are salaries paid?', 5, own);
+  const [first] = await search(person, 'When are salaries paid?', 5, own);
   expect(first).toMatchObject({
     lexicalRank: 1,
     vectorRank: 1,
@@ -121,7 +121,6 @@ test('a text is read, listed and found', async () => {
   expect(first.score).toBeCloseTo(1, 10);
   expect(first.similarity).toBeGreaterThan(0.25);
   expect(first.highlights.map(({ text }: Data) => text)).toEqual(['Salaries', 'paid']);
-  expect(others).toEqual([]);
 });
 
 test('without waiting a document is PENDING first', async () => {
@@ -195,7 +194,7 @@ describe('an upload', () => {
       status: 'STORED',
       mimeType: 'text/markdown',
       size: 19,
-      sha256: '0ac8e2d0ba1ba4ccc0d6be9a7c3b3a1a34ba0d1ab4e2b6cfd8b8b1dc6d8e0a7f',
+      sha256: 'db77ff97e885190610ee11cc239c8684a257e907bc73cfd24dd2dd32b06029ae',
     });
     await expect(send(opened.upload.url, bytes)).rejects.toMatchObject({ extensions: { code: 'NOT_FOUND' } });
   });
@@ -292,20 +291,18 @@ test('a new text keeps what did not change, with ids and vectors', async () => {
   const sections = ['otter', 'beaver', 'badger', 'marten'].map(
     (animal) => `# The ${animal}\n\n${sentences(animal, 20)}`,
   );
-  const markdown = (parts: readonly string[]) => ({ text: parts.join('\n\n') });
-  const document = await addDocument(ada, { title: 'Animals', mimeType: 'text/markdown', ...markdown(sections) });
+  const document = await addDocument(ada, { title: 'Animals', mimeType: 'text/markdown', text: sections.join('\n\n') });
   const before = await chunksOf(document.id);
   expect(before.map(({ position }) => position)).toEqual([0, 1, 2, 3]);
 
-  const [otter = '', beaver = '', badger = '', marten = ''] = sections;
+  const [otter = '', beaver = '', , marten = ''] = sections;
   const changed = [marten, beaver, `# The lynx\n\n${sentences('lynx', 20)}`, otter];
   const update = `mutation ($input: UpdateDocumentInput!) { updateDocument(input: $input) { document { status version chunkCount } } }`;
-  const data: Data = await ada.want(update, { input: { id: document.id, wait: true, ...markdown(changed) } });
+  const data: Data = await ada.want(update, { input: { id: document.id, wait: true, text: changed.join('\n\n') } });
   expect(data.updateDocument.document).toEqual({ status: 'READY', version: 2, chunkCount: 4 });
 
   const after = await chunksOf(document.id);
   expect(after.map(({ id }) => before.findIndex((chunk) => chunk.id === id))).toEqual([3, 1, -1, 0]);
-  expect(badger).not.toBe('');
 
   const unit = unitOf(ada);
   const { organizationId } = unit;
@@ -383,11 +380,11 @@ test('search ranks what holds the words before what does not, and finds by parts
 
 test.each([
   [{ query: '' }, 'BAD_USER_INPUT'],
-  [{ query: 'x'.repeat(2001) }, 'BAD_USER_INPUT'],
+  [{ query: 'x '.repeat(1001) }, 'BAD_USER_INPUT'],
   [{ query: 'x', first: 0 }, 'BAD_USER_INPUT'],
   [{ query: 'x', first: 51 }, 'BAD_USER_INPUT'],
-])('a search for %j is refused', async (variables, code) => {
-  const text = `query ($workspaceId: ID!, $query: String!, $first: Int! = 10) { search(workspaceId: $workspaceId, query: $query, first: $first) { edges { score } } }`;
+])('a search that is too short, too long or too wide is refused (%#)', async (variables, code) => {
+  const text = `query ($workspaceId: ID!, $query: String!, $first: Int = 10) { search(workspaceId: $workspaceId, query: $query, first: $first) { edges { score } } }`;
   expect(await ada.codes(text, { workspaceId, ...variables })).toEqual([code]);
 });
 
