@@ -7,6 +7,10 @@ import type { Logger } from 'pino';
 import { v7 } from 'uuid';
 import { database, type StatementListener } from './database/client.ts';
 import { nowhere, UnitOfWork, type Origin } from './database/unit-of-work.ts';
+import { receiveUpload } from './domains/content/uploads.ts';
+import { closeParsers } from './domains/content/parsing/parse.ts';
+import { startConversations } from './domains/conversations/abandoned.ts';
+import { DomainError } from './errors.ts';
 import { BodyFault, readJsonBody } from './body.ts';
 import { bearerToken, clientAddress, contextOf } from './gateway/context.ts';
 import { openGateway, type Gateway } from './gateway/gateway.ts';
@@ -82,8 +86,10 @@ export const startServer = async ({
       const work =
         page !== undefined && request.method === 'GET'
           ? Promise.resolve(void response.writeHead(200, page.headers).end(page.body))
-          : (routes[path]?.(request, response, origin) ??
-            Promise.resolve(json(response, 404, failure('NOT_FOUND', 'There is nothing here.'))));
+          : path.startsWith('/uploads/')
+            ? answerUpload(installation, path.slice('/uploads/'.length), request, response, origin)
+            : (routes[path]?.(request, response, origin) ??
+              Promise.resolve(json(response, 404, failure('NOT_FOUND', 'There is nothing here.'))));
       work.catch((error: unknown) => {
         log.error(
           {
@@ -97,6 +103,7 @@ export const startServer = async ({
     });
   });
   const sockets = serveSockets(http, endpoint, gateway, services, allowsOrigin);
+  const conversations = startConversations(services);
   if (settings.workers) await installation.work();
   const url = await listening(http, settings);
   return {
@@ -110,8 +117,10 @@ export const startServer = async ({
       http.closeIdleConnections();
       await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, settings.shutdownGraceMs).unref())]);
       http.closeAllConnections();
+      await conversations.stop();
       await gateway.apollo.stop();
       await installation.close(settings.shutdownGraceMs);
+      await closeParsers();
     },
   };
 };
@@ -195,5 +204,38 @@ const answerReadiness = async (
     json(response, 503, { status: 'database away' });
   } finally {
     await unit.rest();
+  }
+};
+
+const uploadStatus: Readonly<Record<string, number>> = {
+  NOT_FOUND: 404,
+  BAD_USER_INPUT: 400,
+  CONFLICT: 409,
+  UNAVAILABLE: 503,
+};
+
+const answerUpload = async (
+  { services }: Installation,
+  token: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+  origin: Origin,
+): Promise<void> => {
+  if (request.method !== 'PUT')
+    return json(response.setHeader('allow', 'PUT'), 405, failure('BAD_REQUEST', 'A file is brought in by PUT.'));
+  try {
+    const length = request.headers['content-length'];
+    const file = await receiveUpload(
+      services,
+      origin,
+      token,
+      request,
+      length === undefined ? undefined : Number(length),
+    );
+    json(response, 200, { size: file.size, sha256: file.sha256, mimeType: file.mimeType });
+  } catch (error) {
+    if (!(error instanceof DomainError)) throw error;
+    response.setHeader('connection', 'close');
+    json(response, uploadStatus[String(error.extensions.code)] ?? 400, { errors: [error.toJSON()] });
   }
 };

@@ -27,6 +27,7 @@ const shortest = (value: unknown): string => {
 
 const Decimal = new GraphQLScalarType({
   name: 'Decimal',
+  description: 'A decimal number as text, so that no digit is lost: `0.000125`.',
   serialize: shortest,
   parseValue: decimalOf,
   parseLiteral: (node) => decimalOf('value' in node && node.kind !== Kind.BOOLEAN ? node.value : undefined),

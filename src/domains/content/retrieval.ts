@@ -3,7 +3,7 @@ import { embedAll } from '../../ai/embedding.ts';
 import { database } from '../../database/client.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { analyze } from '../../search/analysis.ts';
-import { hashingWeight, hybridSearch, searchSettings, modelWeight, type Hit } from '../../search/hybrid-search.ts';
+import { hashingWeight, hybridSearch, modelWeight, searchSettings, type Hit } from '../../search/hybrid-search.ts';
 import type { Services } from '../services.ts';
 import type { WorkspaceRow } from '../tenancy/tables.ts';
 import { embedder } from './embedder.ts';

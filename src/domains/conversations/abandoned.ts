@@ -17,15 +17,14 @@ const overdue = lt(runningAnswers.leaseUntil, sql`now()`);
 /** Ends the answers whose writers have not reported in time, of all tenants, each in a unit of its own. Gives their number. */
 export const failAbandonedAnswers = async (services: Services): Promise<number> => {
   const everywhere = new UnitOfWork(nowhere, { ...services, origin });
-  const found = await everywhere
-    .run(() =>
-      database
-        .select({ messageId: runningAnswers.messageId, organizationId: runningAnswers.organizationId })
-        .from(runningAnswers)
-        .where(overdue)
-        .limit(atOnce),
-    )
-    .finally(() => everywhere.rest());
+  const found = await everywhere.run(() =>
+    database
+      .select({ messageId: runningAnswers.messageId, organizationId: runningAnswers.organizationId })
+      .from(runningAnswers)
+      .where(overdue)
+      .limit(atOnce),
+  );
+  await everywhere.rest();
   for (const each of found) await failAnswer(services, each);
   return found.length;
 };

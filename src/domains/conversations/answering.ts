@@ -62,9 +62,9 @@ export const writeAnswer = (services: Services, unit: UnitOfWork, asked: Asked):
   const stopWatching = watch(services, unit.as(unit.scope), asked, abort);
   publish({ kind: 'started', messageId: answer.id });
   const done = work(services, unit, asked, deltas, abort.signal)
-    .then(async (ending) => {
+    .then((ending) => {
       deltas.flush();
-      if (await settle(unit, asked, ending)) publish(noticeOf(ending, answer.id));
+      return settle(unit, asked, ending).then((first) => (first ? publish(noticeOf(ending, answer.id)) : undefined));
     })
     .catch((error: unknown) => {
       // The lease runs out, and the watch over abandoned answers ends this one.

@@ -8,9 +8,10 @@ import { reserveExecution } from '../modelhub/executions.ts';
 import { found } from '../nodes.ts';
 import { workspaceById } from '../tenancy/loaders.ts';
 import type { WorkspaceRow } from '../tenancy/tables.ts';
+import { lockActiveConversation, newestMessage } from './conversation-lock.ts';
 import { messageById } from './loaders.ts';
-import { lockActiveConversation, newestMessage, writtenText } from './operations.ts';
 import { messages, runningAnswers, type MessageRow } from './tables.ts';
+import { writtenText } from './written-text.ts';
 
 /** How long an answer may go without a word of the process that writes it. */
 export const leaseSeconds = 30;

@@ -1,7 +1,7 @@
-import { and, eq, sql } from 'drizzle-orm';
+import { sql } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import { sole } from '../../database/rows.ts';
-import { BadUserInput, Conflict, NotFound } from '../../errors.ts';
+import { BadUserInput } from '../../errors.ts';
 import type {
   AddMessageInput,
   GiveFeedbackInput,
@@ -13,6 +13,7 @@ import { found } from '../nodes.ts';
 import { workspaceById } from '../tenancy/loaders.ts';
 import { requireRole } from '../tenancy/workspaces.ts';
 import { giveUpAnswersOf } from './answering.ts';
+import { lockActiveConversation, lockConversation, newestMessage, ofConversation } from './conversation-lock.ts';
 import { messageById } from './loaders.ts';
 import {
   conversations,
@@ -22,42 +23,10 @@ import {
   type FeedbackRow,
   type MessageRow,
 } from './tables.ts';
+import { writtenText } from './written-text.ts';
 
 const maxTitle = 255;
-const maxText = 32_000;
 const maxComment = 2000;
-
-/** The text without white space around it. Throws BadUserInput when it is empty, too long or holds NUL, which Postgres keeps in no text. */
-export const writtenText = (field: string, text: string, max = maxText): string => {
-  const trimmed = text.trim();
-  if (trimmed === '' || text.length > max || text.includes('\0'))
-    throw new BadUserInput(field, `This takes 1 to ${max.toLocaleString('en')} characters.`);
-  return trimmed;
-};
-
-const ofConversation = (organizationId: string, id: string) =>
-  and(eq(conversations.organizationId, organizationId), eq(conversations.id, id));
-
-/** Locks a conversation until the end of the transaction. Throws NotFound. */
-const lockConversation = async (organizationId: string, id: string): Promise<ConversationRow> => {
-  const [row] = await database.select().from(conversations).where(ofConversation(organizationId, id)).for('update');
-  if (row === undefined) throw new NotFound('Conversation', id);
-  return row;
-};
-
-/** Locks a conversation that takes messages. Throws NotFound, Conflict. */
-export const lockActiveConversation = async (organizationId: string, id: string): Promise<ConversationRow> => {
-  const row = await lockConversation(organizationId, id);
-  if (row.status !== 'ACTIVE') throw new Conflict('conversationId', 'This conversation takes no more messages.');
-  return row;
-};
-
-/** The conversation's newest message, for a statement that adds the next one while the conversation is locked. */
-export const newestMessage = ({ organizationId, id }: ConversationRow) => sql<string | null>`(
-  select newest.id from ${messages} newest
-  where newest.organization_id = ${organizationId} and newest.conversation_id = ${id}
-  order by newest.created_at desc, newest.id desc limit 1
-)`;
 
 /** Begins a conversation. Throws BadUserInput, NotFound (workspace). */
 export const startConversation = (

@@ -36,35 +36,34 @@ export const boundedCitations = (all: readonly Citation[], limit: number): Citat
   return places.filter((one) => kept.has(one));
 };
 
+/** What becomes of a completed answer, with its citations and the passages they stand in. */
+const answeredFields = (
+  { result, passages }: Extract<Ending, { kind: 'answered' }>,
+  { workspace, callable }: Asked,
+) => {
+  const { text, usage } = result;
+  const used = passages.slice(0, result.passagesUsed);
+  const verified = verifiedCitations(text, used, workspace.language);
+  const fields = {
+    status: 'COMPLETED' as const,
+    content: text,
+    inputTokens: usage.inputTokens,
+    outputTokens: usage.outputTokens,
+    cost: costOf(callable.price, usage.inputTokens, usage.outputTokens),
+    confidence: confidence(text, verified.citations, used, workspace.language),
+  };
+  return { used, cited: boundedCitations(verified.citations, workspace.topN), fields };
+};
+
 /** What becomes of the answer's row. */
-const fieldsOf = (ending: Ending, { workspace, callable }: Asked) => {
-  switch (ending.kind) {
-    case 'answered': {
-      const { text, usage } = ending.result;
-      const used = ending.passages.slice(0, ending.result.passagesUsed);
-      const verified = verifiedCitations(text, used, workspace.language);
-      return {
-        used,
-        cited: boundedCitations(verified.citations, workspace.topN),
-        fields: {
-          status: 'COMPLETED' as const,
-          content: text,
-          inputTokens: usage.inputTokens,
-          outputTokens: usage.outputTokens,
-          cost: costOf(callable.price, usage.inputTokens, usage.outputTokens),
-          confidence: confidence(text, verified.citations, used, workspace.language),
-        },
-      };
-    }
-    case 'refused':
-      return { fields: { status: 'COMPLETED' as const, content: ending.text, model: null, modelId: null } };
-    case 'failed': {
-      const { code: errorCode, message: errorMessage } = ending.error;
-      return { fields: { status: 'FAILED' as const, content: ending.text, errorCode, errorMessage } };
-    }
-    case 'cancelled':
-      return { fields: { status: 'CANCELLED' as const, content: ending.text } };
-  }
+const fieldsOf = (ending: Ending, asked: Asked) => {
+  if (ending.kind === 'answered') return answeredFields(ending, asked);
+  const content = ending.text;
+  if (ending.kind === 'refused')
+    return { fields: { status: 'COMPLETED' as const, content, model: null, modelId: null } };
+  if (ending.kind === 'cancelled') return { fields: { status: 'CANCELLED' as const, content } };
+  const { code: errorCode, message: errorMessage } = ending.error;
+  return { fields: { status: 'FAILED' as const, content, errorCode, errorMessage } };
 };
 
 /** Changes an answer that is being written, and no other. */
@@ -86,7 +85,7 @@ export const settle = (unit: UnitOfWork, asked: Asked, ending: Ending): Promise<
   unit.transact(async (transaction) => {
     const { organizationId } = transaction;
     const { answer, executionId, callable } = asked;
-    const { fields, used = [], cited = [] } = fieldsOf(ending, asked);
+    const { fields, used, cited } = { used: [], cited: [], ...fieldsOf(ending, asked) };
     const settled = await database
       .update(messages)
       .set({ ...fields, leaseUntil: null, processedAt: sql`now()` })

@@ -70,7 +70,8 @@ export const answerStream = async (
 const seesConversation = async (context: Context, conversationId: string): Promise<boolean> => {
   const { userId, organizationId, sessionId } = viewerOf(context);
   const looking = context.unit.as(discovery(organizationId, userId));
-  const viewer = await viewerOfSession(looking, userId, sessionId).finally(() => looking.rest());
+  const viewer = await viewerOfSession(looking, userId, sessionId);
+  await looking.rest();
   if (viewer === null || !viewer.permissions.has('CONVERSATION_READ')) return false;
   context.viewer = viewer;
   context.unit = context.unit.as(scopeOf(viewer));
@@ -82,20 +83,13 @@ const seesConversation = async (context: Context, conversationId: string): Promi
 /** The event as clients see it; undefined for a completed answer that is gone again. */
 const eventOf = async (context: Context, notice: AnswerNotice): Promise<Event | undefined> => {
   const messageId = globalId('Message', notice.messageId);
-  switch (notice.kind) {
-    case 'started':
-      return { __typename: 'AnswerStarted', messageId };
-    case 'delta':
-      return { __typename: 'AnswerDelta', messageId, text: notice.text, position: notice.position };
-    case 'failed':
-      return { __typename: 'AnswerFailed', messageId, error: notice.error };
-    case 'cancelled':
-      return { __typename: 'AnswerCancelled', messageId };
-    case 'completed': {
-      // A fresh unit, whose loaders know nothing from before the answer.
-      context.unit = context.unit.as(context.unit.scope);
-      const message = await messageById(context.unit).load(notice.messageId);
-      return message === null ? undefined : { __typename: 'AnswerCompleted', message };
-    }
-  }
+  if (notice.kind === 'started') return { __typename: 'AnswerStarted', messageId };
+  if (notice.kind === 'delta')
+    return { __typename: 'AnswerDelta', messageId, text: notice.text, position: notice.position };
+  if (notice.kind === 'failed') return { __typename: 'AnswerFailed', messageId, error: notice.error };
+  if (notice.kind === 'cancelled') return { __typename: 'AnswerCancelled', messageId };
+  // A fresh unit, whose loaders know nothing from before the answer.
+  context.unit = context.unit.as(context.unit.scope);
+  const message = await messageById(context.unit).load(notice.messageId);
+  return message === null ? undefined : { __typename: 'AnswerCompleted', message };
 };

@@ -65,7 +65,8 @@ export const createProvider = async (context: Context, input: CreateProviderInpu
 
 /** Makes a model known to the installation. Throws BadUserInput, Conflict, NotFound. */
 export const createModel = async (context: Context, input: CreateModelInput): Promise<ModelRow> => {
-  const { providerId, name, version, type = 'TEXT', contextWindow, inputPrice, outputPrice } = input;
+  const { providerId, name, version, contextWindow, inputPrice, outputPrice } = input;
+  const type = input.type ?? 'TEXT';
   const price = 'A price is 0 or more, with at most 12 decimals.';
   refuse([
     ...issue('name', isName(name, 200), 'A name has 1 to 200 characters.'),
@@ -95,7 +96,8 @@ export const createModel = async (context: Context, input: CreateModelInput): Pr
 
 /** Stores a key, encrypted; as default it takes the place of the one so far. Throws BadUserInput, Conflict, NotFound. */
 export const createProviderKey = async (context: Context, input: CreateProviderKeyInput): Promise<ProviderKeyRow> => {
-  const { providerId, label, key, isDefault = true } = input;
+  const { providerId, label, key } = input;
+  const isDefault = input.isDefault ?? true;
   refuse([
     ...issue('label', isName(label, 100), 'A label has 1 to 100 characters.'),
     ...issue('key', /^[!-~]{8,500}$/.test(key), 'A key has 8 to 500 printable ASCII characters without spaces.'),
