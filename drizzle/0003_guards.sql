@@ -10,6 +10,8 @@ COMMENT ON TABLE models IS '@global';
 --> statement-breakpoint
 COMMENT ON TABLE access_tokens IS '@lookup @reference';
 --> statement-breakpoint
+COMMENT ON TABLE running_answers IS '@lookup @reference';
+--> statement-breakpoint
 COMMENT ON TABLE platform_events IS '@platform @append';
 --> statement-breakpoint
 COMMENT ON TABLE events IS '@append';

@@ -1,3 +1,26 @@
+CREATE TABLE "chunk_embeddings" (
+	"organization_id" uuid NOT NULL,
+	"workspace_id" uuid NOT NULL,
+	"readers" uuid[],
+	"chunk_id" uuid NOT NULL,
+	"model" text NOT NULL,
+	"embedding" vector(1536) NOT NULL,
+	CONSTRAINT "chunk_embeddings_pkey" PRIMARY KEY("organization_id","chunk_id","model")
+);
+--> statement-breakpoint
+ALTER TABLE "chunk_embeddings" ENABLE ROW LEVEL SECURITY;--> statement-breakpoint
+CREATE TABLE "chunk_postings" (
+	"organization_id" uuid NOT NULL,
+	"workspace_id" uuid NOT NULL,
+	"readers" uuid[],
+	"term" text NOT NULL,
+	"chunk_id" uuid NOT NULL,
+	"frequency" smallint NOT NULL,
+	"term_count" integer NOT NULL,
+	CONSTRAINT "chunk_postings_pkey" PRIMARY KEY("organization_id","workspace_id","term","chunk_id")
+);
+--> statement-breakpoint
+ALTER TABLE "chunk_postings" ENABLE ROW LEVEL SECURITY;--> statement-breakpoint
 CREATE TABLE "document_chunks" (
 	"organization_id" uuid NOT NULL,
 	"id" uuid NOT NULL,
@@ -13,6 +36,8 @@ CREATE TABLE "document_chunks" (
 	"start" integer NOT NULL,
 	"end" integer NOT NULL,
 	"tokens" integer NOT NULL,
+	"terms" text[] NOT NULL,
+	"frequencies" smallint[] NOT NULL,
 	"term_count" integer NOT NULL,
 	"hash" text NOT NULL,
 	"enabled" boolean DEFAULT true NOT NULL,
@@ -39,8 +64,9 @@ CREATE TABLE "documents" (
 	"failure" text,
 	"version" integer DEFAULT 1 NOT NULL,
 	"chunk_count" integer DEFAULT 0 NOT NULL,
-	"token_count" integer DEFAULT 0 NOT NULL,
 	"term_count" integer DEFAULT 0 NOT NULL,
+	"token_count" integer DEFAULT 0 NOT NULL,
+	"language" text,
 	"added_by_id" uuid,
 	"processed_at" timestamp(3) with time zone,
 	"metadata" jsonb DEFAULT '{}'::jsonb NOT NULL,
@@ -156,6 +182,12 @@ CREATE TABLE "messages" (
 );
 --> statement-breakpoint
 ALTER TABLE "messages" ENABLE ROW LEVEL SECURITY;--> statement-breakpoint
+CREATE TABLE "running_answers" (
+	"message_id" uuid PRIMARY KEY NOT NULL,
+	"organization_id" uuid NOT NULL,
+	"lease_until" timestamp(3) with time zone NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "access_tokens" (
 	"hash" text PRIMARY KEY NOT NULL,
 	"kind" text NOT NULL,
@@ -181,7 +213,6 @@ CREATE TABLE "sessions" (
 	"user_id" uuid NOT NULL,
 	"user_agent" text,
 	"address" text,
-	"last_activity_at" timestamp(3) with time zone DEFAULT now() NOT NULL,
 	"expires_at" timestamp(3) with time zone NOT NULL,
 	"revoked_at" timestamp(3) with time zone,
 	CONSTRAINT "sessions_pkey" PRIMARY KEY("organization_id","id")
@@ -282,28 +313,6 @@ CREATE TABLE "providers" (
 	CONSTRAINT "providers_dialect_check" CHECK ("providers"."dialect" in ('BUILTIN', 'OPENAI', 'ANTHROPIC', 'GOOGLE', 'OPENAI_COMPATIBLE'))
 );
 --> statement-breakpoint
-CREATE TABLE "jobs" (
-	"organization_id" uuid NOT NULL,
-	"id" uuid NOT NULL,
-	"created_at" timestamp(3) with time zone DEFAULT now() NOT NULL,
-	"updated_at" timestamp(3) with time zone DEFAULT now() NOT NULL,
-	"readers" uuid[] NOT NULL,
-	"kind" text NOT NULL,
-	"state" text DEFAULT 'QUEUED' NOT NULL,
-	"progress" integer DEFAULT 0 NOT NULL,
-	"attempts" integer DEFAULT 0 NOT NULL,
-	"target_type" text,
-	"target_id" uuid,
-	"requested_by_id" uuid,
-	"error" text,
-	"result" jsonb,
-	"started_at" timestamp(3) with time zone,
-	"finished_at" timestamp(3) with time zone,
-	CONSTRAINT "jobs_pkey" PRIMARY KEY("organization_id","id"),
-	CONSTRAINT "jobs_state_check" CHECK ("jobs"."state" in ('QUEUED', 'RUNNING', 'SUCCEEDED', 'FAILED', 'CANCELLED'))
-);
---> statement-breakpoint
-ALTER TABLE "jobs" ENABLE ROW LEVEL SECURITY;--> statement-breakpoint
 CREATE TABLE "memberships" (
 	"organization_id" uuid NOT NULL,
 	"id" uuid NOT NULL,
@@ -405,6 +414,29 @@ CREATE TABLE "platform_events" (
 	"data" jsonb DEFAULT '{}'::jsonb NOT NULL
 );
 --> statement-breakpoint
+CREATE TABLE "jobs" (
+	"organization_id" uuid NOT NULL,
+	"id" uuid NOT NULL,
+	"created_at" timestamp(3) with time zone DEFAULT now() NOT NULL,
+	"updated_at" timestamp(3) with time zone DEFAULT now() NOT NULL,
+	"readers" uuid[] NOT NULL,
+	"kind" text NOT NULL,
+	"state" text DEFAULT 'QUEUED' NOT NULL,
+	"progress" integer DEFAULT 0 NOT NULL,
+	"attempts" integer DEFAULT 0 NOT NULL,
+	"target_type" text,
+	"target_id" uuid,
+	"requested_by_id" uuid,
+	"error" text,
+	"result" jsonb,
+	"started_at" timestamp(3) with time zone,
+	"finished_at" timestamp(3) with time zone,
+	CONSTRAINT "jobs_pkey" PRIMARY KEY("organization_id","id"),
+	CONSTRAINT "jobs_state_check" CHECK ("jobs"."state" in ('QUEUED', 'RUNNING', 'SUCCEEDED', 'FAILED', 'CANCELLED'))
+);
+--> statement-breakpoint
+ALTER TABLE "jobs" ENABLE ROW LEVEL SECURITY;--> statement-breakpoint
+ALTER TABLE "chunk_embeddings" ADD CONSTRAINT "chunk_embeddings_chunk_id_fkey" FOREIGN KEY ("organization_id","chunk_id") REFERENCES "public"."document_chunks"("organization_id","id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "document_chunks" ADD CONSTRAINT "document_chunks_document_id_fkey" FOREIGN KEY ("organization_id","document_id") REFERENCES "public"."documents"("organization_id","id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "documents" ADD CONSTRAINT "documents_workspace_id_fkey" FOREIGN KEY ("organization_id","workspace_id") REFERENCES "public"."workspaces"("organization_id","id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "documents" ADD CONSTRAINT "documents_file_id_fkey" FOREIGN KEY ("organization_id","file_id") REFERENCES "public"."files"("organization_id","id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
@@ -426,8 +458,11 @@ ALTER TABLE "memberships" ADD CONSTRAINT "memberships_user_id_fkey" FOREIGN KEY 
 ALTER TABLE "workspace_memberships" ADD CONSTRAINT "workspace_memberships_workspace_id_fkey" FOREIGN KEY ("organization_id","workspace_id") REFERENCES "public"."workspaces"("organization_id","id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "workspace_memberships" ADD CONSTRAINT "workspace_memberships_user_id_fkey" FOREIGN KEY ("organization_id","user_id") REFERENCES "public"."memberships"("organization_id","user_id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "workspaces" ADD CONSTRAINT "workspaces_organization_id_fkey" FOREIGN KEY ("organization_id") REFERENCES "public"."organizations"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+CREATE INDEX "chunk_embeddings_workspace_id_index" ON "chunk_embeddings" USING btree ("organization_id","workspace_id","model");--> statement-breakpoint
+CREATE INDEX "chunk_embeddings_embedding_index" ON "chunk_embeddings" USING hnsw ("embedding" vector_cosine_ops);--> statement-breakpoint
 CREATE INDEX "document_chunks_workspace_id_index" ON "document_chunks" USING btree ("organization_id","workspace_id");--> statement-breakpoint
 CREATE INDEX "documents_created_at_index" ON "documents" USING btree ("organization_id","workspace_id","created_at","id");--> statement-breakpoint
+CREATE INDEX "documents_status_index" ON "documents" USING btree ("organization_id","workspace_id","status","created_at","id");--> statement-breakpoint
 CREATE INDEX "documents_title_index" ON "documents" USING btree ("organization_id","workspace_id","title","id");--> statement-breakpoint
 CREATE INDEX "documents_file_id_index" ON "documents" USING btree ("organization_id","file_id");--> statement-breakpoint
 CREATE INDEX "files_created_at_index" ON "files" USING btree ("organization_id","created_at","id");--> statement-breakpoint
@@ -437,6 +472,7 @@ CREATE INDEX "conversations_created_at_index" ON "conversations" USING btree ("o
 CREATE INDEX "messages_created_at_index" ON "messages" USING btree ("organization_id","conversation_id","created_at","id");--> statement-breakpoint
 CREATE INDEX "messages_parent_id_index" ON "messages" USING btree ("organization_id","parent_id");--> statement-breakpoint
 CREATE INDEX "messages_lease_until_index" ON "messages" USING btree ("organization_id","lease_until") WHERE "messages"."status" = 'STREAMING';--> statement-breakpoint
+CREATE INDEX "running_answers_lease_until_index" ON "running_answers" USING btree ("lease_until");--> statement-breakpoint
 CREATE INDEX "access_tokens_user_id_index" ON "access_tokens" USING btree ("user_id");--> statement-breakpoint
 CREATE INDEX "access_tokens_subject_id_index" ON "access_tokens" USING btree ("subject_id");--> statement-breakpoint
 CREATE INDEX "sessions_user_id_index" ON "sessions" USING btree ("user_id");--> statement-breakpoint
@@ -447,13 +483,15 @@ CREATE INDEX "execution_logs_target_id_index" ON "execution_logs" USING btree ("
 CREATE UNIQUE INDEX "provider_keys_is_default_key" ON "provider_keys" USING btree ("organization_id","provider_id") WHERE "provider_keys"."is_default";--> statement-breakpoint
 CREATE INDEX "provider_keys_provider_id_index" ON "provider_keys" USING btree ("provider_id");--> statement-breakpoint
 CREATE INDEX "provider_keys_created_at_index" ON "provider_keys" USING btree ("organization_id","created_at","id");--> statement-breakpoint
-CREATE INDEX "jobs_created_at_index" ON "jobs" USING btree ("organization_id","created_at","id");--> statement-breakpoint
-CREATE INDEX "jobs_target_id_index" ON "jobs" USING btree ("organization_id","target_id");--> statement-breakpoint
 CREATE INDEX "memberships_user_id_index" ON "memberships" USING btree ("user_id");--> statement-breakpoint
 CREATE INDEX "memberships_created_at_index" ON "memberships" USING btree ("organization_id","created_at","id");--> statement-breakpoint
 CREATE INDEX "workspace_memberships_created_at_index" ON "workspace_memberships" USING btree ("organization_id","workspace_id","created_at","id");--> statement-breakpoint
 CREATE INDEX "workspaces_created_at_index" ON "workspaces" USING btree ("organization_id","created_at","id");--> statement-breakpoint
 CREATE INDEX "events_workspace_id_index" ON "events" USING btree ("organization_id","workspace_id","id");--> statement-breakpoint
+CREATE INDEX "jobs_created_at_index" ON "jobs" USING btree ("organization_id","created_at","id");--> statement-breakpoint
+CREATE INDEX "jobs_target_id_index" ON "jobs" USING btree ("organization_id","target_id");--> statement-breakpoint
+CREATE POLICY "chunk_embeddings_granted" ON "chunk_embeddings" AS PERMISSIVE FOR ALL TO public USING (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid and app_sees(workspace_id) and (readers is null or readers && app_principals())) WITH CHECK (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid and app_sees(workspace_id) and (readers is null or readers && app_principals()));--> statement-breakpoint
+CREATE POLICY "chunk_postings_granted" ON "chunk_postings" AS PERMISSIVE FOR ALL TO public USING (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid and app_sees(workspace_id) and (readers is null or readers && app_principals())) WITH CHECK (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid and app_sees(workspace_id) and (readers is null or readers && app_principals()));--> statement-breakpoint
 CREATE POLICY "document_chunks_granted" ON "document_chunks" AS PERMISSIVE FOR ALL TO public USING (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid and app_sees(workspace_id) and (readers is null or readers && app_principals())) WITH CHECK (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid and app_sees(workspace_id) and (readers is null or readers && app_principals()));--> statement-breakpoint
 CREATE POLICY "documents_granted" ON "documents" AS PERMISSIVE FOR ALL TO public USING (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid and app_sees(workspace_id) and (readers is null or readers && app_principals())) WITH CHECK (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid and app_sees(workspace_id) and (readers is null or readers && app_principals()));--> statement-breakpoint
 CREATE POLICY "files_granted" ON "files" AS PERMISSIVE FOR ALL TO public USING (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid and readers && app_principals()) WITH CHECK (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid and readers && app_principals());--> statement-breakpoint
@@ -464,9 +502,9 @@ CREATE POLICY "messages_workspace" ON "messages" AS PERMISSIVE FOR ALL TO public
 CREATE POLICY "sessions_owner" ON "sessions" AS PERMISSIVE FOR ALL TO public USING (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid and user_id = nullif(current_setting('app.user_id', true), '')::uuid) WITH CHECK (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid and user_id = nullif(current_setting('app.user_id', true), '')::uuid);--> statement-breakpoint
 CREATE POLICY "execution_logs_workspace" ON "execution_logs" AS PERMISSIVE FOR ALL TO public USING (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid and app_sees(workspace_id)) WITH CHECK (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid and app_sees(workspace_id));--> statement-breakpoint
 CREATE POLICY "provider_keys_organization" ON "provider_keys" AS PERMISSIVE FOR ALL TO public USING (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid) WITH CHECK (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid);--> statement-breakpoint
-CREATE POLICY "jobs_granted" ON "jobs" AS PERMISSIVE FOR ALL TO public USING (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid and readers && app_principals()) WITH CHECK (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid and readers && app_principals());--> statement-breakpoint
 CREATE POLICY "memberships_organization" ON "memberships" AS PERMISSIVE FOR ALL TO public USING (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid) WITH CHECK (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid);--> statement-breakpoint
 CREATE POLICY "workspace_memberships_workspace" ON "workspace_memberships" AS PERMISSIVE FOR ALL TO public USING (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid and app_sees(workspace_id)) WITH CHECK (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid and app_sees(workspace_id));--> statement-breakpoint
 CREATE POLICY "workspaces_workspace" ON "workspaces" AS PERMISSIVE FOR ALL TO public USING (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid and app_sees(id)) WITH CHECK (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid and app_sees(id));--> statement-breakpoint
 CREATE POLICY "events_read" ON "events" AS PERMISSIVE FOR SELECT TO public USING (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid and app_sees(workspace_id));--> statement-breakpoint
-CREATE POLICY "events_append" ON "events" AS PERMISSIVE FOR INSERT TO public WITH CHECK (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid);
+CREATE POLICY "events_append" ON "events" AS PERMISSIVE FOR INSERT TO public WITH CHECK (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid);--> statement-breakpoint
+CREATE POLICY "jobs_granted" ON "jobs" AS PERMISSIVE FOR ALL TO public USING (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid and readers && app_principals()) WITH CHECK (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid and readers && app_principals());
