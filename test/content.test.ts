@@ -288,11 +288,12 @@ const chunksOf = async (id: string): Promise<Data[]> => {
   return nodes;
 };
 
+const markdown = (parts: readonly string[]) => ({ text: parts.join('\n\n') });
+
 test('a new text keeps what did not change, with ids and vectors', async () => {
   const sections = ['otter', 'beaver', 'badger', 'marten'].map(
     (animal) => `# The ${animal}\n\n${sentences(animal, 20)}`,
   );
-  const markdown = (parts: readonly string[]) => ({ text: parts.join('\n\n') });
   const document = await addDocument(ada, { title: 'Animals', mimeType: 'text/markdown', ...markdown(sections) });
   const before = await chunksOf(document.id);
   expect(before.map(({ position }) => position)).toEqual([0, 1, 2, 3]);

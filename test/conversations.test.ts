@@ -196,7 +196,7 @@ test('a model on a server answers with citations, tokens and an exact cost, and 
   });
   expect(models.seen[0]?.authorization).toBe('Bearer sk-test-12345678');
   await ask(ada, conversationId, 'When are tulips planted?');
-  const said = (models.seen[1]?.body.messages as { role: string; content: string }[]).slice(1, 3);
+  const said = (models.seen[1]?.body.messages as { role: string; content: string }[] | undefined)?.slice(1, 3);
   expect(said).toEqual([
     { role: 'user', content: 'How often are roses watered in summer?' },
     { role: 'assistant', content: 'Roses are watered every three days in summer [1].' },

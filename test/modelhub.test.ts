@@ -78,6 +78,10 @@ test('only who manages the platform makes providers and models known', async () 
   expect(await eve.codes(createModel, { input: { ...model, name: 'other' } })).toEqual(['FORBIDDEN']);
 });
 
+const node = (label: string, isDefault: boolean) => ({
+  node: { label, lastFour: '1234', isDefault, provider: { slug: 'keyed' } },
+});
+
 test('a key is stored encrypted, shown by its end, and one is the default', async () => {
   const providerId = await providerOf('keyed');
   const key = (label: string, fields: object = {}) => ({
@@ -90,9 +94,6 @@ test('a key is stored encrypted, shown by its end, and one is the default', asyn
   await ada.want(createKey, key('third', { isDefault: false }));
   expect(await ada.codes(createKey, key('first'))).toEqual(['CONFLICT']);
   expect(await ada.codes(createKey, key('fourth', { key: 'has a space' }))).toEqual(['BAD_USER_INPUT']);
-  const node = (label: string, isDefault: boolean) => ({
-    node: { label, lastFour: '1234', isDefault, provider: { slug: 'keyed' } },
-  });
   expect(await ada.want(listKeys)).toEqual({
     providerKeys: { totalCount: 3, edges: [node('first', false), node('second', true), node('third', false)] },
   });
