@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 
 const maxBodyBytes = 1_000_000;
+const bodyTimeoutMs = 25_000;
 
 /** The body cannot be used; `status` is HTTP's word for why. */
 export class BodyFault extends Error {
@@ -28,6 +29,8 @@ export const readJsonBody = async (request: IncomingMessage): Promise<unknown> =
 const bytesOf = async (request: IncomingMessage): Promise<Buffer> => {
   const chunks: Buffer[] = [];
   let size = 0;
+  const slow = new BodyFault(408, 'The body took too long.');
+  const timer = setTimeout(() => request.destroy(slow), bodyTimeoutMs);
   try {
     for await (const chunk of request as AsyncIterable<Buffer>) {
       size += chunk.length;
@@ -37,6 +40,8 @@ const bytesOf = async (request: IncomingMessage): Promise<Buffer> => {
   } catch (error) {
     if (error instanceof BodyFault) throw error;
     throw new BodyFault(400, 'The body broke off.');
+  } finally {
+    clearTimeout(timer);
   }
   return Buffer.concat(chunks);
 };

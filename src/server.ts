@@ -38,7 +38,8 @@ export interface StartOptions {
 
 export const endpoint = '/graphql';
 const headersTimeoutMs = 15_000;
-const requestTimeoutMs = 25_000;
+/** Silence after which an upload is broken off. */
+const uploadSilenceMs = 30_000;
 
 /** Opens the installation and serves it. */
 export const startServer = async ({
@@ -61,10 +62,10 @@ export const startServer = async ({
   });
   const http = createServer({
     headersTimeout: headersTimeoutMs,
-    requestTimeout: requestTimeoutMs,
+    // Bodies are bounded where they are read: an upload may take longer than a query.
+    requestTimeout: 0,
     connectionsCheckingInterval: 5000,
   });
-  // An upload may take longer than a request: its own reader bounds it.
   const routes: Readonly<
     Record<string, (request: IncomingMessage, response: ServerResponse, origin: Origin) => Promise<void>>
   > = {
@@ -106,6 +107,7 @@ export const startServer = async ({
   const conversations = startConversations(services);
   if (settings.workers) await installation.work();
   const url = await listening(http, settings);
+  services.address.url ||= url;
   return {
     url,
     installation,
@@ -223,6 +225,7 @@ const answerUpload = async (
 ): Promise<void> => {
   if (request.method !== 'PUT')
     return json(response.setHeader('allow', 'PUT'), 405, failure('BAD_REQUEST', 'A file is brought in by PUT.'));
+  request.setTimeout(uploadSilenceMs, () => request.destroy());
   try {
     const length = request.headers['content-length'];
     const file = await receiveUpload(
