@@ -13,6 +13,7 @@ const layers = [
   ['main'],
   ['server'],
   ['bootstrap'],
+  ['demo'],
   ['installation'],
   ['gateway'],
   ['domains'],

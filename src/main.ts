@@ -1,19 +1,21 @@
 import { pino } from 'pino';
 import { DirectoryInUse } from './database/embedded.ts';
-import { bootstrapAdmin, type Credentials } from './bootstrap.ts';
+import { bootstrap, bootstrapped, type Credentials } from './bootstrap.ts';
 import { UnfitDatabase } from './installation.ts';
 import { endpoint, startServer, type RunningServer } from './server.ts';
 import { FaultySettings, readSettings, type Settings } from './settings.ts';
 
-const firstQuery = `mutation { signIn(input: { email: "admin@example.com", password: "ChangeMe123!" }) { token } }`;
+/** Asks the demo workspace, once the token that signing in gives stands in the header `authorization: Bearer …`. */
+const signInMutation = 'mutation { signIn(input: { email: "admin@example.com", password: "ChangeMe123!" }) { token } }';
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
 const start = async (settings: Settings): Promise<RunningServer> => {
   const log = pino({ level: settings.logLevel }, pino.destination({ dest: 2, sync: false }));
-  const server = await startServer({ settings, log, defaultQuery: firstQuery });
-  const first = settings.database.url === undefined ? await bootstrapAdmin(server.installation) : null;
+  const server = await startServer({ settings, log, defaultQuery: signInMutation });
+  const first = settings.database.url === undefined ? await bootstrap(server.installation) : null;
   announce(server, settings, first);
+  if (first !== null) await bootstrapped(server.installation);
   return server;
 };
 
@@ -27,7 +29,7 @@ const announce = (server: RunningServer, settings: Settings, first: Credentials 
     return;
   }
   say(`Explore: ${server.url}/graphiql   Sign in as admin@example.com with ChangeMe123!`);
-  say(`Paste this first:\n\n${firstQuery}\n`);
+  say(`Paste this first:\n\n${signInMutation}\n`);
 };
 
 const stopOnSignals = (server: RunningServer): void => {

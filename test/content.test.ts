@@ -64,13 +64,16 @@ const openUpload = async (person: Person, input: object): Promise<Data> =>
     )) as Data
   ).createUpload;
 
-const origin = { requestId: 'test', address: null, userAgent: null };
-const send = (url: string, bytes: Uint8Array, length?: number) =>
-  receiveUpload(bed.server.installation.services, origin, url.split('/').at(-1) ?? '', Readable.from([bytes]), length);
+/** Sends bytes to an upload's address as a client does; `length` is what the request declares, chunked without it. */
+const send = async (url: string, bytes: Uint8Array, length?: number): Promise<[status: number, body: Data]> => {
+  const body = length === undefined ? ReadableStream.from([bytes]) : Buffer.from(bytes);
+  const response = await fetch(new URL(url, bed.url), { method: 'PUT', body, duplex: 'half' });
+  return [response.status, await response.json()];
+};
 
 const uploaded = async (person: Person, name: string, bytes: Uint8Array, mimeType: string): Promise<string> => {
   const { upload, file } = await openUpload(person, { name, size: bytes.length, mimeType });
-  await send(upload.url, bytes, bytes.length);
+  expect(await send(upload.url, bytes, bytes.length)).toMatchObject([200, { size: bytes.length }]);
   return file.id;
 };
 
@@ -112,7 +115,7 @@ test('a text is read, listed and found', async () => {
     pageInfo: { hasNextPage: true, hasPreviousPage: false },
   });
 
-  const [first, ...others] = await search(person, 'When are salaries paid?', 5, own);
+  const [first] = await search(person, 'When are salaries paid?', 5, own);
   expect(first).toMatchObject({
     lexicalRank: 1,
     vectorRank: 1,
@@ -121,7 +124,6 @@ test('a text is read, listed and found', async () => {
   expect(first.score).toBeCloseTo(1, 10);
   expect(first.similarity).toBeGreaterThan(0.25);
   expect(first.highlights.map(({ text }: Data) => text)).toEqual(['Salaries', 'paid']);
-  expect(others).toEqual([]);
 });
 
 test('without waiting a document is PENDING first', async () => {
@@ -195,16 +197,19 @@ describe('an upload', () => {
       status: 'STORED',
       mimeType: 'text/markdown',
       size: 19,
-      sha256: '0ac8e2d0ba1ba4ccc0d6be9a7c3b3a1a34ba0d1ab4e2b6cfd8b8b1dc6d8e0a7f',
+      sha256: 'db77ff97e885190610ee11cc239c8684a257e907bc73cfd24dd2dd32b06029ae',
     });
-    await expect(send(opened.upload.url, bytes)).rejects.toMatchObject({ extensions: { code: 'NOT_FOUND' } });
+    expect((await send(opened.upload.url, bytes))[0]).toBe(404);
   });
 
   test('of two at a time one wins', async () => {
     const bytes = Buffer.from('Twice the same.');
     const { upload } = await openUpload(ada, { name: 'twice.txt', size: bytes.length, mimeType: 'text/plain' });
-    const outcomes = await Promise.allSettled([send(upload.url, bytes), send(upload.url, bytes)]);
-    expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    const answers = await Promise.all([send(upload.url, bytes), send(upload.url, bytes)]);
+    const statuses = answers.map(([status]) => status).sort((a, b) => a - b);
+    expect(statuses[0]).toBe(200);
+    // The loser comes too late (404), or at the same time (409).
+    expect([404, 409]).toContain(statuses[1]);
   });
 
   test.each([
@@ -212,11 +217,11 @@ describe('an upload', () => {
     ['shorter', 'abc'],
   ])('that is %s than declared is refused and can be sent again', async (_kind, text) => {
     const { upload, file } = await openUpload(ada, { name: 'a.txt', size: 10, mimeType: 'text/plain' });
-    await expect(send(upload.url, Buffer.from(text))).rejects.toMatchObject({ extensions: { code: 'BAD_USER_INPUT' } });
-    await expect(send(upload.url, Buffer.from(text), text.length)).rejects.toMatchObject({
-      extensions: { code: 'BAD_USER_INPUT' },
-    });
-    expect((await send(upload.url, Buffer.from('0123456789'))).id).toBe(uuidOf(file.id));
+    expect((await send(upload.url, Buffer.from(text)))[0]).toBe(400);
+    expect((await send(upload.url, Buffer.from(text), text.length))[0]).toBe(400);
+    expect((await send(upload.url, Buffer.from('0123456789')))[0]).toBe(200);
+    const data: Data = await ada.want('query ($id: ID!) { file(id: $id) { status } }', { id: file.id });
+    expect(data.file.status).toBe('STORED');
   });
 
   test('that breaks off leaves the file AWAITED', async () => {
@@ -228,6 +233,7 @@ describe('an upload', () => {
       })(),
     );
     const token = upload.url.split('/').at(-1);
+    const origin = { requestId: 'test', address: null, userAgent: null };
     await expect(receiveUpload(bed.server.installation.services, origin, token, broken, 10)).rejects.toThrow('gone');
     expect(
       await ada.codes('mutation ($input: AddDocumentInput!) { addDocument(input: $input) { document { id } } }', {
@@ -239,9 +245,7 @@ describe('an upload', () => {
   test.each([['tsr_upload_x'], [''], [`tsr_session_${'a'.repeat(49)}`]])(
     'with the token %j is unknown',
     async (token) => {
-      await expect(send(`/uploads/${token}`, Buffer.from('a'))).rejects.toMatchObject({
-        extensions: { code: 'NOT_FOUND' },
-      });
+      expect((await send(`/uploads/${token}`, Buffer.from('a'), 1))[0]).toBe(404);
     },
   );
 
@@ -288,25 +292,22 @@ const chunksOf = async (id: string): Promise<Data[]> => {
   return nodes;
 };
 
-const markdown = (parts: readonly string[]) => ({ text: parts.join('\n\n') });
-
 test('a new text keeps what did not change, with ids and vectors', async () => {
   const sections = ['otter', 'beaver', 'badger', 'marten'].map(
     (animal) => `# The ${animal}\n\n${sentences(animal, 20)}`,
   );
-  const document = await addDocument(ada, { title: 'Animals', mimeType: 'text/markdown', ...markdown(sections) });
+  const document = await addDocument(ada, { title: 'Animals', mimeType: 'text/markdown', text: sections.join('\n\n') });
   const before = await chunksOf(document.id);
   expect(before.map(({ position }) => position)).toEqual([0, 1, 2, 3]);
 
-  const [otter = '', beaver = '', badger = '', marten = ''] = sections;
+  const [otter = '', beaver = '', , marten = ''] = sections;
   const changed = [marten, beaver, `# The lynx\n\n${sentences('lynx', 20)}`, otter];
   const update = `mutation ($input: UpdateDocumentInput!) { updateDocument(input: $input) { document { status version chunkCount } } }`;
-  const data: Data = await ada.want(update, { input: { id: document.id, wait: true, ...markdown(changed) } });
+  const data: Data = await ada.want(update, { input: { id: document.id, wait: true, text: changed.join('\n\n') } });
   expect(data.updateDocument.document).toEqual({ status: 'READY', version: 2, chunkCount: 4 });
 
   const after = await chunksOf(document.id);
   expect(after.map(({ id }) => before.findIndex((chunk) => chunk.id === id))).toEqual([3, 1, -1, 0]);
-  expect(badger).not.toBe('');
 
   const unit = unitOf(ada);
   const { organizationId } = unit;
@@ -384,11 +385,11 @@ test('search ranks what holds the words before what does not, and finds by parts
 
 test.each([
   [{ query: '' }, 'BAD_USER_INPUT'],
-  [{ query: 'x'.repeat(2001) }, 'BAD_USER_INPUT'],
+  [{ query: 'x '.repeat(1001) }, 'BAD_USER_INPUT'],
   [{ query: 'x', first: 0 }, 'BAD_USER_INPUT'],
   [{ query: 'x', first: 51 }, 'BAD_USER_INPUT'],
-])('a search for %j is refused', async (variables, code) => {
-  const text = `query ($workspaceId: ID!, $query: String!, $first: Int! = 10) { search(workspaceId: $workspaceId, query: $query, first: $first) { edges { score } } }`;
+])('a search that is too short, too long or too wide is refused (%#)', async (variables, code) => {
+  const text = `query ($workspaceId: ID!, $query: String!, $first: Int = 10) { search(workspaceId: $workspaceId, query: $query, first: $first) { edges { score } } }`;
   expect(await ada.codes(text, { workspaceId, ...variables })).toEqual([code]);
 });
 

@@ -4,7 +4,7 @@ import { eq, sql } from 'drizzle-orm';
 import { v7 } from 'uuid';
 import { database } from '../src/database/client.ts';
 import { failAbandonedAnswers } from '../src/domains/conversations/abandoned.ts';
-import { settled } from '../src/domains/conversations/answering.ts';
+import { settled, settleWithin } from '../src/domains/conversations/answering.ts';
 import { messages, runningAnswers } from '../src/domains/conversations/tables.ts';
 import { executionLogs } from '../src/domains/modelhub/tables.ts';
 import { startOpenAiServer, type OpenAiServer } from './openai-server.ts';
@@ -95,15 +95,17 @@ const running = () => {
 /** Subscribes and waits until the server listens. */
 const listen = async (person: Person, conversationId: string) => {
   const subscription = person.subscribe(answersSubscription, { conversationId });
-  const events: { __typename: string; text?: string; message?: { id: string; content: string } }[] = [];
+  const events: { kind: string; text?: string; message?: { id: string; content: string } }[] = [];
   const reading = (async () => {
     for await (const { data } of subscription.results) {
-      events.push((data as unknown as { answerStream: (typeof events)[number] }).answerStream);
-      if (/Completed|Failed|Cancelled/.test(events.at(-1)?.__typename ?? '')) return;
+      const { answerStream } = data as unknown as { answerStream: { ['__typename']: string } };
+      const { ['__typename']: kind, ...rest } = answerStream;
+      events.push({ kind, ...rest });
+      if (/Completed|Failed|Cancelled/.test(kind)) return;
     }
   })();
   await pause(300);
-  return { events, reading, stop: subscription.stop };
+  return { events, reading, stop: () => subscription.stop() };
 };
 const until = async (holds: () => boolean | Promise<boolean>) => {
   for (let tries = 0; !(await holds()); tries++) {
@@ -128,10 +130,10 @@ test('the built-in answerer quotes what it cites, and subscribers see the answer
   });
   await reading;
   await stop();
-  expect(events[0]?.__typename).toBe('AnswerStarted');
+  expect(events[0]?.kind).toBe('AnswerStarted');
   expect(events.map((event) => event.text ?? '').join('')).toBe(answer.content);
   expect(events.at(-1)).toEqual({
-    __typename: 'AnswerCompleted',
+    kind: 'AnswerCompleted',
     message: { id: answer.id, content: answer.content },
   });
   expect(await running()).toEqual([]);
@@ -196,8 +198,8 @@ test('a model on a server answers with citations, tokens and an exact cost, and 
   });
   expect(models.seen[0]?.authorization).toBe('Bearer sk-test-12345678');
   await ask(ada, conversationId, 'When are tulips planted?');
-  const said = (models.seen[1]?.body.messages as { role: string; content: string }[] | undefined)?.slice(1, 3);
-  expect(said).toEqual([
+  const said = (models.seen[1]?.body.messages ?? []) as { role: string; content: string }[];
+  expect(said.slice(1, 3)).toEqual([
     { role: 'user', content: 'How often are roses watered in summer?' },
     { role: 'assistant', content: 'Roses are watered every three days in summer [1].' },
   ]);
@@ -247,7 +249,7 @@ test('an answer is stopped by who asked, and what had come stays', async () => {
   expect((await asking).answer.status).toBe('CANCELLED');
   await reading;
   await stop();
-  expect(events.at(-1)?.__typename).toBe('AnswerCancelled');
+  expect(events.at(-1)?.kind).toBe('AnswerCancelled');
   expect(await ada.codes(cancel, { input: { messageId } })).toEqual(['CONFLICT']);
   expect(await logOf(messageId)).toMatchObject([{ status: 'ERROR', errorKind: 'CANCELLED' }]);
 });
@@ -371,7 +373,22 @@ test('what belongs to another organization does not exist', async () => {
     ['query ($id: ID!) { node(id: $id) { id } }', { id: answer.id }],
   ];
   for (const [query, variables] of cases) expect(await eve.codes(query, variables)).toEqual(['NOT_FOUND']);
-  const { results, stop } = eve.subscribe(answersSubscription, { conversationId });
-  expect(await results.next()).toMatchObject({ value: { errors: [{ extensions: { code: 'NOT_FOUND' } }] } });
-  await stop();
+  const subscription = eve.subscribe(answersSubscription, { conversationId });
+  expect(await subscription.results.next()).toMatchObject({
+    value: { errors: [{ extensions: { code: 'NOT_FOUND' } }] },
+  });
+  await subscription.stop();
+});
+
+test('an answer that outlasts the grace of a shutdown fails with what had come', async () => {
+  const conversationId = await withModel();
+  models.script({ deltas: ['Roses ', 'are ', 'red'], gapMs: 30, stallAfter: 2 });
+  const asking = ask(ada, conversationId);
+  await until(async () => (await running()).length === 1);
+  await settleWithin(400);
+  expect((await asking).answer).toMatchObject({
+    status: 'FAILED',
+    content: 'Roses are ',
+    error: { code: 'UNAVAILABLE', message: 'The server stopped while answering.' },
+  });
 });

@@ -78,7 +78,8 @@ test('only who manages the platform makes providers and models known', async () 
   expect(await eve.codes(createModel, { input: { ...model, name: 'other' } })).toEqual(['FORBIDDEN']);
 });
 
-const node = (label: string, isDefault: boolean) => ({
+/** A key of the list as it should be shown. */
+const shownKey = (label: string, isDefault: boolean) => ({
   node: { label, lastFour: '1234', isDefault, provider: { slug: 'keyed' } },
 });
 
@@ -95,7 +96,10 @@ test('a key is stored encrypted, shown by its end, and one is the default', asyn
   expect(await ada.codes(createKey, key('first'))).toEqual(['CONFLICT']);
   expect(await ada.codes(createKey, key('fourth', { key: 'has a space' }))).toEqual(['BAD_USER_INPUT']);
   expect(await ada.want(listKeys)).toEqual({
-    providerKeys: { totalCount: 3, edges: [node('first', false), node('second', true), node('third', false)] },
+    providerKeys: {
+      totalCount: 3,
+      edges: [shownKey('first', false), shownKey('second', true), shownKey('third', false)],
+    },
   });
   const unit = unitOf(bed, ada.organizationId);
   const stored = await unit.run(() => database.select().from(providerKeys));

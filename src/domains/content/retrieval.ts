@@ -40,13 +40,19 @@ export interface Found {
   readonly documentVersion: number;
 }
 
-/** The best passages of a workspace for a query, best first; only what the unit's viewer sees is found or counted. */
+/**
+ * The best passages of a workspace for a query, best first; only what the unit's viewer sees is found or counted. What
+ * neither holds a word of the query nor is near enough to it by its vector is no ground for an answer: feedback alone, which
+ * widens a search, finds such passages too.
+ */
 export const retrieve = async (
   { unit }: { readonly unit: UnitOfWork; readonly services: Services },
   retrieval: Retrieval,
 ): Promise<Passage[]> => {
   const found = await searchChunks(unit, retrieval);
-  return found.map(({ hit, chunk, title, documentVersion }) => ({
+  const { similarityThreshold } = retrieval.workspace;
+  const grounded = found.filter(({ hit }) => hit.bm25 > 0 || (hit.similarity ?? 0) >= similarityThreshold);
+  return grounded.map(({ hit, chunk, title, documentVersion }) => ({
     chunkId: chunk.id,
     documentId: chunk.documentId,
     documentVersion,
@@ -67,7 +73,6 @@ export const searchChunks = async (unit: UnitOfWork, { workspace, query, first }
   await unit.rest();
   const { vectors } = await embedAll(embedder, [query], undefined, workspace.language);
   const embedding = vectors[0]?.some((value) => value !== 0) ? vectors[0] : undefined;
-  const exact = workspace.vectorSearchMode === 'EXACT';
   const statement = foundBy(
     hybridSearch(searchTables, {
       organizationId: unit.organizationId,
@@ -76,7 +81,7 @@ export const searchChunks = async (unit: UnitOfWork, { workspace, query, first }
       vector: embedding === undefined ? null : { model: embedder.model, embedding, weight },
       first,
       minimumSimilarity: workspace.similarityThreshold,
-      exact,
+      exact: workspace.vectorSearchMode === 'EXACT',
     }),
     unit.organizationId,
   );

@@ -3,7 +3,7 @@ import { database } from '../../database/client.ts';
 import { nowhere, UnitOfWork } from '../../database/unit-of-work.ts';
 import { abandonExecutions } from '../modelhub/executions.ts';
 import type { Services } from '../services.ts';
-import { settled } from './answering.ts';
+import { settleWithin } from './answering.ts';
 import { answersTopic, type AnswerFailure, type AnswerNotice } from './events.ts';
 import { streaming } from './settling.ts';
 import { messages, runningAnswers } from './tables.ts';
@@ -57,7 +57,7 @@ const failAnswer = (
   });
 };
 
-/** Watches over abandoned answers, now and every 15 seconds; `stop` ends that and waits for the answers being written here. */
+/** Watches over abandoned answers, now and every 15 seconds; `stop` ends that and lets the answers being written here come to their end. */
 export const startConversations = (services: Services): { stop(): Promise<void> } => {
   let sweep = Promise.resolve();
   const look = () => {
@@ -72,7 +72,7 @@ export const startConversations = (services: Services): { stop(): Promise<void> 
     stop: async () => {
       clearInterval(timer);
       await sweep;
-      await settled();
+      await settleWithin(services.settings.shutdownGraceMs);
     },
   };
 };

@@ -48,6 +48,18 @@ export const settled = async (): Promise<void> => {
   while (running.size > 0) await Promise.all([...running.values()].map(({ done }) => done));
 };
 
+/** Why answers are stopped that are still being written when the process has to end. */
+const shutdown = new Error('The server stopped while answering.');
+
+/** Lets the answers being written come to their end, and after `graceMs` stops them; they are FAILED then. */
+export const settleWithin = async (graceMs: number): Promise<void> => {
+  const timer = setTimeout(() => {
+    for (const { abort } of running.values()) abort.abort(shutdown);
+  }, graceMs);
+  await settled();
+  clearTimeout(timer);
+};
+
 /**
  * Writes the answer to a stored question, whether or not anybody goes on waiting for it. Resolves when it is settled, well or not,
  * and never rejects. The unit is one of its own.
@@ -118,7 +130,7 @@ const work = async (
   } catch (error) {
     const latencyMs = performance.now() - began;
     const text = clean(error instanceof ModelFailure ? error.text : deltas.text);
-    if (signal.aborted) return { kind: 'cancelled', text, latencyMs };
+    if (signal.aborted && signal.reason !== shutdown) return { kind: 'cancelled', text, latencyMs };
     const failure = failureOf(error);
     if (failure.code === 'INTERNAL_SERVER_ERROR') services.log.error({ err: error }, 'An answer failed.');
     return { kind: 'failed', text, error: failure, cause: causeOf(error), latencyMs };
@@ -172,6 +184,8 @@ const answered = async (
 const clean = (text: string): string => text.replaceAll('\0', '');
 
 const failureOf = (error: unknown): AnswerFailure => {
+  if (error instanceof ModelFailure && error.kind === 'CANCELLED')
+    return { code: 'UNAVAILABLE', message: shutdown.message };
   if (error instanceof ModelFailure)
     return { code: error.kind === 'RATE_LIMITED' ? 'RATE_LIMITED' : 'UNAVAILABLE', message: error.message };
   if (error instanceof QuestionTooLong) return { code: 'BAD_USER_INPUT', message: error.message };

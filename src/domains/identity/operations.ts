@@ -79,6 +79,11 @@ export const accountOf = async (unit: UnitOfWork, email: string, password: strin
   return { userId: found.userId, organizationId: found.organizationId };
 };
 
+/** Gives a user another password. */
+export const replacePassword = async (unit: UnitOfWork, userId: string, password: string): Promise<void> => {
+  await replaceHash(unit, userId, await hashPassword(password));
+};
+
 const replaceHash = (unit: UnitOfWork, userId: string, hash: string): Promise<unknown> =>
   unit.transact(() => database.update(passwords).set({ hash }).where(eq(passwords.userId, userId)));
 
