@@ -116,7 +116,10 @@ export const serveSockets = (
         error.extensions?.code === undefined && !('originalError' in error && error.originalError !== undefined)
           ? { ...error.extensions, code: 'GRAPHQL_VALIDATION_FAILED' }
           : error.extensions;
-      const { message, extensions } = gateway.mask({ message: error.message, extensions: coded }, error);
+      const { message, extensions } = gateway.mask(
+        { message: error.message, ...(coded && { extensions: coded }) },
+        error,
+      );
       return new GraphQLError(message, { extensions: extensions ?? {} });
     });
 
