@@ -1,5 +1,5 @@
 /**
- * The one direction of imports, as an oxlint plugin: main -> server, installation, bootstrap -> gateway -> domains ->
+ * The one direction of imports, as an oxlint plugin: main -> server -> bootstrap -> demo -> installation -> gateway -> domains ->
  * capabilities -> database -> errors, ids. Domains stand on floors; one imports from the floors below it alone, and
  * nobody imports a domain's resolvers: the gateway finds them by their place.
  */

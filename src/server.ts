@@ -117,6 +117,7 @@ export const startServer = async ({
   const conversations = startConversations(services);
   if (settings.workers) await installation.work();
   const url = await listening(http, settings);
+  services.address.url ||= url;
   return {
     url,
     installation,

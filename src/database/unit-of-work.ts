@@ -103,7 +103,10 @@ export class UnitOfWork {
     const result = routed(open.route, async () => await work());
     open.running.add(result);
     try {
-      return await result;
+      const value = await result;
+      // Already settled. Had it failed before the transaction began, the statement ran without a viewer.
+      await open.opening;
+      return value;
     } catch (error) {
       open.failed = true;
       throw await understood(error, open.opening);
@@ -125,6 +128,7 @@ export class UnitOfWork {
     this.loaders = new Map();
     try {
       const result = await routed(open.route, async () => await work(this.#transaction()));
+      await open.opening;
       await this.#commit(open);
       return result;
     } catch (error) {
@@ -240,5 +244,14 @@ const understood = async (failure: unknown, opening: Promise<unknown>): Promise<
   return first;
 };
 
-/** Drizzle's wrapper holds the statement's values in its message; the driver's error does not. */
-const bare = (error: unknown): unknown => (error instanceof DrizzleQueryError && error.cause ? error.cause : error);
+/**
+ * Without the statement's values: Drizzle's wrapper holds them in its message, and so does Postgres in those of class 22
+ * (data exceptions, https://www.postgresql.org/docs/current/errcodes-appendix.html).
+ */
+const bare = (error: unknown): unknown => {
+  const cause = error instanceof DrizzleQueryError && error.cause ? error.cause : error;
+  const code = Error.isError(cause) && 'code' in cause ? String(cause.code) : '';
+  return /^22...$/.test(code)
+    ? Object.assign(new Error(`A value does not fit where a statement uses it (SQLSTATE ${code}).`), { code })
+    : cause;
+};

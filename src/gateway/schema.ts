@@ -10,6 +10,7 @@ import { withDecodedIds } from './decoded-ids.ts';
 import { nodeResolvers } from './nodes.ts';
 import { scalars } from './scalars.ts';
 import { assertDescribed } from './described.ts';
+import { withSubscriptionArguments } from './subscription-arguments.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -52,5 +53,5 @@ export const buildSchema = async (): Promise<GraphQLSchema> => {
     resolverValidationOptions: { requireResolversToMatchSchema: 'error' },
   });
   assertDescribed(schema);
-  return withAccessRules(withDecodedIds(nodeResolvers(schema, loaders)));
+  return withSubscriptionArguments(withAccessRules(withDecodedIds(nodeResolvers(schema, loaders))));
 };

@@ -104,11 +104,15 @@ export const serveSockets = (
   });
   const formatted = (errors: readonly (GraphQLError | GraphQLFormattedError)[]): GraphQLError[] =>
     errors.map((error) => {
+      // Without a cause it is a refusal of GraphQL itself; with one it comes from a subscription's source and is masked.
       const coded =
-        error.extensions?.code === undefined
+        error.extensions?.code === undefined && !('originalError' in error && error.originalError !== undefined)
           ? { ...error.extensions, code: 'GRAPHQL_VALIDATION_FAILED' }
           : error.extensions;
-      const { message, extensions } = gateway.mask({ message: error.message, extensions: coded }, error);
+      const { message, extensions } = gateway.mask(
+        { message: error.message, ...(coded && { extensions: coded }) },
+        error,
+      );
       return new GraphQLError(message, { extensions: extensions ?? {} });
     });
 

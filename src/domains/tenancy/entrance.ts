@@ -76,7 +76,9 @@ export const signIn = async (context: Context, input: SignInInput): Promise<Entr
   await throttles.signInByAddress.spend([`address ${context.origin.address}`]);
   const account = await accountOf(context.unit, input.email, input.password);
   if (account === null) {
-    await context.unit.transact(async () => context.unit.record({ action: 'sign_in.failed', type: 'User', id: v7() }));
+    // It belongs to no tenant, least of all to that of the token which the request may carry.
+    const platform = context.unit.as(nowhere);
+    await platform.transact(async () => platform.record({ action: 'sign_in.failed', type: 'User', id: v7() }));
     throw new Unauthenticated('The e-mail address or the password is wrong.');
   }
   await throttles.signIn.forgive(accountKey);

@@ -1,0 +1,295 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { GraphQLError } from 'graphql';
+import { and, eq, sql } from 'drizzle-orm';
+import { pino } from 'pino';
+import { v7 } from 'uuid';
+import { database } from '../src/database/client.ts';
+import { Pool } from '../src/database/pool.ts';
+import { nowhere, UnitOfWork, type Change, type UnitOptions } from '../src/database/unit-of-work.ts';
+import { memberships, organizations, workspaces } from '../src/domains/tenancy/tables.ts';
+import { users } from '../src/domains/identity/tables.ts';
+import { events } from '../src/events/tables.ts';
+import { maskingWith } from '../src/gateway/masking.ts';
+import { TooBusy } from '../src/secrets/bounded.ts';
+import { uuidOf } from './talk.ts';
+import { startTestbed, type Testbed } from './testbed.ts';
+
+const origin = { requestId: 'test', address: null, userAgent: null };
+
+let bed: Testbed & { ownerUrl: string | undefined };
+/** A pool of one connection: the embedded database's own, or a second one on the server's database. */
+let pool: Pool;
+let organizationId: string;
+let ada: Awaited<ReturnType<Testbed['signUp']>>;
+let sent: string[];
+let announced: Change[];
+
+beforeAll(async () => {
+  bed = await startTestbed({ DATABASE_POOL_SIZE: '2', DATABASE_ACQUIRE_TIMEOUT_SECONDS: '1' });
+  const { services } = bed.server.installation;
+  const { database: settings } = services.settings;
+  pool =
+    settings.url === undefined
+      ? services.pool
+      : new Pool({ ...settings, url: settings.url, size: 1, acquireTimeoutMs: 1000 });
+  ada = await bed.signUp('Ada');
+  organizationId = uuidOf(ada.organizationId);
+});
+beforeEach(() => {
+  [sent, announced] = [[], []];
+});
+afterAll(async () => {
+  if (pool !== bed.server.installation.services.pool) await pool.close();
+  await bed.stop();
+});
+
+const options = (): UnitOptions => ({
+  pool,
+  ledger: {
+    write: (changes, unit) => bed.server.installation.services.ledger.write(changes, unit),
+    announce: (changes) => announced.push(...changes),
+  },
+  origin,
+  onStatement: (text) => sent.push(text),
+});
+const ofAda = () => new UnitOfWork({ ...nowhere, organizationId, workspaces: '*' }, options());
+const members = () => database.select({ id: memberships.id }).from(memberships);
+const workspaceNamed = (slug: string) => database.insert(workspaces).values({ organizationId, name: slug, slug });
+const slugs = async (slug: string) => {
+  const unit = ofAda();
+  const ofSlug = and(eq(workspaces.organizationId, organizationId), eq(workspaces.slug, slug));
+  const rows = await unit.run(() => database.select({ slug: workspaces.slug }).from(workspaces).where(ofSlug));
+  await unit.rest();
+  return rows.map((row) => row.slug);
+};
+
+/** A unit whose transactions begin with another message. */
+const opening = (message: string): UnitOfWork => {
+  const lend = async () => {
+    const session = await pool.lend();
+    const send = session.send.bind(session);
+    return Object.assign(session, {
+      send: (text: string) => send(text.startsWith('begin') ? message : text),
+    });
+  };
+  const faulty = Object.create(pool, { lend: { value: lend } }) as Pool;
+  return new UnitOfWork({ ...nowhere, organizationId, workspaces: '*' }, { ...options(), pool: faulty });
+};
+
+test.each([
+  ['in the transaction', 'begin; select 1 / 0', '22012'],
+  ['before the transaction', 'begin; select from', '42601'],
+])('behind a viewer message that fails %s no statement gives a row', async (_where, message, code) => {
+  const unit = opening(message);
+  if (code === '42601') {
+    // A message that cannot be parsed begins nothing; what follows it runs, sees nobody's rows, and its answer is refused.
+    const rows: unknown[] = [];
+    await expect(unit.run(async () => rows.push(...(await members())))).rejects.toMatchObject({ code });
+    expect(rows).toEqual([]);
+  } else await expect(unit.run(members)).rejects.toMatchObject({ code });
+  await unit.rest();
+  await expect(opening(message).transact(members)).rejects.toMatchObject({ code });
+  expect(await ofAdaOnce(members)).toHaveLength(1);
+});
+
+const ofAdaOnce = async <Row>(statement: () => Promise<Row[]>): Promise<Row[]> => {
+  const unit = ofAda();
+  const rows = await unit.run(statement);
+  await unit.rest();
+  return rows;
+};
+
+test('a unit of nobody sees no row of a tenant', async () => {
+  const unit = new UnitOfWork(nowhere, options());
+  expect(await unit.run(members)).toEqual([]);
+  await unit.rest();
+});
+
+test('a viewer whose ids are no UUIDs is refused before anything is sent', () => {
+  const scope = { ...nowhere, organizationId: "'; drop table users; --" };
+  expect(() => new UnitOfWork(scope, options())).toThrow('A viewer holds an id that is no UUID.');
+  expect(() => new UnitOfWork({ ...nowhere, workspaces: ['*'] }, options())).toThrow();
+});
+
+test('a statement outside a unit of work is refused', async () => {
+  await expect(Promise.resolve(members())).rejects.toHaveProperty(
+    'cause.message',
+    'A statement ran outside a unit of work.',
+  );
+});
+
+test('reading refuses to write, and goes on afterwards', async () => {
+  const unit = ofAda();
+  await expect(unit.run(() => workspaceNamed('read-only'))).rejects.toMatchObject({ code: '25006' });
+  expect(await unit.run(members)).toHaveLength(1);
+  await unit.rest();
+  expect(await slugs('read-only')).toEqual([]);
+});
+
+test('a row of another tenant cannot be written', async () => {
+  const foreign = { organizationId: v7(), name: 'x', slug: 'x' };
+  await expect(ofAda().transact(() => database.insert(workspaces).values(foreign))).rejects.toMatchObject({
+    code: '42501',
+  });
+});
+
+test('a failure that was passed over undoes the transaction', async () => {
+  const swallowing = ofAda().transact(async () => {
+    await workspaceNamed('swallowed');
+    await database.execute(sql`select 1 / 0`).catch(() => 'passed over');
+  });
+  await expect(swallowing).rejects.toThrow('A failed statement was passed over');
+  expect(await slugs('swallowed')).toEqual([]);
+});
+
+test('what throws is undone, and neither logged nor announced nor followed', async () => {
+  const unit = ofAda();
+  const id = v7();
+  let followed = false;
+  const failing = unit.transact(async () => {
+    await workspaceNamed('thrown');
+    unit.record({ action: 'workspace.created', type: 'Workspace', id });
+    unit.afterCommit(() => (followed = true));
+    throw new Error('Changed my mind.');
+  });
+  await expect(failing).rejects.toThrow('Changed my mind.');
+  expect(await slugs('thrown')).toEqual([]);
+  expect({ announced, followed }).toEqual({ announced: [], followed: false });
+  // The next transaction of the same unit starts clean.
+  await unit.transact(() => workspaceNamed('kept'));
+  expect(await slugs('kept')).toEqual(['kept']);
+  expect(announced).toEqual([]);
+  const logged = () => database.select({ id: events.id }).from(events).where(eq(events.targetId, id));
+  expect(await ofAdaOnce(logged)).toEqual([]);
+});
+
+test('nested transactions are one, logged and announced once', async () => {
+  const unit = ofAda();
+  const id = v7();
+  const followed: string[] = [];
+  await unit.transact(async () => {
+    await workspaceNamed('outer');
+    await unit.transact(async () => {
+      await workspaceNamed('inner');
+      unit.record({ action: 'workspace.created', type: 'Workspace', id });
+      unit.afterCommit(() => followed.push('inner'));
+    });
+    // Nothing is told before the outer transaction ends.
+    expect({ announced, followed }).toEqual({ announced: [], followed: [] });
+  });
+  expect(announced).toEqual([{ action: 'workspace.created', type: 'Workspace', id }]);
+  expect(followed).toEqual(['inner']);
+  const logged = () => database.select({ action: events.action }).from(events).where(eq(events.targetId, id));
+  expect(await ofAdaOnce(logged)).toEqual([{ action: 'workspace.created' }]);
+
+  const undone = unit.transact(async () => {
+    await unit.transact(() => workspaceNamed('inner-undone'));
+    throw new Error('The outer one fails.');
+  });
+  await expect(undone).rejects.toThrow('The outer one fails.');
+  expect(await slugs('inner-undone')).toEqual([]);
+});
+
+test('a read within a transaction sees what it wrote', async () => {
+  const unit = ofAda();
+  const seen = await unit.transact(async () => {
+    await workspaceNamed('seen');
+    return unit.run(() => database.select().from(workspaces).where(eq(workspaces.slug, 'seen')));
+  });
+  expect(seen).toHaveLength(1);
+});
+
+test('recording and following need a transaction', () => {
+  const unit = ofAda();
+  expect(() => unit.record({ action: 'a.b', type: 'User', id: v7() })).toThrow('outside a transaction');
+  expect(() => unit.afterCommit(() => undefined)).toThrow('no transaction to follow');
+});
+
+test('fifty operations share one connection, each giving it back while it waits', async () => {
+  const operation = async (at: number) => {
+    const unit = ofAda();
+    const before = await unit.run(members);
+    await unit.rest();
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    await unit.transact(() => workspaceNamed(`shared-${at}`));
+    const after = await Promise.all([unit.run(members), unit.run(members)]);
+    await unit.rest();
+    await unit.rest();
+    return [before, ...after].map((rows) => rows.length);
+  };
+  const answers = await Promise.all(Array.from({ length: 50 }, (_, at) => operation(at)));
+  expect(answers).toEqual(Array.from({ length: 50 }, () => [1, 1, 1]));
+});
+
+test('statements of one reading run in one transaction', async () => {
+  const unit = ofAda();
+  const snapshot = () => database.execute<{ at: string }>(sql`select now()::text as at`);
+  const [first, second] = await Promise.all([unit.run(snapshot), unit.run(snapshot)]);
+  const third = await unit.run(snapshot);
+  await unit.rest();
+  const later = await unit.run(snapshot);
+  await unit.rest();
+  expect(second[0]).toEqual(first[0]);
+  expect(third[0]).toEqual(first[0]);
+  expect(later[0]).not.toEqual(first[0]);
+});
+
+test('no free connection is UNAVAILABLE after the time set, and an operation then works again', async () => {
+  const holder = await pool.lend();
+  await expect(ofAda().run(members)).rejects.toMatchObject({ extensions: { code: 'UNAVAILABLE' } });
+  await expect(ofAda().transact(members)).rejects.toMatchObject({ extensions: { code: 'UNAVAILABLE' } });
+  holder.release();
+  expect(await ofAdaOnce(members)).toHaveLength(1);
+});
+
+test('clients are told UNAVAILABLE when every connection is taken', async () => {
+  const { services } = bed.server.installation;
+  const viewer = '{ viewer { role } workspaces { totalCount } }';
+  const held = await Promise.all(
+    Array.from({ length: bed.ownerUrl === undefined ? 1 : 2 }, () => services.pool.lend()),
+  );
+  expect(await ada.codes(viewer)).toEqual(['UNAVAILABLE']);
+  for (const session of held) session.release();
+  expect(await ada.codes(viewer)).toEqual([]);
+});
+
+test('a full queue of hashes is UNAVAILABLE, too', () => {
+  const mask = maskingWith(pino({ level: 'silent' }), { suggestions: false });
+  const error = new GraphQLError('x', { originalError: new TooBusy('busy') });
+  expect(mask({ message: 'x' }, error).extensions).toMatchObject({ code: 'UNAVAILABLE' });
+});
+
+test('an error tells nothing of the values that a statement bound', async () => {
+  const marker = 'marker-7391';
+  const account = { email: `${marker}@example.com`, name: marker };
+  const failures = [
+    // Taken already, outside the words allowed, missing, and of the wrong kind.
+    () =>
+      database.insert(users).values([
+        { id: v7(), ...account },
+        { id: v7(), ...account },
+      ]),
+    () => database.insert(users).values({ id: v7(), ...account, platformRole: marker as 'NONE' }),
+    () => database.insert(organizations).values({ name: marker, slug: marker, settings: sql`null` as never }),
+    () => database.select().from(users).where(eq(users.id, marker)),
+    () => database.execute(sql`select ${marker}::int`),
+    () => database.execute(sql`select from nowhere where ${marker} = 1`),
+  ];
+  const lines: string[] = [];
+  const log = pino({ level: 'info' }, { write: (line) => lines.push(line) });
+  const mask = maskingWith(log, { suggestions: true });
+  for (const failure of failures) {
+    const error = await ofAda()
+      .transact<unknown>(failure)
+      .then(
+        () => new Error('It did not fail.'),
+        (thrown: unknown) => thrown as Error,
+      );
+    expect(error).toHaveProperty('code');
+    expect(`${error.message} ${error.stack}`).not.toContain(marker);
+    const told = mask({ message: error.message }, new GraphQLError(error.message, { originalError: error }));
+    expect(JSON.stringify(told)).not.toContain(marker);
+  }
+  expect(lines).toHaveLength(failures.length);
+  expect(lines.join('')).not.toContain(marker);
+});
