@@ -57,6 +57,7 @@ export const startServer = async ({
   const files =
     settings.mode === 'production' ? new Map() : await graphiqlFiles({ path: '/graphiql', endpoint, defaultQuery });
   const draining = { now: false };
+  const running = new Set<ServerResponse>();
   const allowsOrigin = originRule(settings.corsOrigins);
   const crossOrigin = cors({
     origin: (origin, decide) => decide(null, allowsOrigin(origin)),
@@ -85,6 +86,8 @@ export const startServer = async ({
     };
     response.setHeader('x-request-id', origin.requestId);
     if (draining.now) response.setHeader('connection', 'close');
+    running.add(response);
+    response.once('close', () => running.delete(response));
     // A body that nobody read must not keep the connection.
     response.once('finish', () => request.complete || request.destroy());
     crossOrigin(request, response, () => {
@@ -121,6 +124,7 @@ export const startServer = async ({
     gateway,
     stop: async () => {
       draining.now = true;
+      for (const response of running) if (!response.headersSent) response.setHeader('connection', 'close');
       await sockets.close();
       const closed = new Promise((resolve) => http.close(resolve));
       http.closeIdleConnections();

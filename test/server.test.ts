@@ -7,6 +7,7 @@ import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { WebSocket } from 'ws';
 import { BodyFault, readJsonBody } from '../src/body.ts';
+import { conversationIn, workspaceOf } from './talk.ts';
 import { startTestbed, type Testbed } from './testbed.ts';
 
 type Bed = Awaited<ReturnType<typeof startTestbed>>;
@@ -366,16 +367,12 @@ describe('sockets', () => {
         if (message.type === 'error') resolve(message);
       });
     });
-    const { installation } = bed.server;
-    const before = installation.services.bus;
-    expect(before).toBeDefined();
+    const conversationId = await conversationIn(ada, await workspaceOf(ada));
+    const query =
+      'subscription ($conversationId: ID!) { answerStream(conversationId: $conversationId) { __typename } }';
     for (let id = 1; id <= 101; id++)
-      say(socket, {
-        id: String(id),
-        type: 'subscribe',
-        payload: { query: `subscription { jobProgress(id: "x") { __typename } }` },
-      });
-    expect((await refused).payload).toBeDefined();
+      say(socket, { id: String(id), type: 'subscribe', payload: { query, variables: { conversationId } } });
+    expect(await refused).toMatchObject({ id: '101', payload: [{ extensions: { code: 'RATE_LIMITED' } }] });
     socket.terminate();
   });
 });

@@ -73,9 +73,25 @@ const parsed = (source: string, limits: Limits): DocumentNode | Admission => {
     if (error instanceof RangeError) return refused(queryTooComplex('nesting', limits.nesting, limits.nesting + 1));
     if (!(error instanceof GraphQLError)) throw error;
     if (TOKEN_LIMIT.test(error.message)) return refused(queryTooComplex('tokens', limits.tokens, limits.tokens + 1));
-    return { state: 'invalid', errors: [error] };
+    return { state: 'invalid', errors: [unparsed(error)] };
   }
 };
+
+const unparsed = (error: GraphQLError): GraphQLError => {
+  const { message, source, positions, originalError } = error;
+  return new GraphQLError(message, {
+    source,
+    positions,
+    originalError,
+    extensions: { code: 'GRAPHQL_PARSE_FAILED' },
+  });
+};
+
+/** The document has no operation of the name asked for, or several and none was named. */
+export const operationMissing = (further: Readonly<Record<string, unknown>> = {}): GraphQLError =>
+  new GraphQLError('The document has no such operation, or several of which operationName must name one.', {
+    extensions: { ...further, code: 'OPERATION_RESOLUTION_FAILURE' },
+  });
 
 /** For Apollo's option of the same name: few errors, and no names of the schema proposed where it is kept private. */
 export const validationOptions = (limits: Limits): { maxErrors: number; hideSuggestions: boolean } => ({
@@ -108,8 +124,9 @@ export const limitsPlugin = <TContext extends BaseContext>(
         if (refusal) Object.assign(request, { document: emptyDocument });
         else if (admission.state === 'admitted') Object.assign(request, { document: admission.document });
       },
-      didResolveOperation: async () => {
+      didResolveOperation: async ({ operation }) => {
         if (refusal) throw asBadRequest(refusal);
+        if (!operation) throw operationMissing({ http: { status: 400 } });
       },
     };
   },

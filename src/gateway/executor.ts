@@ -1,5 +1,5 @@
 import type { ApolloServerOptionsWithGateway } from '@apollo/server';
-import type { DocumentNode, ExecutionResult, GraphQLError, GraphQLSchema } from 'graphql';
+import { GraphQLError, type DocumentNode, type ExecutionResult, type GraphQLSchema } from 'graphql';
 import { compileQuery, isCompiledQuery } from 'graphql-jit';
 import type { Context } from '../domains/context.ts';
 import { asInputErrors, defaultsOf } from './variables.ts';
@@ -43,7 +43,7 @@ const compiled = (schema: GraphQLSchema, document: DocumentNode, operationName: 
       // Before anything has run there is no data at all: the variables were wrong.
       return result.data === undefined && result.errors?.every(isOfVariables)
         ? { errors: asInputErrors(result.errors) }
-        : result;
+        : withExtensions(result);
     } finally {
       // Nobody waits for the end of a read: the answer is complete.
       void context.unit.rest();
@@ -53,6 +53,17 @@ const compiled = (schema: GraphQLSchema, document: DocumentNode, operationName: 
 
 /** graphql-jit's own errors wrap none, those of resolvers do. */
 const isOfVariables = (error: GraphQLError): boolean => !error.originalError && error.extensions === undefined;
+
+/** The compiled code leaves `extensions` of some errors undefined, over which Apollo fails before it masks them. */
+const withExtensions = (result: ExecutionResult): ExecutionResult =>
+  result.errors === undefined ? result : { ...result, errors: result.errors.map(withExtension) };
+
+const withExtension = (error: GraphQLError): GraphQLError => {
+  if ((error.extensions as unknown) !== undefined) return error;
+  const { message, locations, path, originalError } = error;
+  const whole = new GraphQLError(message, { path: path ?? null, originalError: originalError ?? null });
+  return Object.defineProperty(whole, 'locations', { value: locations, enumerable: locations !== undefined });
+};
 
 /** Runs one operation of an admitted document. */
 export const createExecutor =

@@ -63,11 +63,14 @@ export const openGateway = async ({ settings, log }: Services): Promise<Gateway>
   return { schema, apollo, limits, admit, compiled, costOf, charge, mask };
 };
 
-/** Every answer says which request it answers. */
+/** Every answer says which request it answers, and a fault of ours says it beside its code. */
 const requestIds: ApolloServerPlugin<Context> = {
-  requestDidStart: async ({ contextValue }) => ({
+  requestDidStart: async ({ contextValue: { origin } }) => ({
     willSendResponse: async ({ response }) => {
-      response.http.headers.set('x-request-id', contextValue.origin.requestId);
+      response.http.headers.set('x-request-id', origin.requestId);
+      const errors = response.body.kind === 'single' ? (response.body.singleResult.errors ?? []) : [];
+      for (const { extensions } of errors)
+        if (extensions?.code === 'INTERNAL_SERVER_ERROR') extensions.requestId = origin.requestId;
     },
   }),
 };

@@ -26,9 +26,9 @@ export const maskingWith =
     if (cause instanceof DomainError) return placed(cause, formatted);
     if (cause instanceof TooBusy || databaseIsAway(cause))
       return placed(new Unavailable('Something this needs is busy or away.'), formatted);
-    const code = formatted.extensions?.code;
+    const code = refusedByApollo(error) ? 'BAD_REQUEST' : formatted.extensions?.code;
     if (typeof code === 'string' && protocolCodes.has(code))
-      return { ...placedAs(formatted), message: clientMessage(formatted.message, options) };
+      return { ...placedAs(formatted, code), message: clientMessage(formatted.message, options) };
     log.error({ err: bareError(cause), requestId, path: formatted.path }, 'An operation failed for a reason of ours.');
     return placed(
       new DomainError(
@@ -40,15 +40,22 @@ export const maskingWith =
     );
   };
 
+/** Some of Apollo's refusals, such as a hash that is not the document's, carry HTTP's status alone. */
+const refusedByApollo = (error: unknown): boolean => {
+  if (!(error instanceof GraphQLError) || error.originalError || error.extensions.code !== undefined) return false;
+  const { http } = error.extensions as { http?: { status?: number } };
+  return http?.status !== undefined && http.status >= 400 && http.status < 500;
+};
+
 const rootOf = (error: unknown): unknown => {
   const unwrapped = unwrapResolverError(error);
   return unwrapped instanceof GraphQLError && unwrapped.originalError ? rootOf(unwrapped.originalError) : unwrapped;
 };
 
 /** Without Apollo's stack traces and the status it notes for HTTP. */
-const placedAs = ({ extensions = {}, ...rest }: GraphQLFormattedError): GraphQLFormattedError => {
+const placedAs = ({ extensions = {}, ...rest }: GraphQLFormattedError, code: string): GraphQLFormattedError => {
   const { stacktrace: _stacktrace, http: _http, ...kept } = extensions;
-  return { ...rest, extensions: kept };
+  return { ...rest, extensions: { ...kept, code } };
 };
 
 const placed = (error: DomainError, { locations, path }: GraphQLFormattedError): GraphQLFormattedError => ({

@@ -1,12 +1,13 @@
 import type { IncomingMessage, Server } from 'node:http';
-import { GraphQLError, type ExecutionResult, type GraphQLFormattedError } from 'graphql';
+import { GraphQLError, getOperationAST, type ExecutionResult, type GraphQLFormattedError } from 'graphql';
 import { useServer } from 'graphql-ws/use/ws';
 import { v7 } from 'uuid';
 import { WebSocketServer } from 'ws';
 import type { Context } from '../domains/context.ts';
 import type { Services } from '../domains/services.ts';
 import type { Origin } from '../database/unit-of-work.ts';
-import { refusalOfRequest } from './admission.ts';
+import { RateLimited } from '../errors.ts';
+import { operationMissing, refusalOfRequest } from './admission.ts';
 import { bearerToken, clientAddress, contextOf } from './context.ts';
 import type { Gateway } from './gateway.ts';
 import { queryTooComplex } from './limits.ts';
@@ -37,8 +38,6 @@ export const serveSockets = (
     maxPayload: maxMessageBytes,
     verifyClient: ({ req }: { req: IncomingMessage }) => allowsOrigin(req.headers.origin),
   });
-  // A socket that breaks is its client's affair; without a listener it would end the process.
-  sockets.on('connection', (socket) => socket.on('error', () => socket.terminate()));
 
   const originOf = (request: IncomingMessage): Origin => ({
     requestId: v7(),
@@ -65,26 +64,24 @@ export const serveSockets = (
         return context.viewer !== null;
       },
       onSubscribe: async ({ connectionParams, extra, subscriptions }, _id, { query, operationName, variables }) => {
-        if (Object.keys(subscriptions).length >= maxOperationsPerSocket)
-          return [
-            new GraphQLError(`A socket runs at most ${maxOperationsPerSocket} operations at a time.`, {
-              extensions: { code: 'RATE_LIMITED', retryAfterSeconds: 1 },
-            }),
-          ];
+        // The one that asks is among them already.
+        if (Object.keys(subscriptions).length > maxOperationsPerSocket)
+          return [new RateLimited(1, `A socket runs at most ${maxOperationsPerSocket} operations at a time.`)];
         const admission = gateway.admit(query);
-        if (admission.state !== 'admitted') return formatted(admission.errors);
+        if (admission.state !== 'admitted') return admission.errors;
         const named = { operationName: operationName ?? undefined, variables: variables ?? undefined };
         const refusal = refusalOfRequest(named as never, gateway.limits);
-        if (refusal !== undefined) return formatted([refusal]);
+        if (refusal !== undefined) return [refusal];
+        if (!getOperationAST(admission.document, operationName)) return [operationMissing()];
         const cost = gateway.costOf(admission.document, operationName ?? undefined)?.requested(variables ?? {}) ?? 0;
-        if (cost > gateway.limits.cost) return formatted([queryTooComplex('cost', gateway.limits.cost, cost)]);
+        if (cost > gateway.limits.cost) return [queryTooComplex('cost', gateway.limits.cost, cost)];
         const token = bearerToken(authorizationIn(connectionParams) ?? extra.request.headers.authorization);
         const contextValue = await contextOf(services, originOf(extra.request), token);
         const charged = await gateway.charge(contextValue, cost).then(
           () => undefined,
           (error: GraphQLError) => error,
         );
-        if (charged !== undefined) return formatted([charged]);
+        if (charged !== undefined) return [charged];
         return {
           schema: gateway.schema,
           document: admission.document,
@@ -100,6 +97,11 @@ export const serveSockets = (
     sockets,
     30_000,
   );
+  // A socket that breaks is its client's affair: it replaces the listener of graphql-ws, which writes to the console.
+  sockets.on('connection', (socket) => {
+    socket.removeAllListeners('error');
+    socket.on('error', () => undefined);
+  });
   const formatted = (errors: readonly (GraphQLError | GraphQLFormattedError)[]): GraphQLError[] =>
     errors.map((error) => {
       // Without a cause it is a refusal of GraphQL itself; with one it comes from a subscription's source and is masked.
