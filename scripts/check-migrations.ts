@@ -3,19 +3,26 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 
 const kit = (command: string, config: string): string =>
-  execFileSync(process.execPath, ['node_modules/drizzle-kit/bin.cjs', command, '--config', config], { encoding: 'utf8' });
+  execFileSync(process.execPath, ['node_modules/drizzle-kit/bin.cjs', command, '--config', config], {
+    encoding: 'utf8',
+  });
 
 // Below the working directory: the tool takes no other paths.
 const scratch = mkdtempSync('drizzle-check-');
 const config = `${scratch}.config.ts`;
 try {
   cpSync('drizzle', scratch, { recursive: true });
-  writeFileSync(config, `import config from './drizzle.config.ts';\nexport default { ...config, out: './${scratch}' };\n`);
+  writeFileSync(
+    config,
+    `import config from './drizzle.config.ts';\nexport default { ...config, out: './${scratch}' };\n`,
+  );
   kit('check', config);
   const before = readdirSync(scratch).length;
   kit('generate', config);
   if (readdirSync(scratch).length > before)
-    throw new Error('The tables have changed since the last migration. Run: npm run db:generate -- --name <what_it_does>');
+    throw new Error(
+      'The tables have changed since the last migration. Run: npm run db:generate -- --name <what_it_does>',
+    );
   process.stdout.write('The migrations match the tables.\n');
 } finally {
   rmSync(scratch, { recursive: true, force: true });

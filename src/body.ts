@@ -1,6 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 
 const maxBodyBytes = 1_000_000;
+/** How long a body may take to arrive. */
+const bodyTimeoutMs = 15_000;
 
 /** The body cannot be used; `status` is HTTP's word for why. */
 export class BodyFault extends Error {
@@ -12,24 +14,33 @@ export class BodyFault extends Error {
 }
 
 /**
- * The JSON of a request, at most 1 MB of UTF-8. A body that is not declared as JSON gives an empty object, which Apollo refuses.
+ * The JSON object of a request, at most 1 MB of UTF-8 that arrives in time. The request stays open when it is refused,
+ * so that there is a way back for the answer.
  * Throws BodyFault.
  */
-export const readJsonBody = async (request: IncomingMessage): Promise<unknown> => {
+export const readJsonBody = async (request: IncomingMessage, timeoutMs = bodyTimeoutMs): Promise<unknown> => {
   if (Number(request.headers['content-length'] ?? 0) > maxBodyBytes)
     throw new BodyFault(413, 'The body has more than 1,000,000 bytes.');
   if (!/^application\/(graphql\+)?json\b/i.test(request.headers['content-type'] ?? ''))
     throw new BodyFault(415, 'The body must be application/json.');
   const encoding = request.headers['content-encoding'];
   if (encoding !== undefined && encoding !== 'identity') throw new BodyFault(415, 'The body must not be compressed.');
-  return parsed(await bytesOf(request));
+  return parsed(await inTime(bytesOf(request), timeoutMs));
+};
+
+const inTime = async (bytes: Promise<Buffer>, timeoutMs: number): Promise<Buffer> => {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new BodyFault(408, 'The body did not arrive in time.')), timeoutMs);
+  });
+  return Promise.race([bytes, late]).finally(() => clearTimeout(timer));
 };
 
 const bytesOf = async (request: IncomingMessage): Promise<Buffer> => {
   const chunks: Buffer[] = [];
   let size = 0;
   try {
-    for await (const chunk of request as AsyncIterable<Buffer>) {
+    for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       size += chunk.length;
       if (size > maxBodyBytes) throw new BodyFault(413, 'The body has more than 1,000,000 bytes.');
       chunks.push(chunk);

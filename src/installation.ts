@@ -66,6 +66,7 @@ export const openInstallation = async (
     const services = {
       settings,
       log,
+      address: { url: settings.publicUrl ?? '' },
       pool,
       ledger,
       bus,

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { HeaderMap } from '@apollo/server';
 import cors from 'cors';
 import { sql } from 'drizzle-orm';
@@ -37,8 +38,11 @@ export interface StartOptions {
 }
 
 export const endpoint = '/graphql';
-const headersTimeoutMs = 15_000;
-const requestTimeoutMs = 25_000;
+const headersTimeoutMs = 10_000;
+/** How long the rest of a refused body may go on arriving, so that its sender gets to read the answer. */
+const lingerMs = 2000;
+/** How long an upload may pause. */
+const uploadIdleMs = 20_000;
 
 /** Opens the installation and serves it. */
 export const startServer = async ({
@@ -61,10 +65,11 @@ export const startServer = async ({
   });
   const http = createServer({
     headersTimeout: headersTimeoutMs,
-    requestTimeout: requestTimeoutMs,
-    connectionsCheckingInterval: 5000,
+    // Bodies are bounded by whoever reads them: an upload may take longer than a query.
+    requestTimeout: 0,
+    connectionsCheckingInterval: 2000,
   });
-  // An upload may take longer than a request: its own reader bounds it.
+  http.on('clientError', (error: NodeJS.ErrnoException, socket) => answerUnreadable(error, socket));
   const routes: Readonly<
     Record<string, (request: IncomingMessage, response: ServerResponse, origin: Origin) => Promise<void>>
   > = {
@@ -80,6 +85,8 @@ export const startServer = async ({
     };
     response.setHeader('x-request-id', origin.requestId);
     if (draining.now) response.setHeader('connection', 'close');
+    // A body that nobody read must not keep the connection.
+    response.once('finish', () => request.complete || request.destroy());
     crossOrigin(request, response, () => {
       const path = (request.url ?? '/').split('?')[0] ?? '/';
       const page = files.get(path);
@@ -89,7 +96,7 @@ export const startServer = async ({
           : path.startsWith('/uploads/')
             ? answerUpload(installation, path.slice('/uploads/'.length), request, response, origin)
             : (routes[path]?.(request, response, origin) ??
-              Promise.resolve(json(response, 404, failure('NOT_FOUND', 'There is nothing here.'))));
+              refuse(request, response, 404, failure('NOT_FOUND', 'There is nothing here.')));
       work.catch((error: unknown) => {
         log.error(
           {
@@ -98,7 +105,8 @@ export const startServer = async ({
           },
           'A request failed.',
         );
-        json(response, 500, failure('INTERNAL_SERVER_ERROR', 'Something went wrong on our side.'));
+        const { requestId } = origin;
+        json(response, 500, failure('INTERNAL_SERVER_ERROR', 'Something went wrong on our side.', { requestId }));
       });
     });
   });
@@ -106,6 +114,7 @@ export const startServer = async ({
   const conversations = startConversations(services);
   if (settings.workers) await installation.work();
   const url = await listening(http, settings);
+  services.address.url ||= url;
   return {
     url,
     installation,
@@ -151,6 +160,44 @@ const json = (response: ServerResponse, status: number, body: object): void => {
     .end(text);
 };
 
+/**
+ * Answers a request whose body nobody will read. Closing at once would make the sender's machine throw the answer away
+ * with the connection, so the rest of the body is passed over for a moment first.
+ */
+const refuse = async (
+  request: IncomingMessage,
+  response: ServerResponse,
+  status: number,
+  body: object,
+): Promise<void> => {
+  if (request.complete || response.destroyed) return json(response, status, body);
+  const text = JSON.stringify(body);
+  response
+    .writeHead(status, {
+      'content-type': 'application/json; charset=utf-8',
+      'content-length': Buffer.byteLength(text),
+      connection: 'close',
+    })
+    .write(text);
+  request.on('error', () => response.destroy()).resume();
+  const timer = setTimeout(() => response.end(), lingerMs);
+  request.once('end', () => response.end()).once('close', () => clearTimeout(timer));
+};
+
+/** What Node's parser refuses, or what came too slowly: there is no request yet, so the answer is written by hand. */
+const answerUnreadable = (error: NodeJS.ErrnoException, socket: Duplex): void => {
+  if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
+  const [status, message] =
+    error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+      ? ['408 Request Timeout', 'The request did not arrive in time.']
+      : error.code === 'HPE_HEADER_OVERFLOW'
+        ? ['431 Request Header Fields Too Large', 'The headers are too large.']
+        : ['400 Bad Request', 'This is not HTTP.'];
+  const text = JSON.stringify(failure('BAD_REQUEST', message));
+  const headers = `content-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(text)}\r\nconnection: close`;
+  socket.end(`HTTP/1.1 ${status}\r\n${headers}\r\n\r\n${text}`, () => socket.destroy());
+};
+
 const failure = (code: string, message: string, extensions: object = {}) => ({
   errors: [{ message, extensions: { ...extensions, code } }],
 });
@@ -167,8 +214,7 @@ const answerGraphql = async (
     body = request.method === 'POST' ? await readJsonBody(request) : undefined;
   } catch (error) {
     if (!(error instanceof BodyFault)) throw error;
-    response.setHeader('connection', 'close');
-    return json(response, error.status, failure('BAD_REQUEST', error.message));
+    return refuse(request, response, error.status, failure('BAD_REQUEST', error.message));
   }
   const headers = new HeaderMap();
   for (const [name, value] of Object.entries(request.headers))
@@ -222,7 +268,13 @@ const answerUpload = async (
   origin: Origin,
 ): Promise<void> => {
   if (request.method !== 'PUT')
-    return json(response.setHeader('allow', 'PUT'), 405, failure('BAD_REQUEST', 'A file is brought in by PUT.'));
+    return refuse(
+      request,
+      response.setHeader('allow', 'PUT'),
+      405,
+      failure('BAD_REQUEST', 'A file is brought in by PUT.'),
+    );
+  request.setTimeout(uploadIdleMs, () => request.destroy());
   try {
     const length = request.headers['content-length'];
     const file = await receiveUpload(
@@ -235,7 +287,8 @@ const answerUpload = async (
     json(response, 200, { size: file.size, sha256: file.sha256, mimeType: file.mimeType });
   } catch (error) {
     if (!(error instanceof DomainError)) throw error;
-    response.setHeader('connection', 'close');
-    json(response, uploadStatus[String(error.extensions.code)] ?? 400, { errors: [error.toJSON()] });
+    await refuse(request, response, uploadStatus[String(error.extensions.code)] ?? 400, { errors: [error.toJSON()] });
+  } finally {
+    request.setTimeout(0);
   }
 };

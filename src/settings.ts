@@ -12,6 +12,9 @@ const bytes = z.coerce.number().int().positive();
 const databaseUrl = z
   .string()
   .refine((text) => /^postgres(ql)?:\/\//.test(text) && URL.canParse(text), 'must be a postgres:// URL');
+/** An origin as browsers send it; `:*` stands for any port. */
+const isOrigin = (text: string): boolean => /^https?:\/\/[^\s/*]+(:\*)?$/.test(text);
+
 /** An environment file cannot unset a variable, so an empty value counts as absent. */
 const withoutEmpty = (environment: NodeJS.ProcessEnv): Record<string, string | undefined> =>
   Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
@@ -36,7 +39,9 @@ const environmentShape = z.object({
   DATABASE_PREPARE: flag.default(true),
   SQL_LOG: flag.default(false),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
-  CORS_ORIGINS: list.optional(),
+  CORS_ORIGINS: list
+    .refine((origins) => origins.every(isOrigin), 'must be origins such as https://example.com, separated by commas')
+    .optional(),
   TRUSTED_PROXIES: z.coerce.number().int().min(0).max(10).default(0),
   RATE_LIMIT: flag.default(true),
   SIGN_UP: z.enum(['open', 'invitation']).default('open'),
@@ -69,12 +74,23 @@ export class FaultySettings extends Error {
  * @throws FaultySettings naming every wrong or missing variable, never a value (it may be a secret).
  */
 export const readSettings = (environment: NodeJS.ProcessEnv = process.env): Settings => {
-  const parsed = environmentShape.safeParse(withoutEmpty(environment));
-  const faults = parsed.success
-    ? faultsBetween(parsed.data)
-    : parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
-  if (!parsed.success || faults.length > 0) throw new FaultySettings(faults);
+  const given = withoutEmpty(environment);
+  const parsed = environmentShape.safeParse(given);
+  if (!parsed.success) throw new FaultySettings(allFaults(given, parsed.error.issues));
+  const faults = faultsBetween(parsed.data);
+  if (faults.length > 0) throw new FaultySettings(faults);
   return settingsFrom(parsed.data);
+};
+
+/** Also tells the faults between settings, as far as the ones that are wrong by themselves leave any to see. */
+const allFaults = (given: Record<string, string | undefined>, issues: readonly z.core.$ZodIssue[]): string[] => {
+  const wrong = new Set(issues.map((issue) => String(issue.path[0])));
+  const rest = Object.entries(given).filter(([name]) => !wrong.has(name));
+  const between = faultsBetween(environmentShape.parse(Object.fromEntries(rest)));
+  return [
+    ...issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`),
+    ...between.filter((fault) => !wrong.has(fault.slice(0, fault.indexOf(':')))),
+  ];
 };
 
 const faultsBetween = (environment: Environment): string[] => {

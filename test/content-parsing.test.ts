@@ -438,7 +438,7 @@ describe('limits', () => {
   };
 
   test.each([
-    ['time', { timeoutMs: 400 }, 'This file takes too long to read.'],
+    ['time', { timeoutMs: 1500 }, 'This file takes too long to read.'],
     ['heap', { maxHeapBytes: 64 * 1024 * 1024 }, 'This file needs too much memory to read.'],
     ['memory', { maxMemoryBytes: 150 * 1024 * 1024 }, 'This file needs too much memory to read.'],
   ])('a file beyond its %s ends so, and the next one is read', async (_name, limit, reason) => {

@@ -59,7 +59,7 @@ const openUpload = async (person: Person, input: object): Promise<Data> =>
   (
     (await person.want(
       `mutation ($input: CreateUploadInput!) { createUpload(input: $input) {
-        upload { url method headers { name value } } file { id name status size sha256 mimeType } } }`,
+        upload { url method headers } file { id name status size sha256 mimeType } } }`,
       { input },
     )) as Data
   ).createUpload;
@@ -185,7 +185,7 @@ describe('an upload', () => {
       mimeType: 'application/octet-stream',
     });
     expect(opened).toMatchObject({
-      upload: { method: 'PUT', headers: [{ name: 'content-type', value: 'application/octet-stream' }] },
+      upload: { method: 'PUT', headers: { 'content-type': 'application/octet-stream' } },
       file: { name: 'notes.md', status: 'AWAITED', sha256: null },
     });
     expect(opened.upload.url).toMatch(/\/uploads\/tsr_upload_[0-9A-Za-z]{49}$/);

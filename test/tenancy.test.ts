@@ -9,7 +9,15 @@ afterAll(() => bed.stop());
 
 test('a new account signs in and sees itself', async () => {
   const ada = await bed.signUp('Ada');
-  const { data, errors } = await ada.ask('{ viewer { user { id email name } organization { id name slug } role permissions } }');
+  const { data, errors } = await ada.ask(
+    '{ viewer { user { id email name } organization { id name slug } role permissions } }',
+  );
   expect(errors).toEqual([]);
-  expect(data).toMatchObject({ viewer: { user: { id: ada.userId, email: ada.email }, organization: { id: ada.organizationId, name: "Ada's" }, role: 'OWNER' } });
+  expect(data).toMatchObject({
+    viewer: {
+      user: { id: ada.userId, email: ada.email },
+      organization: { id: ada.organizationId, name: "Ada's" },
+      role: 'OWNER',
+    },
+  });
 });

@@ -69,7 +69,7 @@ export class Person {
   subscribe(
     query: string,
     variables: Record<string, unknown> = {},
-  ): { results: AsyncIterableIterator<{ data?: never; errors?: unknown }>; stop(): Promise<void> } {
+  ): { results: AsyncIterableIterator<{ data?: never; errors?: unknown }>; stop: () => Promise<void> } {
     const client: Client = createClient({
       url: `${this.#bed.url.replace('http', 'ws')}/graphql`,
       webSocketImpl: WebSocket,
@@ -77,7 +77,7 @@ export class Person {
       retryAttempts: 0,
     });
     const results = client.iterate({ query, variables }) as AsyncIterableIterator<{ data?: never; errors?: unknown }>;
-    return { results, stop: async () => void (await client.dispose()) };
+    return { results, stop: async () => client.dispose() };
   }
 
   get headers(): Record<string, string> {

@@ -1,10 +1,10 @@
+import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
-import { Worker } from 'node:worker_threads';
-import type { EmbeddedOptions } from './embedded-worker.ts';
+import { fileURLToPath } from 'node:url';
+import type { EmbeddedMessage, EmbeddedOptions } from './embedded-process.ts';
 
 /** The data directory belongs to another running process. */
 export class DirectoryInUse extends Error {
@@ -20,52 +20,67 @@ export interface EmbeddedDatabase {
   stop(): Promise<void>;
 }
 
+/** Pause before a database that ended by itself is started again. */
+const restartMs = 500;
+
 /**
- * Starts the embedded Postgres of a data directory, made and migrated when it is new.
- * @throws DirectoryInUse when another process has it.
+ * Starts the embedded Postgres of a data directory, made and migrated when it is new. Should its process end by itself, it is
+ * started again; meanwhile statements fail as with any server that is away. Throws DirectoryInUse.
  */
 export const startEmbedded = async (dataDirectory: string, role: string): Promise<EmbeddedDatabase> => {
   const directory = resolve(dataDirectory);
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  const unlock = lock(directory);
   const socket = await socketIn(directory);
-  const options: EmbeddedOptions = { directory: join(directory, 'postgres'), socketPath: socket.path, role };
-  const worker = new Worker(new URL('./embedded-worker.ts', import.meta.url), { workerData: options });
-  const finish = async () => {
-    await worker.terminate();
-    await socket.remove();
-    unlock();
+  const options: EmbeddedOptions = { directory, socketPath: socket.path, role };
+  let stopping = false;
+  // The socket stays where it is when this fails: it may be the running process's.
+  let child = await started(options);
+  const watch = (): void => {
+    child.once('exit', () => {
+      if (!stopping) setTimeout(() => void again(), restartMs);
+    });
   };
-  try {
-    await once(worker, 'message');
-  } catch (error) {
-    await finish();
-    throw new Error('The embedded database did not start.', { cause: error });
-  }
+  const again = async (): Promise<void> => {
+    if (stopping) return;
+    try {
+      child = await started(options);
+      watch();
+    } catch {
+      // Tried until it succeeds or the server stops; requests are told meanwhile that the database is away.
+      setTimeout(() => void again(), restartMs);
+    }
+  };
+  watch();
   return {
     socketPath: socket.path,
     stop: async () => {
-      worker.postMessage('stop');
-      await once(worker, 'message');
-      await finish();
+      stopping = true;
+      if (child.connected) {
+        child.send('stop');
+        await Promise.race([once(child, 'message'), once(child, 'exit')]);
+      }
+      child.kill('SIGKILL');
+      await socket.remove();
     },
   };
 };
 
-/**
- * Holds the directory for this process. An exclusive SQLite transaction is a lock of the operating system: atomic, and
- * gone with the process however it ends, so that no stale lock is ever left behind.
- */
-const lock = (directory: string): (() => void) => {
-  const holder = new DatabaseSync(join(directory, 'lock'));
-  try {
-    holder.exec('pragma locking_mode = exclusive; begin exclusive');
-  } catch (error) {
-    holder.close();
-    if (error instanceof Error && 'errcode' in error && error.errcode === 5) throw new DirectoryInUse(directory);
-    throw error;
-  }
-  return () => holder.close();
+const program = fileURLToPath(new URL('./embedded-process.ts', import.meta.url));
+
+const started = async (options: EmbeddedOptions): Promise<ChildProcess> => {
+  const child = fork(program, [JSON.stringify(options)], {
+    execArgv: ['--disable-warning=ExperimentalWarning'],
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
+  // The casts are safe: the program says nothing else, and an exit gives its code.
+  const [message] = (await Promise.race([once(child, 'message'), once(child, 'exit')])) as [
+    EmbeddedMessage | number | null,
+  ];
+  if (message === 'ready') return child;
+  child.kill('SIGKILL');
+  throw message === 'in use'
+    ? new DirectoryInUse(options.directory)
+    : new Error('The embedded database did not start.');
 };
 
 /** Operating systems bound a socket's path to about 100 bytes; a deeper directory gets its socket elsewhere. */
@@ -73,10 +88,7 @@ const maxSocketPathBytes = 100;
 
 const socketIn = async (directory: string): Promise<{ path: string; remove(): Promise<void> }> => {
   const path = join(directory, 'postgres.sock');
-  if (Buffer.byteLength(path) <= maxSocketPathBytes) {
-    await rm(path, { force: true });
-    return { path, remove: () => rm(path, { force: true }) };
-  }
+  if (Buffer.byteLength(path) <= maxSocketPathBytes) return { path, remove: () => rm(path, { force: true }) };
   const elsewhere = await mkdtemp(join(tmpdir(), 'tessera-'));
   return { path: join(elsewhere, 'postgres.sock'), remove: () => rm(elsewhere, { recursive: true, force: true }) };
 };

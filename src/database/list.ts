@@ -154,9 +154,10 @@ const patterns: Record<string, RegExp> = {
   PgText: /^[^\0]*$/,
 };
 
+const misses = (value: unknown) => value === undefined || value === null;
+
 const pageOf = (options: ListOptions<unknown>, args: ListArguments): Page => {
   const backward = args.last !== undefined && args.last !== null;
-  const misses = (value: unknown) => value === undefined || value === null;
   if (backward && !(misses(args.first) && misses(args.after)))
     throw new BadUserInput('first', 'Give first and after, or last and before, not both.');
   if (!backward && !misses(args.before)) throw new BadUserInput('before', 'The argument before goes with last.');

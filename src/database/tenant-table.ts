@@ -61,18 +61,16 @@ const sameTenant = sql.raw(`organization_id = nullif(current_setting('app.organi
 
 const visible = (access: Access, columns: Columns): SQL => {
   const workspace = sql.raw('workspaceId' in columns ? 'workspace_id' : 'id');
-  switch (access) {
-    case 'organization':
-      return sameTenant;
-    case 'workspace':
-      return sql`${sameTenant} and app_sees(${workspace})`;
-    case 'owner':
-      return sql`${sameTenant} and user_id = nullif(current_setting('app.user_id', true), '')::uuid`;
-    case 'granted':
-      return 'workspaceId' in columns
+  const shapes: Record<Access, SQL> = {
+    organization: sameTenant,
+    workspace: sql`${sameTenant} and app_sees(${workspace})`,
+    owner: sql`${sameTenant} and user_id = nullif(current_setting('app.user_id', true), '')::uuid`,
+    granted:
+      'workspaceId' in columns
         ? sql`${sameTenant} and app_sees(workspace_id) and (readers is null or readers && app_principals())`
-        : sql`${sameTenant} and readers && app_principals()`;
-  }
+        : sql`${sameTenant} and readers && app_principals()`,
+  };
+  return shapes[access];
 };
 
 /** The row policies of a tenant's table whose key is not `(organization_id, id)`; all others get theirs by `tenantTable`. */

@@ -169,12 +169,12 @@ export class UnitOfWork {
   }
 
   #transaction(): Transaction {
-    const unit = this;
+    const organizationId = () => this.organizationId;
     return {
       database,
       userId: this.scope.userId,
       get organizationId() {
-        return unit.organizationId;
+        return organizationId();
       },
     };
   }
@@ -221,20 +221,21 @@ export class UnitOfWork {
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
+const quoted = (id: string | null) => (id === null ? 'null' : `'${id}'`);
+
 /** The ids are checked and then written into the text: the message is sent by the simple protocol, which binds nothing. */
 const viewerStatement = ({ organizationId, userId, principals, workspaces }: Scope): string => {
   const ids = [organizationId, userId, ...principals, ...(workspaces === '*' ? [] : workspaces)];
   const faulty = ids.find((id) => id !== null && !uuid.test(id));
   if (faulty !== undefined) throw new Error('A viewer holds an id that is no UUID.');
-  const quoted = (id: string | null) => (id === null ? 'null' : `'${id}'`);
   return `select app_set_viewer(${quoted(organizationId)}, ${quoted(userId)}, '{${principals.join(',')}}', '${workspaces === '*' ? '*' : workspaces.join(',')}')`;
 };
 
 /** A statement behind a failed first message says only that the transaction is aborted; the cause is in the message. */
-const understood = async (error: unknown, opening: Promise<unknown>): Promise<unknown> => {
+const understood = async (failure: unknown, opening: Promise<unknown>): Promise<unknown> => {
   const first = bare(
     await opening.then(
-      () => error,
+      () => failure,
       (cause: unknown) => cause,
     ),
   );

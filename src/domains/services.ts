@@ -14,6 +14,8 @@ import type { UnitOfWork } from '../database/unit-of-work.ts';
 export interface Services {
   readonly settings: Settings;
   readonly log: Logger;
+  /** Where clients reach this process; PUBLIC_URL, or what it listens on, and empty before that. */
+  readonly address: { url: string };
   readonly pool: Pool;
   readonly ledger: Ledger;
   readonly bus: Bus;

@@ -22,7 +22,9 @@ export const ledgerOn = (bus: Bus): Ledger => ({
       await database
         .insert(events)
         .values(
-          rows.map((row, index) => ({ ...row, organizationId, workspaceId: changes[index]?.workspaceId ?? null })),
+          rows.map((row, index) =>
+            Object.assign(row, { organizationId, workspaceId: changes[index]?.workspaceId ?? null }),
+          ),
         );
   },
   announce: (changes, unit) => {

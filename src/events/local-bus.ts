@@ -47,7 +47,7 @@ export class LocalBus implements Bus {
   }
 
   close(): void {
-    for (const subscribers of this.#topics.values()) for (const subscriber of [...subscribers]) subscriber.end();
+    for (const subscribers of this.#topics.values()) for (const subscriber of subscribers) subscriber.end();
   }
 }
 

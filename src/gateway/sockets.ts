@@ -1,6 +1,5 @@
 import type { IncomingMessage, Server } from 'node:http';
 import { GraphQLError, type ExecutionResult, type GraphQLFormattedError } from 'graphql';
-import { isCompiledQuery } from 'graphql-jit';
 import { useServer } from 'graphql-ws/use/ws';
 import { v7 } from 'uuid';
 import { WebSocketServer } from 'ws';
@@ -47,16 +46,8 @@ export const serveSockets = (
     userAgent: request.headers['user-agent']?.slice(0, 500) ?? null,
   });
 
-  const run = async (args: Arguments) => {
-    const operation = gateway.compiled(args.document, args.operationName);
-    if (!isCompiledQuery(operation)) return operation;
-    const { contextValue, variableValues = {} } = args;
-    try {
-      return await (operation.subscribe ?? operation.query)(undefined, contextValue, variableValues);
-    } finally {
-      void contextValue.unit.rest();
-    }
-  };
+  const run = ({ document, operationName, contextValue, variableValues = {} }: Arguments) =>
+    gateway.compiled(document, operationName)(contextValue, variableValues);
   const masked = (result: ExecutionResult, requestId?: string) =>
     result.errors === undefined
       ? result

@@ -40,9 +40,18 @@ export class Viewers {
 
   async #look(services: Services, origin: Origin, hash: string): Promise<Viewer | null> {
     const anonymous = new UnitOfWork(nowhere, { ...services, origin });
-    const target = await tokenTarget(anonymous, hash).finally(() => anonymous.rest());
+    const target = await resting(anonymous, tokenTarget(anonymous, hash));
     if (target?.kind !== 'SESSION' || target.userId === null) return null;
     const unit = new UnitOfWork(discovery(target.organizationId, target.userId), { ...services, origin });
-    return viewerOfSession(unit, target.userId, target.subjectId).finally(() => unit.rest());
+    return resting(unit, viewerOfSession(unit, target.userId, target.subjectId));
   }
 }
+
+/** Gives the unit's connection back once the work is done. */
+const resting = async <Result>(unit: UnitOfWork, work: Promise<Result>): Promise<Result> => {
+  try {
+    return await work;
+  } finally {
+    await unit.rest();
+  }
+};

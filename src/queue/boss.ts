@@ -140,10 +140,9 @@ export class BossQueue implements Queue {
           .where(and(eq(jobs.organizationId, organizationId), eq(jobs.id, job.id)));
         unit.afterCommit(() => this.#options.bus.publish(jobTopic(job.id), {}));
       });
-    const now = () => new Date().toISOString();
     await mark({ state: 'RUNNING', attempts: attempt, startedAt: now() });
     try {
-      const progress = async (percent: number) => void (await mark({ progress: Math.round(percent) }));
+      const progress = (percent: number) => mark({ progress: Math.round(percent) });
       const result = await handler.run(workOf(unit), data, {
         jobId: job.id,
         attempt,
@@ -163,6 +162,8 @@ export class BossQueue implements Queue {
     }
   }
 }
+
+const now = () => new Date().toISOString();
 
 /** Messages of drivers can hold values; the queue stores what is thrown. */
 const messageOf = (error: unknown): string => (Error.isError(error) ? error.name : typeof error);

@@ -36,7 +36,7 @@ export const resolvers: Resolvers = {
   Mutation: {
     createUpload: async (_root, { input }, context) => {
       const { file, url } = await createUpload(context, input);
-      return { file, upload: { url, method: 'PUT', headers: [{ name: 'content-type', value: file.mimeType }] } };
+      return { file, upload: { url, method: 'PUT', headers: { 'content-type': file.mimeType } } };
     },
     addDocument: async (_root, { input }, context) => {
       const document = await addDocument(context, input);

@@ -56,7 +56,7 @@ export const createUpload = (context: Context, { name, size, mimeType }: CreateU
       .insert(accessTokens)
       .values({ hash, kind: 'UPLOAD', organizationId, userId, subjectId: file.id, expiresAt });
     context.unit.record({ action: 'upload.opened', type: 'File', id: file.id, data: { name, size } });
-    const base = (settings.publicUrl ?? '').replace(/\/+$/, '');
+    const base = context.services.address.url.replace(/\/+$/, '');
     return { file, url: `${base}/uploads/${token}` };
   });
 };

@@ -1,6 +1,6 @@
 import type { InputIssue } from '../../errors.ts';
 
-const maxTextBytes = 5 * 1024 * 1024;
+const maxTextBytes = 500_000;
 
 /** Postgres text holds no NUL. */
 const holdsNul = (text: string): boolean => text.includes('\0');
@@ -17,7 +17,7 @@ export const textIssues = (text: string | undefined): InputIssue[] => {
   if (text === undefined) return [];
   if (text.trim() === '') return [{ field: 'text', message: 'The text is empty.' }];
   if (Buffer.byteLength(text) > maxTextBytes)
-    return [{ field: 'text', message: 'A text has at most 5 MB in UTF-8; upload a longer one as a file.' }];
+    return [{ field: 'text', message: 'A text has at most 500 kB in UTF-8; upload a longer one as a file.' }];
   return holdsNul(text) ? [{ field: 'text', message: 'A text holds no NUL characters.' }] : [];
 };
 

@@ -1,3 +1,4 @@
+import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import type { Resolvers } from '../../generated/resolvers.ts';
 import { jobTopic } from '../../queue/queue.ts';
 import type { JobRow } from '../../queue/tables.ts';
@@ -7,13 +8,20 @@ import { jobById } from './loaders.ts';
 
 const ended = new Set<JobRow['state']>(['SUCCEEDED', 'FAILED', 'CANCELLED']);
 
+const jobNow = async (unit: UnitOfWork, id: string): Promise<JobRow> => {
+  try {
+    return await found('Job', id, jobById(unit));
+  } finally {
+    await unit.rest();
+  }
+};
+
 /** The job as it is, then after each change; read anew each time, so that the viewer's rights at that moment decide. */
 async function* jobProgress({ unit, services }: Context, id: string): AsyncGenerator<{ jobProgress: JobRow }> {
   const changes = services.bus.subscribe(jobTopic(id));
   try {
     for (;;) {
-      const fresh = unit.as(unit.scope);
-      const job = await found('Job', id, jobById(fresh)).finally(() => fresh.rest());
+      const job = await jobNow(unit.as(unit.scope), id);
       yield { jobProgress: job };
       if (ended.has(job.state) || (await changes.next()).done === true) return;
     }

@@ -62,8 +62,7 @@ const issuesOf = (fields: Readonly<Record<string, unknown>>): InputIssue[] =>
   });
 
 /** Only the fields that were given. */
-const given = <Fields extends object>(fields: Fields) =>
-  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+const given = (fields: object) => Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 
 /** Makes a workspace with the viewer as its admin; the context goes on with the workspace in sight. Throws BadUserInput. */
 export const createWorkspace = async (context: Context, input: CreateWorkspaceInput): Promise<WorkspaceRow> => {

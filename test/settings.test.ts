@@ -1,0 +1,139 @@
+import { expect, test } from '@jest/globals';
+import { FaultySettings, readSettings } from '../src/settings.ts';
+
+const faultsOf = (environment: Record<string, string>): string[] => {
+  try {
+    readSettings(environment);
+    return [];
+  } catch (error) {
+    if (!(error instanceof FaultySettings)) throw error;
+    return error.message.split('\n').slice(1);
+  }
+};
+const namesIn = (faults: readonly string[]) => faults.map((fault) => fault.slice(0, fault.indexOf(':')).trim());
+
+test('without any settings the server stands on its own', () => {
+  expect(readSettings({})).toEqual({
+    mode: 'development',
+    host: '127.0.0.1',
+    port: 4000,
+    publicUrl: undefined,
+    dataDirectory: '.tessera',
+    database: {
+      url: undefined,
+      ownerUrl: undefined,
+      role: 'tessera_server',
+      poolSize: 10,
+      connectTimeoutMs: 10_000,
+      acquireTimeoutMs: 10_000,
+      statementTimeoutMs: 30_000,
+      tls: 'off',
+      prepare: true,
+      sqlLog: false,
+    },
+    logLevel: 'info',
+    corsOrigins: ['http://localhost:*', 'http://127.0.0.1:*', 'https://studio.apollographql.com'],
+    trustedProxies: 0,
+    rateLimit: true,
+    signUp: 'open',
+    workers: true,
+    maxUploadBytes: 104_857_600,
+    storage: { driver: 'disk' },
+    encryptionKeys: undefined,
+    modelTimeoutMs: 120_000,
+    shutdownGraceMs: 25_000,
+  });
+});
+
+test('an empty value counts as absent', () => {
+  const names = [
+    'PORT',
+    'DATABASE_URL',
+    'NODE_ENV',
+    'RATE_LIMIT',
+    'MAX_UPLOAD_BYTES',
+    'ENCRYPTION_KEYS',
+    'CORS_ORIGINS',
+  ];
+  expect(readSettings(Object.fromEntries(names.map((name) => [name, ''])))).toEqual(readSettings({}));
+});
+
+test('lists and durations are read into the units that the code works with', () => {
+  const settings = readSettings({
+    CORS_ORIGINS: 'https://a.example, https://b.example,',
+    MODEL_TIMEOUT_SECONDS: '1.5',
+    SQL_LOG: 'on',
+    RATE_LIMIT: 'off',
+  });
+  expect(settings.corsOrigins).toEqual(['https://a.example', 'https://b.example']);
+  expect(settings.modelTimeoutMs).toBe(1500);
+  expect(settings.database.sqlLog).toBe(true);
+  expect(settings.rateLimit).toBe(false);
+});
+
+test('production lets no page call until its origin is named', () => {
+  expect(readSettings({ NODE_ENV: 'production' }).corsOrigins).toEqual([]);
+});
+
+test('all faults are named at once', () => {
+  const faults = faultsOf({
+    NODE_ENV: 'secret-mode',
+    PORT: 'secret-port',
+    DATABASE_URL: 'mysql://root:secret-password@example.com/x',
+    DATABASE_ROLE: 'Secret"; drop',
+    DATABASE_POOL_SIZE: '0',
+    CORS_ORIGINS: 'secret',
+    RATE_LIMIT: 'secret-maybe',
+    MODEL_TIMEOUT_SECONDS: '-1',
+    S3_ENDPOINT: 'secret endpoint',
+  });
+  expect(namesIn(faults).toSorted()).toEqual([
+    'CORS_ORIGINS',
+    'DATABASE_POOL_SIZE',
+    'DATABASE_ROLE',
+    'DATABASE_URL',
+    'MODEL_TIMEOUT_SECONDS',
+    'NODE_ENV',
+    'PORT',
+    'RATE_LIMIT',
+    'S3_ENDPOINT',
+  ]);
+  expect(faults.join('\n')).not.toMatch(/secret/i);
+});
+
+test('faults between settings are named beside the faults of single ones', () => {
+  const faults = faultsOf({
+    PORT: '70000',
+    STORAGE_DRIVER: 's3',
+    ENCRYPTION_KEYS: 'secret',
+    DATABASE_OWNER_URL: 'postgres://o:secret@h/d',
+  });
+  expect(namesIn(faults).toSorted()).toEqual([
+    'DATABASE_URL',
+    'ENCRYPTION_KEYS',
+    'PORT',
+    'S3_ACCESS_KEY_ID',
+    'S3_BUCKET',
+    'S3_SECRET_ACCESS_KEY',
+  ]);
+  expect(faults.join('\n')).not.toContain('secret');
+});
+
+test.each([
+  [{ STORAGE_DRIVER: 's3' }, ['S3_BUCKET', 'S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY']],
+  [{ DATABASE_OWNER_URL: 'postgres://owner@localhost/tessera' }, ['DATABASE_URL']],
+  [{ ENCRYPTION_KEYS: `good:${'a'.repeat(43)},bad:${'a'.repeat(42)}` }, ['ENCRYPTION_KEYS']],
+  [{ NODE_ENV: 'production', DATABASE_URL: 'postgres://server@localhost/tessera' }, ['ENCRYPTION_KEYS']],
+  [{ CORS_ORIGINS: 'example.com,https://fine.example' }, ['CORS_ORIGINS']],
+])('%j asks for what goes with it', (environment, names) => {
+  expect(namesIn(faultsOf(environment as Record<string, string>))).toEqual(names);
+});
+
+test('no value of a faulty entry is shown', () => {
+  expect(faultsOf({ ENCRYPTION_KEYS: 'main:tooshort' }).join('\n')).not.toContain('tooshort');
+});
+
+test('the settings cannot be changed afterwards', () => {
+  const settings = readSettings({});
+  expect([settings, settings.database, settings.storage].every((part) => Object.isFrozen(part))).toBe(true);
+});
