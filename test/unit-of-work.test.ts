@@ -205,25 +205,27 @@ test('recording and following need a transaction', () => {
   expect(() => unit.afterCommit(() => undefined)).toThrow('no transaction to follow');
 });
 
+/** Reads, waits for something outside, writes and reads. */
+const operation = async (at: number) => {
+  const unit = ofAda();
+  const before = await unit.run(members);
+  await unit.rest();
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  await unit.transact(() => workspaceNamed(`shared-${at}`));
+  const after = await Promise.all([unit.run(members), unit.run(members)]);
+  await unit.rest();
+  await unit.rest();
+  return [before, ...after].map((rows) => rows.length);
+};
+
 test('fifty operations share one connection, each giving it back while it waits', async () => {
-  const operation = async (at: number) => {
-    const unit = ofAda();
-    const before = await unit.run(members);
-    await unit.rest();
-    await new Promise((resolve) => setTimeout(resolve, 5));
-    await unit.transact(() => workspaceNamed(`shared-${at}`));
-    const after = await Promise.all([unit.run(members), unit.run(members)]);
-    await unit.rest();
-    await unit.rest();
-    return [before, ...after].map((rows) => rows.length);
-  };
   const answers = await Promise.all(Array.from({ length: 50 }, (_, at) => operation(at)));
   expect(answers).toEqual(Array.from({ length: 50 }, () => [1, 1, 1]));
 });
 
+const snapshot = () => database.execute<{ at: string }>(sql`select now()::text as at`);
 test('statements of one reading run in one transaction', async () => {
   const unit = ofAda();
-  const snapshot = () => database.execute<{ at: string }>(sql`select now()::text as at`);
   const [first, second] = await Promise.all([unit.run(snapshot), unit.run(snapshot)]);
   const third = await unit.run(snapshot);
   await unit.rest();
