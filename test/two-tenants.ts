@@ -80,7 +80,11 @@ const filled = async (bed: Testbed, owner: Cast['owner'], workspaceId: string): 
       { name: `${secret}.txt`, size: bytes.length, mimeType: 'text/plain' },
     )
   ).createUpload;
-  const sent = await fetch(new URL(upload.url, bed.url), { method: upload.method, headers: upload.headers, body: bytes });
+  const sent = await fetch(new URL(upload.url, bed.url), {
+    method: upload.method,
+    headers: upload.headers,
+    body: bytes,
+  });
   if (!sent.ok) throw new Error(`The upload was refused: ${sent.status} ${await sent.text()}`);
   await document('file', { fileId: file.id });
 

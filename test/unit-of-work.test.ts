@@ -4,6 +4,7 @@ import { and, eq, sql } from 'drizzle-orm';
 import { pino } from 'pino';
 import { v7 } from 'uuid';
 import { database } from '../src/database/client.ts';
+import { serverRole } from '../src/database/migrations.ts';
 import { Pool } from '../src/database/pool.ts';
 import { nowhere, UnitOfWork, type Change, type UnitOptions } from '../src/database/unit-of-work.ts';
 import { memberships, organizations, workspaces } from '../src/domains/tenancy/tables.ts';
@@ -31,7 +32,7 @@ beforeAll(async () => {
   pool =
     settings.url === undefined
       ? services.pool
-      : new Pool({ ...settings, url: settings.url, size: 1, acquireTimeoutMs: 1000 });
+      : new Pool({ ...settings, role: serverRole, url: settings.url, size: 1, acquireTimeoutMs: 1000 });
   ada = await bed.signUp('Ada');
   organizationId = uuidOf(ada.organizationId);
 });
