@@ -22,7 +22,6 @@ test('without any settings the server stands on its own', () => {
     database: {
       url: undefined,
       ownerUrl: undefined,
-      role: 'tessera_server',
       poolSize: 10,
       connectTimeoutMs: 10_000,
       acquireTimeoutMs: 10_000,
