@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { text } from 'node:stream/consumers';
-import { afterAll, beforeAll, describe, expect, test, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { WebSocket } from 'ws';
 import { BodyFault, readJsonBody } from '../src/body.ts';
 import { conversationIn, workspaceOf } from './talk.ts';
@@ -142,8 +142,7 @@ describe('what no honest client sends', () => {
   });
 
   test.each(['PUT', 'DELETE', 'PATCH'])('the method %s is refused', async (method) => {
-    const request: RequestInit = { method, headers: json, body: '{}' };
-    const response = await fetch(`${bed.url}/graphql`, request);
+    const response = await fetch(`${bed.url}/graphql`, { method, headers: json });
     expect(response.status).toBe(405);
     await refusalOf(response);
   });
@@ -225,12 +224,11 @@ describe('what production keeps to itself', () => {
 
 test('a fault of ours shows its code and the request, nothing else', async () => {
   const { throttles } = production.server.installation.services;
-  const spend = jest
-    .spyOn(throttles.signIn, 'spend')
-    .mockImplementation(() => Promise.reject(new Error('password=hunter2 at /srv/secret.ts')));
+  const spend = throttles.signIn.spend.bind(throttles.signIn);
+  throttles.signIn.spend = () => Promise.reject(new Error('password=hunter2 at /srv/secret.ts'));
   const query = 'mutation { signIn(input: { email: "a@example.com", password: "wrong horse" }) { token } }';
   const response = await send(production, JSON.stringify({ query }));
-  spend.mockRestore();
+  throttles.signIn.spend = spend;
   const [error, ...others] = await refusalOf(response);
   expect(others).toEqual([]);
   expect(error).toMatchObject({ message: 'Something went wrong on our side.' });

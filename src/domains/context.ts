@@ -1,5 +1,5 @@
 import type { Origin, UnitOfWork } from '../database/unit-of-work.ts';
-import { Unauthenticated } from '../errors.ts';
+import { Forbidden, Unauthenticated } from '../errors.ts';
 import type { Permission } from '../generated/resolvers.ts';
 import type { Services } from './services.ts';
 
@@ -34,4 +34,9 @@ export interface Context {
 export const viewerOf = ({ viewer }: Pick<Context, 'viewer'>): Viewer => {
   if (viewer === null) throw new Unauthenticated();
   return viewer;
+};
+
+/** For fields below the root, which carry no `@allow`. Throws Forbidden when the viewer lacks the permission. */
+export const requirePermission = ({ permissions }: Viewer, permission: Permission): void => {
+  if (!permissions.has(permission)) throw new Forbidden(permission);
 };

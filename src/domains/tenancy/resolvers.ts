@@ -1,7 +1,7 @@
 import { Unauthenticated } from '../../errors.ts';
 import type { Resolvers } from '../../generated/resolvers.ts';
 import { globalId } from '../../ids.ts';
-import { viewerOf, type Context } from '../context.ts';
+import { requirePermission, viewerOf, type Context } from '../context.ts';
 import { endSession } from '../identity/operations.ts';
 import { found } from '../nodes.ts';
 import { signIn, signUp } from './entrance.ts';
@@ -60,7 +60,10 @@ export const resolvers: Resolvers = {
     }),
   },
   Organization: {
-    members: (_organization, args, { unit }) => memberList(unit, args),
+    members: (_organization, args, context) => {
+      requirePermission(viewerOf(context), 'MEMBER_READ');
+      return memberList(context.unit, args);
+    },
   },
   Membership: {
     user: (membership, _args, { unit }) => found('User', membership.userId, memberUserById(unit)),

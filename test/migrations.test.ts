@@ -1,0 +1,153 @@
+import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { sql } from 'drizzle-orm';
+import { pino } from 'pino';
+import postgres from 'postgres';
+import { database } from '../src/database/client.ts';
+import { knownMigrations } from '../src/database/migrations.ts';
+import { nowhere, UnitOfWork } from '../src/database/unit-of-work.ts';
+import { openInstallation, systemOrigin, UnfitDatabase } from '../src/installation.ts';
+import { startPostgres } from '../scripts/postgres.ts';
+import { readSettings } from '../src/settings.ts';
+
+const superuserUrl = process.env.TEST_POSTGRES_URL ?? '';
+const onPostgres = superuserUrl === '' ? describe.skip : describe;
+const run = promisify(execFile);
+
+const made: string[] = [];
+let admin: postgres.Sql;
+beforeAll(() => {
+  admin = postgres(superuserUrl, { max: 1, onnotice: () => undefined });
+});
+afterAll(async () => {
+  for (const name of made) await admin.unsafe(`drop database ${name} with (force)`);
+  await admin.end();
+});
+
+const newDatabase = async (): Promise<{ name: string; url: string }> => {
+  const name = `migrated_${randomUUID().replaceAll('-', '')}`;
+  await admin.unsafe(`create database ${name}`);
+  made.push(name);
+  return { name, url: Object.assign(new URL(superuserUrl), { pathname: `/${name}` }).href };
+};
+
+const node = (script: readonly string[], ownerUrl: string) =>
+  run(process.execPath, ['--disable-warning=ExperimentalWarning', ...script], {
+    env: { PATH: process.env.PATH, DATABASE_OWNER_URL: ownerUrl, DATABASE_URL: ownerUrl },
+  });
+const ours = (ownerUrl: string) => node(['scripts/migrate.ts'], ownerUrl);
+const kits = (ownerUrl: string) => node(['node_modules/drizzle-kit/bin.cjs', 'migrate'], ownerUrl);
+
+/** Everything a migration makes, one line each. */
+const catalogueOf = async (url: string): Promise<string[]> => {
+  const client = postgres(url, { max: 1 });
+  const own = `n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast')`;
+  const ofExtension = (oid: string) => `exists (select from pg_depend d where d.objid = ${oid} and d.deptype = 'e')`;
+  const parts = [
+    `select 'schema ' || n.nspname || ' ' || coalesce(n.nspacl::text, '') from pg_namespace n where ${own} and nspname !~ '^pg_'`,
+    `select 'relation ' || c.oid::regclass || ' ' || c.relkind::text || ' ' || c.relrowsecurity || ' ' || c.relforcerowsecurity || ' '
+       || coalesce(c.relacl::text, '') || ' ' || coalesce(obj_description(c.oid, 'pg_class'), '') || ' ' || coalesce(c.reloptions::text, '')
+     from pg_class c join pg_namespace n on n.oid = c.relnamespace where ${own}`,
+    `select 'column ' || c.oid::regclass || ' ' || a.attname || ' ' || format_type(a.atttypid, a.atttypmod) || ' ' || a.attnotnull || ' '
+       || coalesce(pg_get_expr(f.adbin, f.adrelid), '') || ' ' || coalesce(col_description(c.oid, a.attnum), '') || ' ' || coalesce(a.attacl::text, '')
+     from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
+       left join pg_attrdef f on f.adrelid = a.attrelid and f.adnum = a.attnum where ${own} and a.attnum > 0 and not a.attisdropped`,
+    `select 'constraint ' || conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(k.oid)
+     from pg_constraint k join pg_namespace n on n.oid = k.connamespace where ${own} and conrelid <> 0`,
+    `select 'index ' || indexdef from pg_indexes n where ${own.replace('n.nspname', 'n.schemaname')}`,
+    `select 'policy ' || polrelid::regclass || ' ' || polname || ' ' || polcmd::text || ' ' || polpermissive || ' ' || polroles::regrole[]::text || ' '
+       || coalesce(pg_get_expr(polqual, polrelid), '') || ' ' || coalesce(pg_get_expr(polwithcheck, polrelid), '') from pg_policy`,
+    `select 'function ' || pg_get_functiondef(p.oid) || ' ' || coalesce(p.proacl::text, '')
+     from pg_proc p join pg_namespace n on n.oid = p.pronamespace where ${own} and p.prokind in ('f', 'p') and not ${ofExtension('p.oid')}`,
+    `select 'trigger ' || tgrelid::regclass || ' ' || pg_get_triggerdef(t.oid) from pg_trigger t where not tgisinternal`,
+    `select 'type ' || t.oid::regtype || ' ' || t.typtype::text || ' ' || coalesce((select string_agg(enumlabel, ',' order by enumsortorder) from pg_enum where enumtypid = t.oid), '')
+     from pg_type t join pg_namespace n on n.oid = t.typnamespace where ${own} and not ${ofExtension('t.oid')}`,
+    `select 'extension ' || extname || ' ' || extversion from pg_extension`,
+    `select 'default rights ' || coalesce(defaclnamespace::regnamespace::text, '') || ' ' || defaclobjtype::text || ' ' || defaclacl::text from pg_default_acl`,
+    `select 'migration ' || hash || ' ' || created_at from drizzle.__drizzle_migrations`,
+  ];
+  const rows = await client.unsafe<{ line: string }[]>(
+    `select line from (${parts.join(' union all ')}) as catalogue (line) order by line collate "C"`,
+  );
+  await client.end();
+  return rows.map(({ line }) => line);
+};
+
+const settingsOf = (url: string) =>
+  readSettings({ NODE_ENV: 'test', DATABASE_URL: url, DATABASE_POOL_SIZE: '2', LOG_LEVEL: 'silent' });
+const openingOf = (url: string) => openInstallation(settingsOf(url), pino({ level: 'silent' }));
+
+onPostgres('migrations', () => {
+  test('the plain tool and our command make the same catalogue, and a second run changes nothing', async () => {
+    const [left, right] = [await newDatabase(), await newDatabase()];
+    await ours(left.url);
+    await kits(right.url);
+    const catalogue = await catalogueOf(left.url);
+    expect(catalogue.length).toBeGreaterThan(300);
+    for (const kind of ['policy', 'function', 'trigger', 'index', 'constraint', 'column', 'migration'])
+      expect(catalogue.some((line) => line.startsWith(kind))).toBe(true);
+    expect(await catalogueOf(right.url)).toEqual(catalogue);
+    await ours(right.url);
+    await kits(left.url);
+    expect(await catalogueOf(left.url)).toEqual(catalogue);
+    expect(await catalogueOf(right.url)).toEqual(catalogue);
+  });
+
+  test('an owner who may not create roles is told what an administrator runs', async () => {
+    // In a cluster of its own: roles belong to all databases of one.
+    const cluster = await startPostgres();
+    try {
+      const base = await cluster.createDatabase('owned');
+      const superuser = postgres(base, { max: 1 });
+      await superuser.unsafe(`create role owner login password 'test'; alter database owned owner to owner`);
+      await superuser.unsafe('create extension vector');
+      const url = Object.assign(new URL(base), { username: 'owner', password: 'test' }).href;
+      await expect(ours(url)).rejects.toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('Let an administrator run: CREATE ROLE tessera_server NOLOGIN'),
+      });
+      await superuser.unsafe('create role tessera_server nologin nosuperuser nobypassrls');
+      expect((await ours(url)).stdout).toBe('The database is up to date.\n');
+      await superuser.end();
+    } finally {
+      await cluster.stop();
+    }
+  });
+
+  test('the server does not start on an empty database, nor while migrations are pending', async () => {
+    const { url } = await newDatabase();
+    const open = async () => (await openingOf(url)).close(0);
+    await expect(open()).rejects.toEqual(
+      new UnfitDatabase("The database is empty, or not Tessera's. Run: npm run db:migrate"),
+    );
+    await ours(url);
+    const last = knownMigrations().at(-1);
+    const client = postgres(url, { max: 1 });
+    await client`delete from drizzle.__drizzle_migrations where created_at = ${last?.createdAt ?? 0}`;
+    await client.end();
+    await expect(open()).rejects.toEqual(
+      new UnfitDatabase(`Migrations are pending (${last?.name}). Run: npm run db:migrate`),
+    );
+  });
+
+  test("whatever DATABASE_URL logs in as, statements run as the server's role", async () => {
+    const { url } = await newDatabase();
+    await ours(url);
+    const installation = await openingOf(url);
+    const unit = new UnitOfWork(nowhere, { ...installation.services, origin: systemOrigin });
+    const [session] = await unit.run(() =>
+      database.execute(
+        sql`select current_user as acting, rolsuper, rolbypassrls from pg_roles where rolname = current_user`,
+      ),
+    );
+    await unit.rest();
+    expect(session).toEqual({ acting: 'tessera_server', rolsuper: false, rolbypassrls: false });
+    await installation.close(0);
+    const asOwner = readSettings({ NODE_ENV: 'test', DATABASE_URL: url, DATABASE_ROLE: 'postgres' });
+    await expect(openInstallation(asOwner, pino({ level: 'silent' }))).rejects.toThrow(
+      "The server's role postgres owns tables or bypasses row security.",
+    );
+  });
+});
