@@ -7,7 +7,7 @@ import { sql } from 'drizzle-orm';
 import type { Logger } from 'pino';
 import { database, type StatementListener } from './database/client.ts';
 import { startEmbedded } from './database/embedded.ts';
-import { pendingMigrations } from './database/migrations.ts';
+import { pendingMigrations, serverRole } from './database/migrations.ts';
 import { Pool } from './database/pool.ts';
 import { nowhere, UnitOfWork, type Origin } from './database/unit-of-work.ts';
 import { throttle, unthrottled } from './domains/identity/throttle.ts';
@@ -45,11 +45,10 @@ export const openInstallation = async (
   onStatement?: StatementListener,
 ): Promise<Installation> => {
   const embedded =
-    settings.database.url === undefined
-      ? await startEmbedded(settings.dataDirectory, settings.database.role)
-      : undefined;
+    settings.database.url === undefined ? await startEmbedded(settings.dataDirectory, serverRole) : undefined;
   const pool = new Pool({
     ...settings.database,
+    role: serverRole,
     url: settings.database.url ?? 'postgres://postgres@localhost/postgres',
     ...(embedded && { socketPath: embedded.socketPath }),
     size: embedded === undefined ? settings.database.poolSize : 1,

@@ -27,10 +27,6 @@ const environmentShape = z.object({
   TESSERA_DATA_DIR: z.string().default('.tessera'),
   DATABASE_URL: databaseUrl.optional(),
   DATABASE_OWNER_URL: databaseUrl.optional(),
-  DATABASE_ROLE: z
-    .string()
-    .regex(/^[a-z_][a-z0-9_]*$/, 'must be a lower-case role name')
-    .default('tessera_server'),
   DATABASE_POOL_SIZE: z.coerce.number().int().min(1).max(1000).default(10),
   DATABASE_CONNECT_TIMEOUT_SECONDS: seconds.default(10),
   DATABASE_ACQUIRE_TIMEOUT_SECONDS: seconds.default(10),
@@ -125,7 +121,6 @@ const settingsFrom = (environment: Environment) =>
     database: Object.freeze({
       url: environment.DATABASE_URL,
       ownerUrl: environment.DATABASE_OWNER_URL,
-      role: environment.DATABASE_ROLE,
       poolSize: environment.DATABASE_POOL_SIZE,
       connectTimeoutMs: environment.DATABASE_CONNECT_TIMEOUT_SECONDS * 1000,
       acquireTimeoutMs: environment.DATABASE_ACQUIRE_TIMEOUT_SECONDS * 1000,

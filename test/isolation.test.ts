@@ -257,10 +257,10 @@ describe('queries', () => {
     const seen = async (person: Person) => {
       const found: string[] = [];
       for (const type of types) {
-        const { data, errors } = await person.ask('query ($id: ID!) { node(id: $id) { __typename id } }', {
+        const { data, errors } = await person.ask('query ($id: ID!) { node(id: $id) { type: __typename id } }', {
           id: cast.ids[type],
         });
-        if (errors.length === 0) found.push((data as { node: { __typename: string } }).node.__typename);
+        if (errors.length === 0) found.push((data as { node: { type: string } }).node.type);
         else
           expect({ type, code: errors[0]?.extensions.code, data }).toEqual({
             type,
@@ -274,11 +274,11 @@ describe('queries', () => {
     expect(await seen(cast.stranger)).toEqual(seenByAll);
     expect(await seen(cast.neighbour)).toEqual(seenByMembers.sort());
     const ids = types.map((type) => cast.ids[type]);
-    const all: { nodes: ({ __typename: string } | null)[] } = await cast.stranger.want(
-      'query ($ids: [ID!]!) { nodes(ids: $ids) { __typename } }',
+    const all: { nodes: ({ type: string } | null)[] } = await cast.stranger.want(
+      'query ($ids: [ID!]!) { nodes(ids: $ids) { type: __typename } }',
       { ids },
     );
-    expect(all.nodes.flatMap((each) => each?.__typename ?? []).sort()).toEqual(seenByAll);
+    expect(all.nodes.flatMap((each) => each?.type ?? []).sort()).toEqual(seenByAll);
   });
 
   test('a foreign id and an unknown one are told alike', async () => {

@@ -266,16 +266,18 @@ test('filters combine as they say', async () => {
   expect(await titles('{ createdAt: { gt: "2026-01-01T00:00:00.008Z" } }')).toBe(0);
 });
 
+const listed = (count: number) => `{ slug: { in: [${Array.from({ length: count }, () => '"a"').join(' ')}] } }`;
+/** The codes of a filter's errors, then the number of statements it cost. */
+const asked = async (filter: string) => {
+  const { errors, statements } = await ada.ask(`{ workspaces(filter: ${filter}) { edges { node { id } } } }`);
+  return [...errors.map((error) => error.extensions.code), statements.length];
+};
+
 test('a filter has 3 levels and 30 comparisons at most, refused before any statement', async () => {
   const level = (inner: string, levels: number): string =>
     levels === 1 ? inner : `{ not: ${level(inner, levels - 1)} }`;
   const comparison = '{ slug: { eq: "a" } }';
   const many = (count: number) => `{ or: [${Array.from({ length: count }, () => comparison).join(' ')}] }`;
-  const listed = (count: number) => `{ slug: { in: [${Array.from({ length: count }, () => '"a"').join(' ')}] } }`;
-  const asked = async (filter: string) => {
-    const { errors, statements } = await ada.ask(`{ workspaces(filter: ${filter}) { edges { node { id } } } }`);
-    return [...errors.map((error) => error.extensions.code), statements.length];
-  };
   expect(await asked(level(comparison, 3))).toEqual([1]);
   expect(await asked(level(comparison, 4))).toEqual(['BAD_USER_INPUT', 0]);
   expect(await asked(many(30))).toEqual([1]);
@@ -284,20 +286,22 @@ test('a filter has 3 levels and 30 comparisons at most, refused before any state
   expect(await asked(listed(101))).toEqual(['BAD_USER_INPUT', 0]);
 });
 
+const failedPage = async (after: string | null) => {
+  const text = `query ($after: String) { workspace(id: "${garden}") { documents(first: 10, after: $after, filter: { status: { eq: FAILED } }) { edges { cursor node { id } } } } }`;
+  const data: { workspace: { documents: Page } } = await ada.want(text, { after });
+  return data.workspace.documents.edges;
+};
+
 test('a cursor goes on within the same filter', async () => {
-  const page = async (after: string | null) => {
-    const text = `query ($after: String) { workspace(id: "${garden}") { documents(first: 10, after: $after, filter: { status: { eq: FAILED } }) { edges { cursor node { id } } } } }`;
-    const data: { workspace: { documents: Page } } = await ada.want(text, { after });
-    return data.workspace.documents.edges;
-  };
-  const first = await page(null);
-  const second = await page(first.at(-1)?.cursor ?? null);
+  const first = await failedPage(null);
+  const second = await failedPage(first.at(-1)?.cursor ?? null);
   expect([first.length, second.length]).toEqual([10, 9]);
   expect(new Set([...first, ...second].map(({ node }) => node.id)).size).toBe(19);
 });
 
+const statements = async (text: string) => (await ada.ask(text)).statements.length;
+
 test('only a selected count is counted, and only selected rows are read', async () => {
-  const statements = async (text: string) => (await ada.ask(text)).statements.length;
   expect(await statements('{ workspaces { edges { node { id } } } }')).toBe(1);
   expect(await statements('{ workspaces { totalCount edges { node { id } } } }')).toBe(2);
   // The lists of all parents share a statement, and so do their counts.

@@ -22,7 +22,6 @@ test('without any settings the server stands on its own', () => {
     database: {
       url: undefined,
       ownerUrl: undefined,
-      role: 'tessera_server',
       poolSize: 10,
       connectTimeoutMs: 10_000,
       acquireTimeoutMs: 10_000,
@@ -80,7 +79,6 @@ test('all faults are named at once', () => {
     NODE_ENV: 'secret-mode',
     PORT: 'secret-port',
     DATABASE_URL: 'mysql://root:secret-password@example.com/x',
-    DATABASE_ROLE: 'Secret"; drop',
     DATABASE_POOL_SIZE: '0',
     CORS_ORIGINS: 'secret',
     RATE_LIMIT: 'secret-maybe',
@@ -90,7 +88,6 @@ test('all faults are named at once', () => {
   expect(namesIn(faults).toSorted()).toEqual([
     'CORS_ORIGINS',
     'DATABASE_POOL_SIZE',
-    'DATABASE_ROLE',
     'DATABASE_URL',
     'MODEL_TIMEOUT_SECONDS',
     'NODE_ENV',

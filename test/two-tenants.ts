@@ -76,12 +76,15 @@ const filled = async (bed: Testbed, owner: Cast['owner'], workspaceId: string): 
   const bytes = Buffer.from(text);
   const { upload, file } = (
     await want(
-      'mutation ($input: CreateUploadInput!) { createUpload(input: $input) { upload { url method headers { name value } } file { id } } }',
+      'mutation ($input: CreateUploadInput!) { createUpload(input: $input) { upload { url method headers } file { id } } }',
       { name: `${secret}.txt`, size: bytes.length, mimeType: 'text/plain' },
     )
   ).createUpload;
-  const headers = Object.fromEntries(upload.headers.map((header: Data) => [header.name, header.value]));
-  const sent = await fetch(new URL(upload.url, bed.url), { method: upload.method, headers, body: bytes });
+  const sent = await fetch(new URL(upload.url, bed.url), {
+    method: upload.method,
+    headers: upload.headers,
+    body: bytes,
+  });
   if (!sent.ok) throw new Error(`The upload was refused: ${sent.status} ${await sent.text()}`);
   await document('file', { fileId: file.id });
 

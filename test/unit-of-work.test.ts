@@ -4,6 +4,7 @@ import { and, eq, sql } from 'drizzle-orm';
 import { pino } from 'pino';
 import { v7 } from 'uuid';
 import { database } from '../src/database/client.ts';
+import { serverRole } from '../src/database/migrations.ts';
 import { Pool } from '../src/database/pool.ts';
 import { nowhere, UnitOfWork, type Change, type UnitOptions } from '../src/database/unit-of-work.ts';
 import { memberships, organizations, workspaces } from '../src/domains/tenancy/tables.ts';
@@ -31,7 +32,7 @@ beforeAll(async () => {
   pool =
     settings.url === undefined
       ? services.pool
-      : new Pool({ ...settings, url: settings.url, size: 1, acquireTimeoutMs: 1000 });
+      : new Pool({ ...settings, role: serverRole, url: settings.url, size: 1, acquireTimeoutMs: 1000 });
   ada = await bed.signUp('Ada');
   organizationId = uuidOf(ada.organizationId);
 });
@@ -205,25 +206,27 @@ test('recording and following need a transaction', () => {
   expect(() => unit.afterCommit(() => undefined)).toThrow('no transaction to follow');
 });
 
+/** Reads, waits for something outside, writes and reads. */
+const operation = async (at: number) => {
+  const unit = ofAda();
+  const before = await unit.run(members);
+  await unit.rest();
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  await unit.transact(() => workspaceNamed(`shared-${at}`));
+  const after = await Promise.all([unit.run(members), unit.run(members)]);
+  await unit.rest();
+  await unit.rest();
+  return [before, ...after].map((rows) => rows.length);
+};
+
 test('fifty operations share one connection, each giving it back while it waits', async () => {
-  const operation = async (at: number) => {
-    const unit = ofAda();
-    const before = await unit.run(members);
-    await unit.rest();
-    await new Promise((resolve) => setTimeout(resolve, 5));
-    await unit.transact(() => workspaceNamed(`shared-${at}`));
-    const after = await Promise.all([unit.run(members), unit.run(members)]);
-    await unit.rest();
-    await unit.rest();
-    return [before, ...after].map((rows) => rows.length);
-  };
   const answers = await Promise.all(Array.from({ length: 50 }, (_, at) => operation(at)));
   expect(answers).toEqual(Array.from({ length: 50 }, () => [1, 1, 1]));
 });
 
+const snapshot = () => database.execute<{ at: string }>(sql`select now()::text as at`);
 test('statements of one reading run in one transaction', async () => {
   const unit = ofAda();
-  const snapshot = () => database.execute<{ at: string }>(sql`select now()::text as at`);
   const [first, second] = await Promise.all([unit.run(snapshot), unit.run(snapshot)]);
   const third = await unit.run(snapshot);
   await unit.rest();

@@ -5,6 +5,9 @@ import { fileURLToPath } from 'node:url';
 /** Where the migrations stand, in order, with drizzle-kit's journal. */
 export const migrationsFolder = fileURLToPath(new URL('../../drizzle', import.meta.url));
 
+/** The role that the migrations grant the server's rights to; every session of the server takes it. */
+export const serverRole = 'tessera_server';
+
 export interface Migration {
   readonly name: string;
   /** Milliseconds since 1970; how drizzle-kit marks it as applied. */
