@@ -57,12 +57,13 @@ export const updateDocument = (context: Context, input: UpdateDocumentInput): Pr
     const current = await lockedDocument(context, transaction, input.id);
     if (title === undefined && text === undefined) return current;
     const changes = {
-      ...(title !== undefined && { title: title.trim() }),
+      // The title is part of what is indexed of each chunk: none of them can stay as it is.
+      ...(title !== undefined && { ...waiting, title: title.trim(), language: null }),
       ...(text !== undefined && { ...waiting, text, fileId: null, version: current.version + 1 }),
       ...(text !== undefined && current.fileId !== null && { mimeType: 'text/plain' }),
     };
     const document = await changed(transaction, current.id, changes);
-    if (text !== undefined) await enqueueIngestion(unit, services, document);
+    await enqueueIngestion(unit, services, document);
     record(unit, 'document.updated', document, { fields: Object.keys(input).filter((field) => field !== 'id') });
     return document;
   });
