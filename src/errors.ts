@@ -75,13 +75,6 @@ export class RateLimited extends DomainError {
   }
 }
 
-/** A document that is too deep, too wide or too expensive. */
-export class QueryTooComplex extends DomainError {
-  constructor(message: string, limit: number, actual: number) {
-    super('QUERY_TOO_COMPLEX', message, { limit, actual });
-  }
-}
-
 /** A dependency is away; trying again later may work. */
 export class Unavailable extends DomainError {
   constructor(message: string, retryAfterSeconds = 5) {

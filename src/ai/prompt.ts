@@ -2,9 +2,6 @@ import type { ModelMessage } from 'ai';
 import { contextTokensOf, maxOutputTokensOf, type Deployment, type Passage, type Turn } from './deployment.ts';
 import { countTokens } from './tokens.ts';
 
-/** Names the wording below, so that an answer can say by which it was made. To be raised with every change of it. */
-export const promptVersion = 'answer-1';
-
 /** What an answer is made from. */
 export type Material = {
   /** The workspace's own instructions; may be empty. */

@@ -22,12 +22,6 @@ export const violates = (error: unknown, constraint: string): boolean => {
   return failure.code === '23505' && failure.constraint === constraint;
 };
 
-/** True when the statement broke this foreign key (SQLSTATE 23503). */
-export const violatesReference = (error: unknown, constraint: string): boolean => {
-  const failure = failureOf(error);
-  return failure.code === '23503' && failure.constraint === constraint;
-};
-
 const awayCodes = new Set([
   'CONNECTION_CLOSED',
   'CONNECTION_ENDED',

@@ -73,7 +73,10 @@ export const accountOf = async (unit: UnitOfWork, email: string, password: strin
       .where(eq(sql`lower(${users.email})`, email.toLowerCase())),
   );
   await unit.rest();
-  if (found === undefined) return (await verifyNobody(password)) ? null : null;
+  if (found === undefined) {
+    await verifyNobody(password);
+    return null;
+  }
   if (!(await verifyPassword(found.hash, password)) || found.barred || found.organizationId === null) return null;
   if (needsRehash(found.hash)) await replaceHash(unit, found.userId, await hashPassword(password));
   return { userId: found.userId, organizationId: found.organizationId };
