@@ -82,7 +82,7 @@ export const openInstallation = async (
       work: () => queue.work(jobs, (unit) => ({ unit, services })),
       close: async (graceMs) => {
         await queue.stop(graceMs);
-        bus.close();
+        await bus.close();
         for (const close of closers) await close();
       },
     };

@@ -57,7 +57,9 @@ export class PostgresBus implements Bus {
     return this.#local.subscribe(topic);
   }
 
-  close(): void {
+  /** Sends what is under way, and ends all subscriptions. */
+  async close(): Promise<void> {
+    await this.#sending;
     this.#local.close();
   }
 }
