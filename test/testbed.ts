@@ -4,9 +4,8 @@ import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
 import { createClient, type Client } from 'graphql-ws';
 import { pino } from 'pino';
-import postgres from 'postgres';
 import { WebSocket } from 'ws';
-import { migrateDatabase } from '../src/database/migrate.ts';
+import { createTesseraDatabase } from '../scripts/tessera-database.ts';
 import { startServer, type RunningServer } from '../src/server.ts';
 import { readSettings } from '../src/settings.ts';
 
@@ -129,35 +128,16 @@ export class Testbed {
   }
 }
 
-const serverLogin = 'tessera_test_login';
-
-/** A fresh database with all migrations, and the URL that the server's login reaches it by. */
-const freshDatabase = async (
-  superuserUrl: string,
-): Promise<{ url: string; ownerUrl: string; drop: () => Promise<void> }> => {
-  const name = `test_${randomUUID().replaceAll('-', '')}`;
-  const admin = postgres(superuserUrl, { max: 1, onnotice: () => undefined });
-  await admin.unsafe(`create database ${name}`);
-  const ownerUrl = Object.assign(new URL(superuserUrl), { pathname: `/${name}` }).href;
-  await migrateDatabase(ownerUrl);
-  await admin.unsafe(`do $$ begin
-    create role ${serverLogin} login password 'test' in role tessera_server;
-  exception when duplicate_object or unique_violation then null; end $$`);
-  const url = Object.assign(new URL(ownerUrl), { username: serverLogin, password: 'test' }).href;
-  const drop = async () => {
-    await admin.unsafe(`drop database ${name} with (force)`);
-    await admin.end();
-  };
-  return { url, ownerUrl, drop };
-};
-
 /** Starts a server for a suite; `environment` overrides settings. */
 export const startTestbed = async (
   environment: Record<string, string> = {},
 ): Promise<Testbed & { ownerUrl: string | undefined }> => {
   const directory = await mkdtemp(join(tmpdir(), 'tessera-test-'));
   const superuserUrl = process.env.TEST_POSTGRES_URL;
-  const fresh = superuserUrl === undefined ? undefined : await freshDatabase(superuserUrl);
+  const fresh =
+    superuserUrl === undefined
+      ? undefined
+      : await createTesseraDatabase(superuserUrl, `test_${randomUUID().replaceAll('-', '')}`);
   const settings = readSettings({
     NODE_ENV: 'test',
     PORT: '0',

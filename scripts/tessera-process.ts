@@ -1,0 +1,73 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { freePort } from './free-port.ts';
+
+/** A process of Tessera's own, as an operator would start it. */
+export interface TesseraProcess {
+  readonly url: string;
+  readonly pid: number;
+  /** What it has written so far, both streams, the last 100,000 characters. */
+  output(): string;
+  /** Ends it by the signal, SIGTERM when none is named, and resolves with its exit code once it is gone; null when the signal ended it. */
+  stop(signal?: NodeJS.Signals): Promise<number | null>;
+}
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** An encryption key for servers that hold nothing worth hiding. */
+export const testEncryptionKey = `test:${Buffer.alloc(32, 7).toString('base64url')}`;
+
+/**
+ * Starts `src/main.ts` on a free port with no environment but `environment` and what a program needs to run, and resolves
+ * when it is ready. Throws with what it wrote when it ends before, or after a minute. Whoever starts it stops it.
+ */
+export const startTessera = async (environment: Record<string, string>): Promise<TesseraProcess> => {
+  const port = environment['PORT'] ?? String(await freePort());
+  const { PATH = '', HOME = '' } = process.env;
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', 'src/main.ts'], {
+    cwd: root,
+    env: { PATH, HOME, ...environment, PORT: port },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => (output = (output + text).slice(-100_000)));
+  const url = `http://127.0.0.1:${port}`;
+  await ready(child, url, () => output);
+  return {
+    url,
+    pid: child.pid ?? 0,
+    output: () => output,
+    stop: async (signal = 'SIGTERM') => {
+      if (running(child)) {
+        const exit = once(child, 'exit');
+        child.kill(signal);
+        await exit;
+      }
+      return child.exitCode;
+    },
+  };
+};
+
+/** A directory for the files and keys of a process, and how to remove it. */
+export const dataDirectory = async (): Promise<{ path: string; remove: () => Promise<void> }> => {
+  const path = await mkdtemp(join(tmpdir(), 'tessera-data-'));
+  return { path, remove: () => rm(path, { recursive: true, force: true }) };
+};
+
+const running = (child: ChildProcess) => child.exitCode === null && child.signalCode === null;
+
+const ready = async (child: ChildProcess, url: string, output: () => string): Promise<void> => {
+  for (const deadline = Date.now() + 60_000; Date.now() < deadline && running(child); await sleep(20)) {
+    const answer = await fetch(`${url}/health/ready`).catch(() => undefined);
+    await answer?.body?.cancel();
+    if (answer?.ok) return;
+  }
+  child.kill('SIGKILL');
+  throw new Error(`Tessera did not become ready. ${output()}`);
+};
