@@ -72,11 +72,10 @@ export interface InsertedAnswer {
   readonly content: string;
 }
 
-/** What W5 writes. */
-export const writtenContent =
-  'The pilot boat goes out an hour before high water and waits at the fairway buoy; whoever needs it later calls the harbour office first, and not the boat. '.repeat(
-    2,
-  );
+const sentence =
+  'The pilot boat goes out an hour before high water and waits at the fairway buoy; whoever needs it later calls the harbour office first, and not the boat.';
+/** What W5 writes: 300 characters. */
+export const writtenContent = `${sentence} ${sentence}`;
 
 /** ISO 8601 with milliseconds, from whatever form of it a server uses. */
 export const instant = (text: string): string => new Date(text).toISOString();

@@ -64,7 +64,7 @@ const statements: Record<string, { readonly text: string; readonly values: reado
         returning *),
       event as (
         insert into events (organization_id, id, workspace_id, action, target_type, target_id, actor_id, request_id)
-        select organization_id, $6, workspace_id, 'message.added', 'Message', id, sender_id, $6 from message)
+        select organization_id, $6::uuid, workspace_id, 'message.added', 'Message', id, sender_id, $6::text from message)
       select json_build_object('id', id, 'content', content, 'createdAt', to_char(created_at, ${iso}))::text as json from message`,
     values: ['organizationId', 'conversationId', 'userId', 'messageId', 'content', 'eventId'],
   },
@@ -85,8 +85,6 @@ const server = createServer(async (request, response) => {
     { prepare: true },
   );
   const json = row?.json ?? 'null';
-  response
-    .writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(json) })
-    .end(json);
+  response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(json) }).end(json);
 });
 server.listen(Number(values.port), '127.0.0.1', () => process.stdout.write('ready\n'));

@@ -1,0 +1,272 @@
+import { parseArgs } from 'node:util';
+import { isDeepStrictEqual } from 'node:util';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import postgres from 'postgres';
+import { startPostgres } from '../scripts/postgres.ts';
+import { createTesseraDatabase } from '../scripts/tessera-database.ts';
+import { cpuSeconds, cpuSecondsOfFamily, postgresPid, residentBytes } from './processes.ts';
+import { contenders, type Contender, type ContenderName } from './speed/contenders.ts';
+import { loadDataSet, type Place } from './speed/data-set.ts';
+import { sendLoad, writeRequests } from './speed/load.ts';
+import { workloads, type Subject, type Workload } from './speed/workloads.ts';
+
+const usage = `npm run bench -- [--rounds 3] [--seconds 8] [--connections 32] [--servers Tessera,PostGraphile] [--workloads W1,W3]
+
+Compares servers that answer the same requests from the same private Postgres: 20 organizations, 200 workspaces, 20,000 conversations,
+400,000 messages of about 300 characters, feedback on a tenth. One server is under load at a time, in turn, in each round.
+
+  W1  a conversation by its id: three fields
+  W2  a workspace and its 20 newest conversations
+  W3  a workspace, its 20 newest conversations, 10 messages of each with sender and feedback
+  W4  the second 50 messages of a conversation of 416, their number and whether there are more
+  W5  a message written, with its entry in the event log, and returned
+
+Needs wrk.
+`;
+
+interface Sample {
+  readonly server: string;
+  readonly workload: Workload;
+  readonly perSecond: number;
+  readonly p50: number;
+  readonly p99: number;
+  /** Microseconds of processor time a request. */
+  readonly nodeMicros: number;
+  readonly postgresMicros: number;
+  readonly residentBytes: number;
+}
+
+interface Course {
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly connections: number;
+}
+
+const say = (text: string): void => void process.stdout.write(`${text}\n`);
+
+/** What each of the many requests of a workload is about, always the same and in the same order. */
+const subjectsOf = (workload: Workload, places: readonly Place[]): Omit<Subject, 'cursor'>[] => {
+  const count = workload === 'W1' || workload === 'W5' ? 4000 : places.length;
+  return Array.from({ length: count }, (_, number) => {
+    // The step has no divisor in common with the number of places, so that all have their turn, far apart.
+    const place = places[(number * 77) % places.length];
+    if (place === undefined) throw new Error('There are no workspaces.');
+    const { conversationIds, longConversationId, ...rest } = place;
+    const short = conversationIds[(number * 13) % conversationIds.length] ?? '';
+    return { ...rest, conversationId: workload === 'W4' ? longConversationId : short };
+  });
+};
+
+const ask = async (contender: Contender, workload: Workload, subject: Subject): Promise<unknown> => {
+  const { path, headers, body } = contender.dialect.request(workload, subject);
+  const response = await fetch(contender.url + path, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body,
+  });
+  return response.json();
+};
+
+/** W4 asks for the page behind a cursor, and every server has cursors of its own. */
+const withCursors = async (
+  contender: Contender,
+  workload: Workload,
+  subjects: readonly Omit<Subject, 'cursor'>[],
+): Promise<Subject[]> => {
+  const whole: Subject[] = [];
+  for (const subject of subjects) {
+    const first = { ...subject, cursor: null };
+    const cursor = workload === 'W4' ? contender.dialect.cursor(await ask(contender, workload, first)) : null;
+    whole.push({ ...subject, cursor });
+  }
+  return whole;
+};
+
+/** Throws unless all servers answer alike, for every so-manieth of the requests. */
+const checkEqual = async (
+  running: readonly Contender[],
+  workload: Workload,
+  subjects: ReadonlyMap<Contender, readonly Subject[]>,
+): Promise<void> => {
+  const [first, ...others] = running;
+  if (first === undefined) throw new Error('No server takes part.');
+  const length = subjects.get(first)?.length ?? 0;
+  for (let number = 0; number < length; number += Math.ceil(length / 40)) {
+    const answerOf = async (contender: Contender) => {
+      const subject = subjects.get(contender)?.[number];
+      if (subject === undefined) throw new Error('The servers are asked different things.');
+      return contender.dialect.answer(workload, await ask(contender, workload, subject));
+    };
+    const expected = await answerOf(first);
+    for (const other of others) {
+      const answer = await answerOf(other);
+      if (!isDeepStrictEqual(answer, expected))
+        throw new Error(
+          `${workload}: ${other.name} answers otherwise than ${first.name}.\n${JSON.stringify(answer).slice(0, 600)}\n${JSON.stringify(expected).slice(0, 600)}`,
+        );
+    }
+  }
+};
+
+/** Removes what W5 wrote, so that every server finds the same tables. */
+const clean = async (ownerUrl: string, since: Date): Promise<void> => {
+  const sql = postgres(ownerUrl, { max: 1 });
+  await sql`delete from messages where created_at >= ${since}`;
+  await sql`delete from events where created_at >= ${since}`;
+  await sql.unsafe('vacuum messages, events');
+  await sql.unsafe('checkpoint');
+  await sql.end();
+};
+
+const measure = async (
+  contender: Contender,
+  workload: Workload,
+  file: string,
+  postmaster: number,
+  course: Course & { offset: number },
+): Promise<Sample> => {
+  const before = [await cpuSeconds(contender.pid), await cpuSecondsOfFamily(postmaster)] as const;
+  const { requests, ...load } = await sendLoad(contender.url, file, course);
+  const micros = (seconds: number) => (seconds / requests) * 1e6;
+  return {
+    server: contender.name,
+    workload,
+    ...load,
+    nodeMicros: micros((await cpuSeconds(contender.pid)) - before[0]),
+    postgresMicros: micros((await cpuSecondsOfFamily(postmaster)) - before[1]),
+    residentBytes: await residentBytes(contender.pid),
+  };
+};
+
+const run = async (names: readonly ContenderName[], asked: readonly Workload[], course: Course): Promise<Sample[]> => {
+  const directory = await mkdtemp(join(tmpdir(), 'tessera-bench-'));
+  const cluster = await startPostgres();
+  const running: Contender[] = [];
+  const samples: Sample[] = [];
+  try {
+    await configure(cluster.superuserUrl);
+    await cluster.restart();
+    const database = await createTesseraDatabase(cluster.superuserUrl, 'bench');
+    say('Loading the data set (about a minute) …');
+    const places = await loadDataSet(database.ownerUrl);
+    const postmaster = await postgresPid(cluster.superuserUrl);
+    for (const name of names) running.push(await contenders[name](database, directory));
+
+    const files = new Map<string, string>();
+    for (const workload of asked) {
+      const subjects = new Map<Contender, Subject[]>();
+      for (const contender of running) {
+        const own = await withCursors(contender, workload, subjectsOf(workload, places));
+        subjects.set(contender, own);
+        const file = join(directory, `${running.indexOf(contender)}-${workload}`);
+        files.set(`${contender.name} ${workload}`, file);
+        await writeRequests(
+          file,
+          own.map((subject) => contender.dialect.request(workload, subject)),
+        );
+      }
+      await checkEqual(running, workload, subjects);
+      say(`${workload}: all servers answer alike.`);
+    }
+
+    for (let round = 0; round <= course.rounds; round += 1)
+      for (const workload of asked)
+        for (const contender of running) {
+          const file = files.get(`${contender.name} ${workload}`) ?? '';
+          const begun = new Date();
+          // Round 0 warms up and does not count.
+          const seconds = round === 0 ? 3 : course.seconds;
+          const sample = await measure(contender, workload, file, postmaster, {
+            ...course,
+            seconds,
+            offset: round * 997,
+          });
+          if (workload === 'W5') await clean(database.ownerUrl, begun);
+          if (round === 0) continue;
+          samples.push(sample);
+          say(
+            `round ${round} ${workload} ${contender.name}: ${sample.perSecond.toFixed(0)}/s, ${sample.nodeMicros.toFixed(0)} + ${sample.postgresMicros.toFixed(0)} µs`,
+          );
+        }
+    return samples;
+  } finally {
+    for (const contender of running) await contender.stop();
+    await cluster.stop();
+    await rm(directory, { recursive: true, force: true });
+  }
+};
+
+/** The tables fit into memory, as those of a busy server do. */
+const configure = async (superuserUrl: string): Promise<void> => {
+  const sql = postgres(superuserUrl, { max: 1 });
+  await sql.unsafe(`alter system set shared_buffers = '1GB'`);
+  await sql.unsafe(`alter system set max_wal_size = '4GB'`);
+  await sql.end();
+};
+
+const median = (numbers: readonly number[]): number =>
+  numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
+
+const table = (samples: readonly Sample[], names: readonly string[], asked: readonly Workload[]): string => {
+  const row = (cells: readonly (string | number)[]) => `| ${cells.join(' | ')} |`;
+  const of = (server: string, workload: Workload) =>
+    samples.filter((sample) => sample.server === server && sample.workload === workload);
+  const rows = (title: string, cell: (found: readonly Sample[], workload: Workload) => string) => [
+    row([title, ...asked]),
+    row(['---', ...asked.map(() => '--:')]),
+    ...names.map((name) => row([name, ...asked.map((workload) => cell(of(name, workload), workload))])),
+    '',
+  ];
+  const middle = (found: readonly Sample[], key: 'perSecond' | 'p50' | 'p99' | 'nodeMicros' | 'postgresMicros') =>
+    median(found.map((sample) => sample[key]));
+  const [limit = ''] = names;
+  return [
+    ...rows('requests/s (node µs + Postgres µs a request)', (found) => {
+      const [perSecond, node, server] = (['perSecond', 'nodeMicros', 'postgresMicros'] as const).map((key) =>
+        middle(found, key).toFixed(0),
+      );
+      return `${perSecond} (${node} + ${server})`;
+    }),
+    ...rows(`of ${limit}`, (found, workload) =>
+      (middle(found, 'perSecond') / middle(of(limit, workload), 'perSecond')).toFixed(2),
+    ),
+    ...rows('p50 / p99 ms', (found) => `${middle(found, 'p50').toFixed(1)} / ${middle(found, 'p99').toFixed(1)}`),
+    row(['server', 'resident memory under load, MB']),
+    row(['---', '--:']),
+    ...names.map((name) => {
+      const sizes = samples.filter((sample) => sample.server === name).map((sample) => sample.residentBytes);
+      return row([name, (Math.max(...sizes) / 1e6).toFixed(0)]);
+    }),
+  ].join('\n');
+};
+
+const chosen = <Word extends string>(all: readonly Word[], given: string | undefined): Word[] => {
+  const words = given?.split(',') ?? all;
+  return all.filter((word) => words.includes(word));
+};
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '3' },
+    seconds: { type: 'string', default: '8' },
+    connections: { type: 'string', default: '32' },
+    servers: { type: 'string' },
+    workloads: { type: 'string' },
+    help: { type: 'boolean', default: false },
+  },
+});
+if (values.help) {
+  say(usage);
+} else {
+  const names = chosen(Object.keys(contenders) as ContenderName[], values.servers);
+  const asked = chosen(workloads, values.workloads);
+  const [rounds, seconds, connections] = [values.rounds, values.seconds, values.connections].map(Number);
+  if (!rounds || !seconds || !connections || names.length === 0 || asked.length === 0) {
+    process.stderr.write(usage);
+    process.exit(2);
+  }
+  const samples = await run(names, asked, { rounds, seconds, connections });
+  say(`\n${table(samples, names, asked)}`);
+}

@@ -1,0 +1,57 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { freePort } from '../../scripts/free-port.ts';
+import type { TesseraDatabase } from '../../scripts/tessera-database.ts';
+import { startTessera, testEncryptionKey } from '../../scripts/tessera-process.ts';
+import { oneStatement } from './rivals/one-statement-dialect.ts';
+import { tessera } from './tessera.ts';
+import type { Dialect } from './workloads.ts';
+
+/** A server that takes part, running. */
+export interface Contender {
+  readonly name: string;
+  readonly dialect: Dialect;
+  readonly url: string;
+  readonly pid: number;
+  stop(): Promise<unknown>;
+}
+
+/** Who can take part, and how each is started. */
+export const contenders = {
+  'one statement': (database: TesseraDatabase) =>
+    rival('one statement', oneStatement, 'one-statement.ts', database.ownerUrl),
+  Tessera: async ({ url }: TesseraDatabase, dataDirectory: string): Promise<Contender> => {
+    const settings = {
+      NODE_ENV: 'production',
+      DATABASE_URL: url,
+      TESSERA_DATA_DIR: dataDirectory,
+      ENCRYPTION_KEYS: testEncryptionKey,
+    };
+    return { name: 'Tessera', dialect: tessera, ...(await startTessera(settings)) };
+  },
+};
+export type ContenderName = keyof typeof contenders;
+
+const rival = async (name: string, dialect: Dialect, file: string, database: string): Promise<Contender> => {
+  const port = String(await freePort());
+  const program = fileURLToPath(new URL(`rivals/${file}`, import.meta.url));
+  const child = spawn(process.execPath, [program, '--database', database, '--port', port], {
+    env: { PATH: process.env['PATH'], NODE_ENV: 'production' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  await ready(child, name);
+  const stop = async () => {
+    const exit = once(child, 'exit');
+    if (child.kill()) await exit;
+  };
+  return { name, dialect, url: `http://127.0.0.1:${port}`, pid: child.pid ?? 0, stop };
+};
+
+/** Resolves at the line `ready`. */
+const ready = async (child: ChildProcess, name: string): Promise<void> => {
+  if (child.stdout === null) throw new Error('The program has no output to read.');
+  for await (const line of createInterface({ input: child.stdout })) if (line === 'ready') return;
+  throw new Error(`${name} did not start.`);
+};
