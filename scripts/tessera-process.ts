@@ -22,14 +22,25 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 /** An encryption key for servers that hold nothing worth hiding. */
 export const testEncryptionKey = `test:${Buffer.alloc(32, 7).toString('base64url')}`;
 
+/** The server under this Node, with options of Node's own before the program. */
+export const tesseraCommand = (...nodeOptions: string[]): readonly [string, ...string[]] => [
+  process.execPath,
+  '--disable-warning=ExperimentalWarning',
+  ...nodeOptions,
+  'src/main.ts',
+];
+
 /**
- * Starts `src/main.ts` on a free port with no environment but `environment` and what a program needs to run, and resolves
- * when it is ready. Throws with what it wrote when it ends before, or after a minute. Whoever starts it stops it.
+ * Starts `src/main.ts`, or what `command` says, on a free port with no environment but `environment` and what a program needs to
+ * run, and resolves when it is ready. Throws with what it wrote when it ends before, or after a minute. Whoever starts it stops it.
  */
-export const startTessera = async (environment: Record<string, string>): Promise<TesseraProcess> => {
+export const startTessera = async (
+  environment: Record<string, string>,
+  [program, ...programArguments] = tesseraCommand(),
+): Promise<TesseraProcess> => {
   const port = environment['PORT'] ?? String(await freePort());
   const { PATH = '', HOME = '' } = process.env;
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', 'src/main.ts'], {
+  const child = spawn(program, programArguments, {
     cwd: root,
     env: { PATH, HOME, ...environment, PORT: port },
     stdio: ['ignore', 'pipe', 'pipe'],
