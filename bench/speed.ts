@@ -10,7 +10,8 @@ import { cpuSeconds, cpuSecondsOfFamily, postgresPid, residentBytes } from './pr
 import { contenders, type Contender, type ContenderName } from './speed/contenders.ts';
 import { loadDataSet, type Place } from './speed/data-set.ts';
 import { sendLoad, writeRequests } from './speed/load.ts';
-import { workloads, type Subject, type Workload } from './speed/workloads.ts';
+import type { Asked, Sent } from './speed/dialects.ts';
+import { workloads, type Subject, type Workload } from './speed/operations.ts';
 
 const usage = `npm run bench -- [--rounds 3] [--seconds 8] [--connections 32] [--servers Tessera,PostGraphile] [--workloads W1,W3]
 
@@ -47,7 +48,7 @@ interface Course {
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
 /** What each of the many requests of a workload is about, always the same and in the same order. */
-const subjectsOf = (workload: Workload, places: readonly Place[]): Omit<Subject, 'cursor'>[] => {
+const subjectsOf = (workload: Workload, places: readonly Place[]): Subject[] => {
   const count = workload === 'W1' || workload === 'W5' ? 4000 : places.length;
   return Array.from({ length: count }, (_, number) => {
     // The step has no divisor in common with the number of places, so that all have their turn, far apart.
@@ -59,27 +60,21 @@ const subjectsOf = (workload: Workload, places: readonly Place[]): Omit<Subject,
   });
 };
 
-const ask = async (contender: Contender, workload: Workload, subject: Subject): Promise<unknown> => {
-  const { path, headers, body } = contender.dialect.request(workload, subject);
-  const response = await fetch(contender.url + path, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', ...headers },
-    body,
-  });
-  return response.json();
+const ask = async (contender: Contender, { path, headers, body }: Sent): Promise<unknown> => {
+  const init = { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body };
+  return (await fetch(contender.url + path, init)).json();
 };
 
 /** W4 asks for the page behind a cursor, and every server has cursors of its own. */
 const withCursors = async (
-  contender: Contender,
+  { dialect, ...contender }: Contender,
   workload: Workload,
-  subjects: readonly Omit<Subject, 'cursor'>[],
-): Promise<Subject[]> => {
-  const whole: Subject[] = [];
+  subjects: readonly Subject[],
+): Promise<Asked[]> => {
+  const whole: Asked[] = [];
   for (const subject of subjects) {
-    const first = { ...subject, cursor: null };
-    const cursor = workload === 'W4' ? contender.dialect.cursor(await ask(contender, workload, first)) : null;
-    whole.push({ ...subject, cursor });
+    const first = () => ask({ dialect, ...contender }, dialect.firstPage(subject));
+    whole.push({ ...subject, after: workload === 'W4' ? dialect.cursor(await first()) : '' });
   }
   return whole;
 };
@@ -88,7 +83,7 @@ const withCursors = async (
 const checkEqual = async (
   running: readonly Contender[],
   workload: Workload,
-  subjects: ReadonlyMap<Contender, readonly Subject[]>,
+  subjects: ReadonlyMap<Contender, readonly Asked[]>,
 ): Promise<void> => {
   const [first, ...others] = running;
   if (first === undefined) throw new Error('No server takes part.');
@@ -97,7 +92,7 @@ const checkEqual = async (
     const answerOf = async (contender: Contender) => {
       const subject = subjects.get(contender)?.[number];
       if (subject === undefined) throw new Error('The servers are asked different things.');
-      return contender.dialect.answer(workload, await ask(contender, workload, subject));
+      return contender.dialect.answer(workload, await ask(contender, contender.dialect.request(workload, subject)));
     };
     const expected = await answerOf(first);
     for (const other of others) {
@@ -156,7 +151,7 @@ const run = async (names: readonly ContenderName[], asked: readonly Workload[], 
 
     const files = new Map<string, string>();
     for (const workload of asked) {
-      const subjects = new Map<Contender, Subject[]>();
+      const subjects = new Map<Contender, Asked[]>();
       for (const contender of running) {
         const own = await withCursors(contender, workload, subjectsOf(workload, places));
         subjects.set(contender, own);
@@ -209,8 +204,9 @@ const configure = async (superuserUrl: string): Promise<void> => {
 const median = (numbers: readonly number[]): number =>
   numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
 
+const row = (cells: readonly (string | number)[]) => `| ${cells.join(' | ')} |`;
+
 const table = (samples: readonly Sample[], names: readonly string[], asked: readonly Workload[]): string => {
-  const row = (cells: readonly (string | number)[]) => `| ${cells.join(' | ')} |`;
   const of = (server: string, workload: Workload) =>
     samples.filter((sample) => sample.server === server && sample.workload === workload);
   const rows = (title: string, cell: (found: readonly Sample[], workload: Workload) => string) => [

@@ -5,9 +5,11 @@ import { fileURLToPath } from 'node:url';
 import { freePort } from '../../scripts/free-port.ts';
 import type { TesseraDatabase } from '../../scripts/tessera-database.ts';
 import { startTessera, testEncryptionKey } from '../../scripts/tessera-process.ts';
-import { oneStatement } from './rivals/one-statement-dialect.ts';
-import { tessera } from './tessera.ts';
-import type { Dialect } from './workloads.ts';
+import { graphql, oneStatement, type Dialect } from './dialects.ts';
+import { operations as postGraphile } from './rivals/postgraphile-operations.ts';
+import { operations as usualApollo } from './rivals/usual-apollo-operations.ts';
+import { operations as tessera } from './tessera-operations.ts';
+import type { Subject } from './operations.ts';
 
 /** A server that takes part, running. */
 export interface Contender {
@@ -18,10 +20,15 @@ export interface Contender {
   stop(): Promise<unknown>;
 }
 
-/** Who can take part, and how each is started. */
+const namedViewer = ({ organizationId, userId }: Subject) => ({
+  'x-organization-id': organizationId,
+  'x-user-id': userId,
+});
+
+/** Who can take part, and how each is started; the first is what the others are measured by. */
 export const contenders = {
-  'one statement': (database: TesseraDatabase) =>
-    rival('one statement', oneStatement, 'one-statement.ts', database.ownerUrl),
+  'one statement': ({ ownerUrl }: TesseraDatabase) =>
+    rival('one statement', oneStatement, 'one-statement.ts', ownerUrl),
   Tessera: async ({ url }: TesseraDatabase, dataDirectory: string): Promise<Contender> => {
     const settings = {
       NODE_ENV: 'production',
@@ -29,8 +36,13 @@ export const contenders = {
       TESSERA_DATA_DIR: dataDirectory,
       ENCRYPTION_KEYS: testEncryptionKey,
     };
-    return { name: 'Tessera', dialect: tessera, ...(await startTessera(settings)) };
+    const dialect = graphql(tessera, ({ token }) => ({ authorization: `Bearer ${token}` }));
+    return { name: 'Tessera', dialect, ...(await startTessera(settings)) };
   },
+  PostGraphile: ({ url }: TesseraDatabase) =>
+    rival('PostGraphile', graphql(postGraphile, namedViewer), 'postgraphile.mjs', url),
+  'usual Apollo': ({ ownerUrl }: TesseraDatabase) =>
+    rival('usual Apollo', graphql(usualApollo, namedViewer), 'usual-apollo.ts', ownerUrl),
 };
 export type ContenderName = keyof typeof contenders;
 
@@ -38,7 +50,7 @@ const rival = async (name: string, dialect: Dialect, file: string, database: str
   const port = String(await freePort());
   const program = fileURLToPath(new URL(`rivals/${file}`, import.meta.url));
   const child = spawn(process.execPath, [program, '--database', database, '--port', port], {
-    env: { PATH: process.env['PATH'], NODE_ENV: 'production' },
+    env: { PATH: process.env['PATH'], NODE_ENV: 'production', GRAPHILE_ENV: 'production' },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   await ready(child, name);

@@ -49,7 +49,7 @@ export const loadDataSet = async (ownerUrl: string): Promise<Place[]> => {
 const issueSessions = async (sql: postgres.Sql): Promise<Map<string, string>> => {
   const members = await sql<{ organization_id: string; user_id: string }[]>`
     select distinct organization_id, user_id from workspace_memberships where role = 'EDITOR'`;
-  const issued = members.map((member) => ({ ...member, ...issueToken('tsr_session_') }));
+  const issued = members.map((member) => Object.assign(issueToken('tsr_session_'), member));
   await sql`
     with given as (
       select *, gen_random_uuid() as session_id from unnest(

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import type { Sent } from './workloads.ts';
+import type { Sent } from './dialects.ts';
 
 const run = promisify(execFile);
 const script = fileURLToPath(new URL('load.lua', import.meta.url));

@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { parseArgs } from 'node:util';
 import postgres from 'postgres';
 import { v7 } from 'uuid';
@@ -55,12 +55,15 @@ const statements: Record<string, { readonly text: string; readonly values: reado
           select id, content, created_at from page limit 50) as page),
         'hasNextPage', (select count(*) > 50 from page),
         'totalCount', (select count(*) from messages where organization_id = $1 and conversation_id = $2))::text as json`,
-    values: ['organizationId', 'conversationId', 'cursor'],
+    values: ['organizationId', 'conversationId', 'after'],
   },
   W5: {
     text: `with message as (
-        insert into messages (organization_id, id, workspace_id, conversation_id, role, sender_id, content)
-        select organization_id, $4, workspace_id, id, 'USER', $3, $5 from conversations where organization_id = $1 and id = $2
+        insert into messages (organization_id, id, workspace_id, conversation_id, parent_id, role, sender_id, content)
+        select organization_id, $4, workspace_id, id, (
+            select id from messages where organization_id = $1 and conversation_id = $2
+            order by created_at desc, id desc limit 1), 'USER', $3, $5
+        from conversations where organization_id = $1 and id = $2 and status = 'ACTIVE'
         returning *),
       event as (
         insert into events (organization_id, id, workspace_id, action, target_type, target_id, actor_id, request_id)
@@ -75,7 +78,7 @@ const bodyOf = async (request: IncomingMessage): Promise<Record<string, string |
   return JSON.parse(Buffer.concat(chunks).toString()) as Record<string, string | null>;
 };
 
-const server = createServer(async (request, response) => {
+const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
   const statement = statements[request.url?.slice(1) ?? ''];
   if (statement === undefined) return void response.writeHead(404).end();
   const given: Record<string, string | null> = { ...(await bodyOf(request)), messageId: v7(), eventId: v7() };
@@ -86,5 +89,7 @@ const server = createServer(async (request, response) => {
   );
   const json = row?.json ?? 'null';
   response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(json) }).end(json);
-});
+};
+
+const server = createServer((request, response) => void answer(request, response));
 server.listen(Number(values.port), '127.0.0.1', () => process.stdout.write('ready\n'));

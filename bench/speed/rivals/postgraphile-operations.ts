@@ -1,4 +1,4 @@
-import { dataOf, moment, type MessageAnswer, type Operations } from './operations.ts';
+import { dataOf, moment, type MessageAnswer, type Operations } from '../operations.ts';
 
 const named = ({ rowId, ...rest }: { rowId: string; content: string; createdAt: string }): MessageAnswer => ({
   id: rowId,

@@ -5,7 +5,7 @@ import {
   type ListedConversation,
   type MessageAnswer,
   type Operations,
-} from './operations.ts';
+} from '../operations.ts';
 
 interface Connection<Node> {
   readonly edges: readonly { readonly node: Node }[];

@@ -1,10 +1,16 @@
-/** What the workloads of the bench ask about; ids are UUIDs. */
+/** The five things that servers are asked for; `bench/speed.ts` says what each is. */
+export const workloads = ['W1', 'W2', 'W3', 'W4', 'W5'] as const;
+export type Workload = (typeof workloads)[number];
+
+/** What a request is about; ids are UUIDs. */
 export interface Subject {
   readonly organizationId: string;
   /** The viewer: whose feedback is read, and who writes. */
   readonly userId: string;
   readonly workspaceId: string;
   readonly conversationId: string;
+  /** The viewer's session token, for the one server that asks for it. */
+  readonly token: string;
 }
 
 /** One GraphQL document of a server, and how its answer is brought into the form that all servers are compared in. */
@@ -60,7 +66,7 @@ export interface PageAnswer {
   readonly hasNextPage: boolean;
 }
 
-/** The workloads in the words of one server. Requests carry `x-organization-id` and `x-user-id`. */
+/** The workloads in the words of one server. */
 export interface Operations {
   /** One conversation by its id. */
   readonly W1: Operation<Subject, ConversationAnswer>;
@@ -72,6 +78,11 @@ export interface Operations {
   readonly firstPage: Operation<Subject, string>;
   readonly W5: Operation<Subject & { readonly content: string }, MessageAnswer>;
 }
+
+const sentence =
+  'The pilot boat goes out an hour before high water and waits at the fairway buoy; whoever needs it later calls the harbour office first, and not the boat.';
+/** What W5 writes: 300 characters. */
+export const writtenContent = `${sentence} ${sentence}`;
 
 /** The data of an answer. Throws when it holds errors. */
 export const dataOf = (body: unknown): unknown => {
