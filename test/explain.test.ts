@@ -86,24 +86,38 @@ interface Plan {
 }
 const nodesOf = (plan: Plan): Plan[] => [plan, ...(plan.Plans ?? []).flatMap(nodesOf)];
 
-/** Runs `work` with each of its statements explained as it runs, as the server's role in a unit of `scope`; gives their plans. */
+const literal = (value: unknown): string =>
+  typeof value === 'number' ? String(value) : `'${Array.isArray(value) ? `{${value.join(',')}}` : String(value)}'`;
+
+/**
+ * Runs `work` with each of its statements explained as it runs, as the server's role in a unit of `scope`, and gives the plans that the
+ * server keeps for them.
+ */
 const plansOf = async (scope: Scope, work: (unit: UnitOfWork) => Promise<unknown>): Promise<Plan[][]> => {
   const { services } = bed.server.installation;
   const plans: Promise<Plan[]>[] = [];
   const lend = async () => {
     const session = await services.pool.lend();
-    const unsafe = session.unsafe.bind(session);
+    const { unsafe, release } = session;
     const explaining = (text: string, values: never[], options: { prepare: boolean }) => {
-      const explained = unsafe(`explain (analyze, format json) ${text}`, values, { prepare: false });
-      // The statement's own answer comes after its plan.
+      const run = `execute explained(${values.map(literal).join(', ')})`;
+      const texts = [`prepare explained as ${text}`, `explain (analyze, format json) ${run}`, 'deallocate explained'];
+      // Sent at once, before the statement itself and behind the setting that it is planned by.
+      const [prepared, explained, done] = texts.map((each) =>
+        unsafe.call(session, each, [], { prepare: false }).execute(),
+      );
       plans.push(
-        explained.then(([row]) =>
-          nodesOf((row as unknown as { 'QUERY PLAN': { Plan: Plan }[] })['QUERY PLAN'][0]?.Plan as Plan),
+        Promise.all([prepared, explained, done]).then(([, found]) =>
+          nodesOf((found?.[0] as unknown as { 'QUERY PLAN': { Plan: Plan }[] })['QUERY PLAN'][0]?.Plan as Plan),
         ),
       );
-      return unsafe(text, values, options);
+      return unsafe.call(session, text, values, options);
     };
-    return Object.assign(session, { unsafe: explaining });
+    const restored = (...ending: Parameters<typeof release>) => {
+      Object.assign(session, { unsafe, release });
+      release.call(session, ...ending);
+    };
+    return Object.assign(session, { unsafe: explaining, release: restored });
   };
   const pool = Object.create(services.pool, { lend: { value: lend } }) as typeof services.pool;
   const unit = new UnitOfWork(scope, {

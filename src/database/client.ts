@@ -17,10 +17,10 @@ const route = new AsyncLocalStorage<Route>();
 /** Runs `work` so that every Drizzle statement in it goes to the connection of `target`. */
 export const routed = <Result>(target: Route, work: () => Result): Result => route.run(target, work);
 
-/** Texts seen so far: each is prepared on the server; the bound keeps varying filters from filling its memory. */
 const prepared = new Set<string>();
 const maxPrepared = 2000;
-const isPrepared = (text: string): boolean =>
+/** Whether a statement's plan is kept on the server. The bound keeps varying filters from filling its memory. */
+export const isPrepared = (text: string): boolean =>
   prepared.has(text) || (prepared.size < maxPrepared && prepared.add(text).has(text));
 
 /**

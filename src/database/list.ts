@@ -5,7 +5,8 @@ import { BadUserInput } from '../errors.ts';
 import { database } from './client.ts';
 import { decodeCursor, encodeCursor, type Position } from './cursor.ts';
 import { conditionOf, type Filterable } from './filter.ts';
-import { bound, type Loader } from './loader.ts';
+import { bound, lazily, type Loader } from './loader.ts';
+import { Statement, type Selection } from './statement.ts';
 import type { UnitOfWork } from './unit-of-work.ts';
 
 /** A connection field's arguments, as clients give them. */
@@ -69,8 +70,8 @@ export const maxPageSize = 100;
  */
 export const listOf = <Columns extends SelectedFields>(options: ListOptions<Columns>) => {
   type Row = { id: string } & Record<string, unknown>;
-  const statements = new Map<string, ReturnType<typeof prepare>>();
-  const prepare = (page: Page) => pageStatement(options, page, undefined).prepare('list');
+  const statements = new Map<string, Statement<Row>>();
+  const countOfAll = lazily(() => countStatement(options, undefined));
   const parentKey = options.parent === undefined ? undefined : keyIn(options.columns, options.parent);
 
   const rowsOf = async (
@@ -85,23 +86,26 @@ export const listOf = <Columns extends SelectedFields>(options: ListOptions<Colu
       size: page.size + 1,
       ...Object.fromEntries((page.from ?? []).map((value, index) => [`from${index}`, value])),
     };
+    if (filter !== undefined) return unit.select(pageStatement<Row>(options, page, filter), values);
     const shape = `${page.order} ${page.backward} ${page.from !== null}`;
-    if (filter === undefined && !statements.has(shape)) statements.set(shape, prepare(page));
-    const statement =
-      filter === undefined ? statements.get(shape) : pageStatement(options, page, filter).prepare('list');
-    // The cast is safe: the statement selects `columns`, which hold the id.
-    return (await unit.run(async () => statement?.execute(values) ?? [])) as Row[];
+    const statement = statements.get(shape) ?? pageStatement<Row>(options, page, undefined);
+    statements.set(shape, statement);
+    return unit.select(statement, values);
   };
 
   const pages = (unit: UnitOfWork, page: Page, filter: SQL | undefined, token: string): Loader<Row[]> =>
     kept(unit, options, `page ${token}`, async (keys) => {
       const rows = await rowsOf(unit, page, filter, keys);
-      return keys.map((key) => (parentKey === undefined ? rows : rows.filter((row) => row[parentKey] === key)));
+      if (parentKey === undefined) return keys.map(() => rows);
+      const groups = new Map<unknown, Row[]>(keys.map((key) => [key, []]));
+      for (const row of rows) groups.get(row[parentKey])?.push(row);
+      return keys.map((key) => groups.get(key) ?? []);
     });
 
   const counts = (unit: UnitOfWork, filter: SQL | undefined, token: string): Loader<number> =>
     kept(unit, options, `count ${token}`, async (keys) => {
-      const rows = await unit.run(() => countStatement(options, unit.organizationId, keys, filter));
+      const statement = filter === undefined ? countOfAll() : countStatement(options, filter);
+      const rows = await unit.select(statement, { organizationId: unit.organizationId, keys });
       const numbers = new Map(rows.map((row) => [row.parent ?? unit.organizationId, row.total]));
       return keys.map((key) => numbers.get(key) ?? 0);
     });
@@ -175,7 +179,11 @@ const pageOf = (options: ListOptions<unknown>, args: ListArguments): Page => {
   return { size, backward, order, field, descending: direction === 'DESC', from };
 };
 
-const pageStatement = (options: ListOptions<SelectedFields>, page: Page, filter: SQL | undefined) => {
+const pageStatement = <Row>(
+  options: ListOptions<SelectedFields>,
+  page: Page,
+  filter: SQL | undefined,
+): Statement<Row> => {
   const { from: table, parent, orders } = options;
   const column = orders[page.field] ?? table.id;
   // Reading backwards walks the same index the other way; the page is turned round afterwards.
@@ -193,28 +201,27 @@ const pageStatement = (options: ListOptions<SelectedFields>, page: Page, filter:
       .where(and(ofTenant, ofParent, options.where, filter, after))
       .orderBy(turn(column), turn(table.id))
       .limit(sql.placeholder('size'));
-  if (parent === undefined) return rows(undefined);
+  const planned = { plannedAnew: filter !== undefined };
+  // The casts are safe where `Row` has the types of `columns`.
+  if (parent === undefined) return new Statement(rows(undefined) as unknown as Selection<Row>, planned);
   const perParent = rows(sql`${parent} = parent.id`).as('page');
-  return database
-    .select(perParent._.selectedFields as typeof options.columns)
+  const ofAllParents = database
+    .select(perParent._.selectedFields as SelectedFields)
     .from(sql`unnest(${bound.keys}::uuid[]) as parent(id)`)
     .crossJoinLateral(perParent);
+  return new Statement(ofAllParents as unknown as Selection<Row>, planned);
 };
 
-const countStatement = (
-  options: ListOptions<SelectedFields>,
-  organizationId: string,
-  keys: readonly string[],
-  filter: SQL | undefined,
-) => {
-  const { from: table, parent } = options;
-  const ofParents = parent === undefined ? undefined : sql`${parent} = any(${sql.param(keys)}::uuid[])`;
-  const ofTenant = table.organizationId && eq(table.organizationId, organizationId);
+const countStatement = ({ from: table, parent, where }: ListOptions<SelectedFields>, filter: SQL | undefined) => {
+  const ofParents = parent === undefined ? undefined : sql`${parent} = any(${bound.keys}::uuid[])`;
+  const ofTenant = table.organizationId && eq(table.organizationId, bound.organizationId);
   const statement = database
     .select({ parent: parent === undefined ? sql<string | null>`null` : sql<string | null>`${parent}`, total: count() })
     .from(table)
-    .where(and(ofTenant, ofParents, options.where, filter));
-  return parent === undefined ? statement : statement.groupBy(parent);
+    .where(and(ofTenant, ofParents, where, filter));
+  return new Statement(parent === undefined ? statement : statement.groupBy(parent), {
+    plannedAnew: filter !== undefined,
+  });
 };
 
 /** An edge computes its cursor only when it is asked for. */

@@ -1,5 +1,6 @@
 import DataLoader from 'dataloader';
 import { sql } from 'drizzle-orm';
+import { Statement, type Selection } from './statement.ts';
 import type { UnitOfWork } from './unit-of-work.ts';
 
 /** What every loader's statement binds. */
@@ -15,14 +16,6 @@ export const bound = {
   userId: sql.placeholder('userId'),
   keys: sql.placeholder('keys'),
 };
-
-/** A statement built and prepared once, run with the values of each batch. */
-interface Prepared<Row> {
-  execute(values: Record<string, unknown>): Promise<Row[]>;
-}
-interface Preparable<Row> {
-  prepare(name: string): Prepared<Row>;
-}
 
 export type Loader<Value> = DataLoader<string, Value>;
 
@@ -41,26 +34,27 @@ const maxBatchSize = 1000;
 /** Runs a batch's statement and groups its rows beside their keys. */
 const grouped = async <Row>(
   unit: UnitOfWork,
-  statement: Prepared<Row>,
+  statement: Statement<Row>,
   keys: readonly string[],
   keyOf: (row: Row) => string,
 ): Promise<Map<string, Row[]>> => {
   const values: Bound = { organizationId: unit.scope.organizationId, userId: unit.scope.userId, keys };
-  const rows = await unit.run(() => statement.execute(values));
+  const rows = await unit.select(statement, values);
   const groups = new Map<string, Row[]>(keys.map((key) => [key, []]));
   for (const row of rows) groups.get(keyOf(row))?.push(row);
   return groups;
 };
 
-const lazily = <Value>(make: () => Value): (() => Value) => {
+/** A value that is made when it is first asked for. */
+export const lazily = <Value>(make: () => Value): (() => Value) => {
   let made: { value: Value } | undefined;
   return () => (made ??= { value: make() }).value;
 };
 
 /** Loads at most one row for each key: one statement for all keys of a field level. An unknown key gives null. */
-export const loadOne = <Row>(build: () => Preparable<Row>, keyOf: (row: Row) => string) => {
+export const loadOne = <Row>(build: () => Selection<Row>, keyOf: (row: Row) => string) => {
   const token = {};
-  const statement = lazily(() => build().prepare('loadOne'));
+  const statement = lazily(() => new Statement(build()));
   return (unit: UnitOfWork): Loader<Row | null> =>
     ofUnit(
       token,
@@ -77,9 +71,9 @@ export const loadOne = <Row>(build: () => Preparable<Row>, keyOf: (row: Row) => 
 };
 
 /** Loads the rows of each key, in the statement's order. Only for what is bounded by its nature; lists use `listOf`. */
-export const loadMany = <Row>(build: () => Preparable<Row>, keyOf: (row: Row) => string) => {
+export const loadMany = <Row>(build: () => Selection<Row>, keyOf: (row: Row) => string) => {
   const token = {};
-  const statement = lazily(() => build().prepare('loadMany'));
+  const statement = lazily(() => new Statement(build()));
   return (unit: UnitOfWork): Loader<Row[]> =>
     ofUnit(
       token,

@@ -1,7 +1,8 @@
 import { DrizzleQueryError } from 'drizzle-orm';
-import { routed, type StatementListener, type Route, database, type Database } from './client.ts';
+import { database, isPrepared, routed, type Database, type Route, type StatementListener } from './client.ts';
 import { databaseIsAway, statementTimedOut } from './failures.ts';
-import type { Pool, Session } from './pool.ts';
+import type { Ending, Pool, Session } from './pool.ts';
+import type { Statement } from './statement.ts';
 import { Unavailable } from '../errors.ts';
 
 /** What the row policies of a unit of work see. Every id is a UUID; `'*'` means all workspaces of the organization. */
@@ -100,7 +101,19 @@ export class UnitOfWork {
   async run<Result>(work: () => Promise<Result>): Promise<Result> {
     const open = await this.#current();
     // Awaited inside: a Drizzle builder sends its statement only when it is awaited.
-    const result = routed(open.route, async () => await work());
+    return this.#answered(
+      open,
+      routed(open.route, async () => await work()),
+    );
+  }
+
+  /** Runs a statement that was built once, as `run` does. */
+  async select<Row>(statement: Statement<Row>, values: Readonly<Record<string, unknown>>): Promise<Row[]> {
+    const open = await this.#current();
+    return this.#answered(open, selected(open.route, statement, values));
+  }
+
+  async #answered<Result>(open: Open, result: Promise<Result>): Promise<Result> {
     open.running.add(result);
     try {
       const value = await result;
@@ -130,9 +143,10 @@ export class UnitOfWork {
       const result = await routed(open.route, async () => await work(this.#transaction()));
       await open.opening;
       await this.#commit(open);
+      open.session.release();
       return result;
     } catch (error) {
-      this.#roll(open);
+      open.session.release('rollback');
       throw await understood(error, open.opening);
     } finally {
       this.#writing = false;
@@ -140,7 +154,6 @@ export class UnitOfWork {
       this.#changes = [];
       this.#afterCommit = [];
       this.loaders = new Map();
-      open.session.release();
     }
   }
 
@@ -164,8 +177,8 @@ export class UnitOfWork {
     const open = await opened.catch(() => undefined);
     if (open === undefined) return;
     if (open.running.size > 0) await Promise.allSettled(open.running);
-    this.#roll(open);
-    open.session.release();
+    const ending: Ending = open.failed ? 'rollback' : 'commit';
+    open.session.release(ending);
   }
 
   #transaction(): Transaction {
@@ -211,25 +224,46 @@ export class UnitOfWork {
     if (changes.length > 0) this.options.ledger.announce(changes, this);
     for (const act of afterCommit) act();
   }
-
-  /** Sends the end of a transaction whose outcome nobody waits for. */
-  #roll(open: Open): void {
-    if (open.session.alive)
-      open.session.send(open.mode === 'read' && !open.failed ? 'commit' : 'rollback').catch(() => undefined);
-  }
 }
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
-const quoted = (id: string | null) => (id === null ? 'null' : `'${id}'`);
-
-/** The ids are checked and then written into the text: the message is sent by the simple protocol, which binds nothing. */
+/**
+ * What `app_set_viewer` does, without the call of a function: that took as long as the look-up of a row. The ids are checked and then
+ * written into the text: the message is sent by the simple protocol, which binds nothing.
+ */
 const viewerStatement = ({ organizationId, userId, principals, workspaces }: Scope): string => {
   const ids = [organizationId, userId, ...principals, ...(workspaces === '*' ? [] : workspaces)];
   const faulty = ids.find((id) => id !== null && !uuid.test(id));
   if (faulty !== undefined) throw new Error('A viewer holds an id that is no UUID.');
-  return `select app_set_viewer(${quoted(organizationId)}, ${quoted(userId)}, '{${principals.join(',')}}', '${workspaces === '*' ? '*' : workspaces.join(',')}')`;
+  return [
+    `set local app.organization_id = '${organizationId ?? ''}'`,
+    `set local app.user_id = '${userId ?? ''}'`,
+    `set local app.principals = '{${principals.join(',')}}'`,
+    `set local app.workspaces = '${workspaces === '*' ? '*' : workspaces.join(',')}'`,
+  ].join('; ');
 };
+
+const selected = async <Row>(
+  { session, onStatement }: Route,
+  statement: Statement<Row>,
+  values: Readonly<Record<string, unknown>>,
+): Promise<Row[]> => {
+  onStatement?.(statement.text);
+  const { text } = statement;
+  const parameters = statement.parameters(values) as never[];
+  if (!statement.plannedAnew) {
+    const rows = await session.unsafe(text, parameters, { prepare: isPrepared(text) }).values();
+    return rows.map((row) => statement.row(row));
+  }
+  // A failure shows in the statement between the two.
+  session.send(planning('custom')).catch(() => undefined);
+  const answer = session.unsafe(text, parameters, { prepare: false }).values().execute();
+  session.send(planning('generic')).catch(() => undefined);
+  return (await answer).map((row) => statement.row(row));
+};
+
+const planning = (plan: 'custom' | 'generic'): string => `set local plan_cache_mode = force_${plan}_plan`;
 
 /** A statement behind a failed first message says only that the transaction is aborted; the cause is in the message. */
 const understood = async (failure: unknown, opening: Promise<unknown>): Promise<unknown> => {

@@ -33,7 +33,7 @@ export class PostgresBus implements Bus {
 
   /** Starts to listen, on a connection of its own that reconnects by itself. */
   async open(): Promise<this> {
-    await this.#pool.client.listen(channel, (payload) => {
+    await this.#pool.listen(channel, (payload) => {
       // The cast is safe: only this class notifies on the channel, and the server's role alone can reach this database.
       const { from, topic, message } = JSON.parse(payload) as Envelope;
       if (from !== this.#name) this.#local.deliver(topic, message);
@@ -47,7 +47,7 @@ export class PostgresBus implements Bus {
     const payload = JSON.stringify(envelope);
     if (Buffer.byteLength(payload) > maxBytes) return;
     this.#sending = this.#sending.then(() =>
-      this.#pool.client.notify(channel, payload).catch((error: unknown) => {
+      this.#pool.run('select pg_notify($1, $2)', [channel, payload]).catch((error: unknown) => {
         this.#log.warn({ message: Error.isError(error) ? error.message : '' }, 'A notification was lost.');
       }),
     );

@@ -170,18 +170,7 @@ const messageOf = (error: unknown): string => (Error.isError(error) ? error.name
 
 /** Runs the package's statements, which concern its own schema only, one connection at a time. */
 const statementsOf = (pool: Pool): Db => ({
-  executeSql: async (text, values = []) => {
-    const session = await pool.lend();
-    try {
-      const result =
-        values.length === 0
-          ? await session.send(text)
-          : await session.unsafe(text, values as never[], { prepare: false });
-      return { rows: rowsOf(result) };
-    } finally {
-      session.release();
-    }
-  },
+  executeSql: async (text, values = []) => ({ rows: rowsOf(await pool.run(text, values)) }),
 });
 
 /** Several statements in one message give several results; the package wants the rows of the last that has any. */

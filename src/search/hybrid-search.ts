@@ -55,12 +55,13 @@ const exactScanChunks = 5_000;
  * Sent before `hybridSearch` in the same transaction. Iterative scans keep the tenant's filter from starving the
  * approximate index of results, and its list is as long as the candidates wanted, which gave full recall where the default
  * of 40 lost 2 % (`docs/retrieval.md`). The index's estimated cost passes the threshold of the just-in-time compiler,
- * which would take longer than the search.
+ * which would take longer than the search. Unlike a look-up by key, it is planned for the query's own terms.
  */
 export const searchSettings = sql.raw(`do $$ begin
   set local hnsw.iterative_scan = 'strict_order';
   set local hnsw.ef_search = ${candidates};
   set local jit = off;
+  set local plan_cache_mode = force_custom_plan;
 end $$`);
 
 /** Bound once, since it is long. */
