@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import postgres from 'postgres';
 import { Unavailable } from '../errors.ts';
 
@@ -20,9 +21,9 @@ export interface PoolOptions {
 
 type Client = postgres.Sql;
 
-/** What postgres.js tells of a connection: it forgets the reservation when the socket closes. */
-interface Connection {
-  readonly reserved: unknown;
+/** A statement of the driver's, which rejects it by this where the connection fails; its types leave that out. */
+interface Rejectable {
+  reject(error: Error): void;
 }
 
 /** How a transaction ends of which nobody awaits the outcome. */
@@ -32,7 +33,8 @@ export type Ending = 'commit' | 'rollback';
 export class Session {
   readonly #sql: postgres.ReservedSql;
   readonly #giveBack: (session: Session, ending: Ending | null) => void;
-  #connection: Connection | undefined;
+  readonly #unsent = new Set<Rejectable>();
+  #alive = true;
   #owed: Ending | null = null;
 
   constructor(sql: postgres.ReservedSql, giveBack: (session: Session, ending: Ending | null) => void) {
@@ -42,7 +44,7 @@ export class Session {
 
   /** False once the socket has closed; the driver crashes on a statement sent to it then. */
   get alive(): boolean {
-    return this.#connection === undefined || this.#connection.reserved !== null;
+    return this.#alive;
   }
 
   /** Sends several statements without parameters in one message, written together with what follows. */
@@ -59,14 +61,16 @@ export class Session {
   }
 
   #execute(text: string, values: never[], options: { prepare?: boolean; simple?: boolean }) {
-    if (!this.alive) throw new Unavailable('The connection to the database was lost.');
-    if (this.#connection !== undefined) return this.#sql.unsafe(text, values, options);
-    const onexecute = (connection: Connection): boolean => {
-      this.#connection = connection;
+    if (!this.#alive) throw connectionLost();
+    const onexecute = () => {
+      this.#unsent.delete(rejectable);
       return true;
     };
-    // `onexecute` is how the driver's own `begin` learns its connection; its types leave it out.
-    return this.#sql.unsafe(text, values, { ...options, onexecute } as postgres.UnsafeQueryOptions);
+    // `onexecute` is how the driver's own `begin` learns that it was sent; its types leave it out.
+    const query = this.#sql.unsafe(text, values, { ...options, onexecute } as postgres.UnsafeQueryOptions);
+    const rejectable = query as unknown as Rejectable;
+    this.#unsent.add(rejectable);
+    return query;
   }
 
   /**
@@ -75,7 +79,7 @@ export class Session {
    * the failed state, in which every statement is refused, so nobody reads with the rights of who was before.
    */
   release(ending: Ending | null = null): void {
-    this.#giveBack(this, ending);
+    if (this.#alive) this.#giveBack(this, ending);
   }
 
   /** For the pool: what the next message has to begin with. */
@@ -83,36 +87,37 @@ export class Session {
     this.#owed = ending;
   }
 
-  /** For the pool: lets the driver have the connection back, so that it can be closed. */
-  dismiss(): void {
-    if (this.alive) this.#sql.release();
+  /** For the pool, when the socket closes: the driver rejects what it has sent, and would leave waiting for ever what waits behind. */
+  lose(): void {
+    this.#alive = false;
+    for (const statement of this.#unsent) statement.reject(connectionLost());
   }
 }
 
+const connectionLost = () => new Unavailable('The connection to the database was lost.');
+
+/** Somebody who waits for a connection. */
 interface Waiting {
   readonly take: (session: Session) => void;
   readonly fail: (error: unknown) => void;
 }
 
 /**
- * Connections to one database, each lent to one unit of work at a time, first come, first served. The driver's reservations are kept
- * from loan to loan, because making one anew for each unit took a tenth of the time of a small query.
+ * Connections to one database, each lent to one unit of work at a time, first come, first served. The driver's own pool is not used:
+ * after a connection failed, it hands its errors to whoever comes next, and lends connections to those who have given up. So each has
+ * a driver of its own, which goes with it. Its one reservation is kept from loan to loan.
  */
 export class Pool {
-  readonly #client: Client;
-  readonly #size: number;
-  readonly #acquireTimeoutMs: number;
+  readonly #options: PoolOptions;
+  readonly #clients = new Set<Client>();
   readonly #idle: Session[] = [];
   readonly #waiting: Waiting[] = [];
-  /** Sessions there are, on loan, idle or being connected. */
-  #sessions = 0;
-  #closing = false;
+  /** Connections there are: on loan, idle or being opened. */
+  #size = 0;
+  #opening = 0;
 
   constructor(options: PoolOptions) {
-    this.#acquireTimeoutMs = options.acquireTimeoutMs;
-    this.#size = options.size;
-    this.#client = postgres(options.url, clientOptions(options));
-    keepText(this.#client);
+    this.#options = options;
   }
 
   /**
@@ -121,82 +126,142 @@ export class Pool {
    */
   async lend(): Promise<Session> {
     const idle = this.#idle.pop();
-    if (idle?.alive) return idle;
-    if (idle !== undefined) this.#sessions -= 1;
-    return new Promise((resolve, reject) => {
+    if (idle !== undefined) return idle;
+    return new Promise((take, fail) => {
       const timer = setTimeout(() => {
         this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
-        reject(new Unavailable('The database is busy: no connection became free in time.'));
-      }, this.#acquireTimeoutMs);
-      const settled = <Value>(settle: (value: Value) => void) => {
-        return (value: Value) => {
+        fail(
+          this.#opening > 0
+            ? new Unavailable('The database cannot be reached.')
+            : new Unavailable('The database is busy: no connection became free in time.'),
+        );
+      }, this.#options.acquireTimeoutMs);
+      const waiting: Waiting = {
+        take: (session) => {
           clearTimeout(timer);
-          settle(value);
-        };
+          take(session);
+        },
+        fail: (error) => {
+          clearTimeout(timer);
+          fail(error);
+        },
       };
-      const waiting: Waiting = { take: settled(resolve), fail: settled(reject) };
       this.#waiting.push(waiting);
-      if (this.#sessions < this.#size) this.#connect();
+      if (this.#size < this.#options.size) void this.#open();
     });
   }
 
-  /** Runs one statement in a transaction of its own, without a viewer. */
+  /** Runs one statement that belongs to no unit of work. What it leaves open when it fails is undone. */
   async run(text: string, values: readonly unknown[] = []) {
     const session = await this.lend();
+    // The cast is safe: these are values that the driver can send.
+    const given = [...values] as never[];
     try {
-      // The cast is safe: these are the values that the driver can send.
-      const given = [...values] as never[];
-      return await (given.length === 0 ? session.send(text) : session.unsafe(text, given, { prepare: false }));
-    } finally {
+      const result = await (given.length === 0 ? session.send(text) : session.unsafe(text, given, { prepare: false }));
       session.release();
+      return result;
+    } catch (error) {
+      session.release('rollback');
+      throw error;
     }
   }
 
-  /** Calls back with each notification on a channel, on a connection beside the others that reconnects by itself. */
-  async listen(channel: string, callback: (payload: string) => void): Promise<void> {
-    await this.#client.listen(channel, callback);
+  /**
+   * Hears what is notified on a channel, on a connection of its own, which is opened anew whenever it is lost, until the function
+   * returned is called. Throws when the first cannot be opened. What is notified in between is missed.
+   */
+  async listen(channel: string, heard: (payload: string) => void): Promise<() => Promise<void>> {
+    let stopped = false;
+    let client: Client | undefined;
+    const again = async (lost: Client): Promise<void> => {
+      if (stopped || lost !== client) return;
+      client = undefined;
+      void lost.end({ timeout: 0 });
+      await pause(listenAgainMs);
+      if (!stopped) await open().catch(() => undefined);
+    };
+    const open = async (): Promise<void> => {
+      const own: Client = postgres(this.#options.url, {
+        ...clientOptions(this.#options),
+        fetch_types: false,
+        onclose: () => void again(own),
+        // How the driver's own `listen` hears; its types leave it out.
+        onnotify: (_channel: string, payload: string) => heard(payload),
+      } as postgres.Options<Record<string, never>>);
+      client = own;
+      await own.unsafe(`listen ${channel}`);
+    };
+    await open();
+    return async () => {
+      stopped = true;
+      await client?.end({ timeout: 0 });
+    };
   }
 
+  /** Closes all connections; those on loan have the grace to be given back. */
   async close(graceMs = 5000): Promise<void> {
-    this.#closing = true;
-    for (const session of this.#idle.splice(0)) session.dismiss();
-    await this.#client.end({ timeout: graceMs / 1000 });
+    for (const deadline = Date.now() + graceMs; this.#idle.length < this.#size && Date.now() < deadline;)
+      await pause(5);
+    await Promise.all([...this.#clients].map((client) => client.end({ timeout: 0 })));
   }
 
-  /** One more connection, for whoever has waited longest when it is there. */
-  #connect(): void {
-    this.#sessions += 1;
-    this.#client.reserve().then(
-      (sql) => this.#serve(new Session(sql, (session, ending) => this.#take(session, ending)), null),
-      (error: unknown) => {
-        this.#sessions -= 1;
-        this.#waiting.shift()?.fail(error);
-        if (this.#waiting.length > 0) this.#connect();
-      },
-    );
+  /** Opens one more connection for whoever has waited longest when it is there. */
+  async #open(): Promise<void> {
+    this.#size += 1;
+    this.#opening += 1;
+    let session: Session | undefined;
+    let open = true;
+    const lost = () => {
+      if (!open) return;
+      open = false;
+      this.#clients.delete(client);
+      this.#size -= 1;
+      const place = session === undefined ? -1 : this.#idle.indexOf(session);
+      if (place >= 0) this.#idle.splice(place, 1);
+      session?.lose();
+      void client.end({ timeout: 0 });
+      if (session !== undefined) this.#openForWaiting();
+    };
+    const client: Client = postgres(this.#options.url, { ...clientOptions(this.#options), onclose: lost });
+    keepText(client);
+    this.#clients.add(client);
+    try {
+      // Opened by a statement: a driver that fails to lend keeps the wish and connects again for nobody.
+      await client.unsafe('select');
+      const reserved = await client.reserve();
+      this.#opening -= 1;
+      session = new Session(reserved, (given, ending) => this.#take(given, ending));
+      if (open) this.#take(session, null);
+      else this.#openForWaiting();
+    } catch (error) {
+      this.#opening -= 1;
+      lost();
+      this.#waiting.shift()?.fail(error);
+      this.#openForWaiting();
+    }
+  }
+
+  #openForWaiting(): void {
+    if (this.#waiting.length > 0 && this.#size < this.#options.size) void this.#open();
   }
 
   #take(session: Session, ending: Ending | null): void {
-    if (session.alive) return this.#serve(session, ending);
-    this.#sessions -= 1;
-    if (this.#waiting.length > 0) this.#connect();
-  }
-
-  #serve(session: Session, ending: Ending | null): void {
     const next = this.#waiting.shift();
     if (next !== undefined) {
       session.owe(ending);
       return next.take(session);
     }
     if (ending !== null) session.send(ending).catch(() => undefined);
-    if (this.#closing) session.dismiss();
-    else this.#idle.push(session);
+    this.#idle.push(session);
   }
 }
 
+/** Between two tries to listen. */
+const listenAgainMs = 500;
+
 const clientOptions = (options: PoolOptions): postgres.Options<Record<string, never>> => ({
   ...(options.socketPath === undefined ? {} : { path: options.socketPath }),
-  max: options.size,
+  max: 1,
   prepare: options.prepare,
   connect_timeout: options.connectTimeoutMs / 1000,
   idle_timeout: 0,

@@ -25,6 +25,7 @@ export class PostgresBus implements Bus {
   readonly #log: Logger;
   /** Notifications leave in the order of their messages. */
   #sending: Promise<unknown> = Promise.resolve();
+  #stopListening: (() => Promise<void>) | undefined;
 
   constructor(pool: Pool, log: Logger) {
     this.#pool = pool;
@@ -33,7 +34,7 @@ export class PostgresBus implements Bus {
 
   /** Starts to listen, on a connection of its own that reconnects by itself. */
   async open(): Promise<this> {
-    await this.#pool.listen(channel, (payload) => {
+    this.#stopListening = await this.#pool.listen(channel, (payload) => {
       // The cast is safe: only this class notifies on the channel, and the server's role alone can reach this database.
       const { from, topic, message } = JSON.parse(payload) as Envelope;
       if (from !== this.#name) this.#local.deliver(topic, message);
@@ -60,6 +61,7 @@ export class PostgresBus implements Bus {
   /** Sends what is under way, and ends all subscriptions. */
   async close(): Promise<void> {
     await this.#sending;
+    await this.#stopListening?.();
     this.#local.close();
   }
 }
