@@ -30,7 +30,7 @@ const victims = Array.from({ length: Number(values.rounds) }, () =>
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 const installation = await startFragileInstallation();
-stopBeforeTheEnd(installation.stop);
+stopBeforeTheEnd(() => installation.stop());
 
 /** A day later, as far as the files know, a start removes what crashes left of uploads. */
 const leftAfterADay = async (): Promise<{ before: number; after: number }> => {

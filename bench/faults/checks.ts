@@ -3,7 +3,7 @@ import { hash } from 'node:crypto';
 import { join } from 'node:path';
 import type { Sql } from 'postgres';
 import { globalId } from '../../src/ids.ts';
-import type { Chronicle } from './chronicle.ts';
+import type { Acknowledged, Chronicle } from './chronicle.ts';
 import { Person } from './person.ts';
 
 /** What is wrong, a line each. */
@@ -148,7 +148,7 @@ const missingEvents = async (sql: Sql, chronicle: Chronicle): Promise<string[]> 
         return entry.status === 'COMPLETED' ? [{ action: 'answer.completed', id: entry.id }] : [];
       case 'feedback':
         return [{ action: 'feedback.given', id: entry.messageId }];
-      case 'session':
+      default:
         return [];
     }
   });
@@ -233,56 +233,57 @@ const violated = async (sql: Sql, rules: Rules): Promise<string[]> => {
 
 const batch = 100;
 
-/** What was acknowledged, asked for through the API as whoever was told it. Gives what is missing or other there. */
+/** What was acknowledged, asked for through the API with the token it was done with. Gives what is missing or other there. */
 export const lostInTheApi = async (url: string, chronicle: Chronicle): Promise<string[]> => {
   const lost: string[] = [];
-  let person = new Person(chronicle);
-  let due: { id: string; expected: string }[] = [];
-  const look = async () => {
-    const { nodes } = await person.ask<{
-      nodes: (Partial<Record<'text' | 'content' | 'sha256' | 'comment', string>> | null)[];
-    }>(
-      url,
-      'query ($ids: [ID!]!) { nodes(ids: $ids) { id ... on Document { text } ... on Message { content } ... on File { sha256 } ... on Feedback { comment } } }',
-      { ids: due.map(({ id }) => id) },
-    );
-    for (const [at, { id, expected }] of due.entries()) {
-      const node = nodes[at];
-      const found = node?.text ?? node?.content ?? node?.sha256 ?? node?.comment;
-      if (found?.trim() !== expected.trim()) lost.push(`the API does not give ${id} as it was`);
-    }
-    due = [];
-  };
-  for (const entry of chronicle.entries) {
-    if (entry.kind === 'person' || entry.kind === 'session') {
-      if (due.length > 0) await look();
-      person = new Person(chronicle);
-      person.token = entry.token;
-      // A session that was lost shows here.
-      await person.ask(url, '{ viewer { user { id } } }').catch(() => lost.push('a session does not open the API'));
-      continue;
-    }
-    due.push(seenInTheApi(entry));
-    if (due.length === batch) await look();
+  for (const [token, entries] of Map.groupBy(chronicle.entries, (entry) => entry.token)) {
+    const person = new Person(chronicle);
+    person.token = token;
+    const due = entries.flatMap((entry) => seenInTheApi(entry));
+    for (let from = 0; from < due.length; from += batch)
+      lost.push(...(await notSeen(url, person, due.slice(from, from + batch))));
+    // One that did nothing else than to sign in shows that its session is there.
+    if (due.length === 0)
+      await person.ask(url, '{ viewer { user { id } } }').catch(() => lost.push('a session is gone'));
   }
-  if (due.length > 0) await look();
   return lost;
 };
 
-type Thing = Exclude<Chronicle['entries'][number], { kind: 'person' | 'session' }>;
+interface Seen {
+  readonly id: string;
+  readonly content: string;
+}
 
-const seenInTheApi = (entry: Thing): { id: string; expected: string } => {
+const notSeen = async (url: string, person: Person, due: readonly Seen[]): Promise<string[]> => {
+  const { nodes } = await person.ask<{
+    nodes: (Partial<Record<'text' | 'content' | 'sha256' | 'comment', string>> | null)[];
+  }>(
+    url,
+    `query ($ids: [ID!]!) { nodes(ids: $ids) {
+      ... on Document { text } ... on Message { content } ... on File { sha256 } ... on Feedback { comment } } }`,
+    { ids: due.map(({ id }) => id) },
+  );
+  return due.flatMap(({ id, content }, at) => {
+    const node = nodes[at];
+    const found = node?.text ?? node?.content ?? node?.sha256 ?? node?.comment;
+    return found?.trim() === content.trim() ? [] : `the API does not give ${id} as it was`;
+  });
+};
+
+const seenInTheApi = (entry: Acknowledged): Seen[] => {
   switch (entry.kind) {
     case 'document':
-      return { id: globalId('Document', entry.id), expected: entry.text };
+      return [{ id: globalId('Document', entry.id), content: entry.text }];
     case 'upload':
-      return { id: globalId('File', entry.id), expected: entry.sha256 };
+      return [{ id: globalId('File', entry.id), content: entry.sha256 }];
     case 'feedback':
-      return { id: globalId('Feedback', entry.id), expected: entry.comment };
+      return [{ id: globalId('Feedback', entry.id), content: entry.comment }];
     case 'message':
     case 'question':
     case 'answer':
-      return { id: globalId('Message', entry.id), expected: entry.content };
+      return [{ id: globalId('Message', entry.id), content: entry.content }];
+    default:
+      return [];
   }
 };
 

@@ -1,7 +1,7 @@
 /** Something that a server said it has done, with what must be found of it ever after. */
 export type Acknowledged =
-  | { readonly kind: 'person'; readonly id: string; readonly organizationId: string; readonly token: string }
-  | { readonly kind: 'session'; readonly token: string }
+  | { readonly kind: 'person'; readonly id: string; readonly organizationId: string }
+  | { readonly kind: 'session' }
   | { readonly kind: 'document'; readonly id: string; readonly text: string }
   | { readonly kind: 'upload'; readonly id: string; readonly organizationId: string; readonly sha256: string }
   | { readonly kind: 'message'; readonly id: string; readonly content: string }
@@ -16,14 +16,15 @@ export type AcknowledgedOf<Of extends Kind> = Extract<Acknowledged, { kind: Of }
 
 /** Everything clients were told, in their own memory, where no fault of the system reaches it. UUIDs, not global ids. */
 export class Chronicle {
-  readonly entries: Acknowledged[] = [];
+  readonly entries: (Acknowledged & { readonly token: string })[] = [];
   /** Answers to requests that no honest client should get, such as INTERNAL_SERVER_ERROR, or none within a minute. */
   readonly surprises: string[] = [];
   /** Requests that ended without an acknowledgement, by the reason. */
   readonly refusals = new Map<string, number>();
 
-  add(entry: Acknowledged): void {
-    this.entries.push(entry);
+  /** Adds what was said to whoever holds the token. */
+  add({ token }: { readonly token: string | null }, entry: Acknowledged): void {
+    this.entries.push({ ...entry, token: token ?? '' });
   }
 
   refused(reason: string): void {
@@ -31,6 +32,6 @@ export class Chronicle {
   }
 
   of<Of extends Kind>(kind: Of): AcknowledgedOf<Of>[] {
-    return this.entries.filter((entry): entry is AcknowledgedOf<Of> => entry.kind === kind);
+    return this.entries.filter((entry): entry is AcknowledgedOf<Of> & { token: string } => entry.kind === kind);
   }
 }

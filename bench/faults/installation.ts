@@ -103,9 +103,11 @@ const patiently = async (start: () => Promise<StartedProcess>): Promise<StartedP
 
 /** Runs `stop` before SIGINT, SIGTERM or a fault of ours ends this process. */
 export const stopBeforeTheEnd = (stop: () => Promise<void>): void => {
-  const end = (error: unknown) => {
+  const end = async (error: unknown) => {
     if (Error.isError(error)) process.stderr.write(`${error.stack}\n`);
-    void stop().finally(() => process.exit(1));
+    await stop();
+    process.exit(1);
   };
-  for (const event of ['SIGINT', 'SIGTERM', 'uncaughtException', 'unhandledRejection']) process.once(event, end);
+  for (const event of ['SIGINT', 'SIGTERM', 'uncaughtException', 'unhandledRejection'])
+    process.once(event, (error: unknown) => void end(error));
 };

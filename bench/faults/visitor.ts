@@ -9,6 +9,7 @@ const afterFailureMs = 100;
 const password = 'correct horse battery';
 
 interface Account {
+  readonly person: Person;
   readonly email: string;
   readonly organizationId: string;
   readonly workspaceId: string;
@@ -25,27 +26,27 @@ export const visit = async (
   chance: Chance,
   signal: AbortSignal,
 ): Promise<void> => {
-  const person = new Person(chronicle);
   let account: Account | undefined;
   while (!signal.aborted)
     try {
       const url = urls[chance.between(0, urls.length - 1)] ?? '';
-      if (account === undefined || chance.percent(1)) account = await settleIn(person, url, chronicle);
-      else await act(person, url, account, chronicle, chance);
+      if (account === undefined || chance.percent(1)) account = await settleIn(url, chronicle);
+      else await act(url, account, chronicle, chance);
     } catch (error) {
       if (!(error instanceof NotAcknowledged)) throw error;
       await pause(afterFailureMs);
     }
 };
 
-const act = (person: Person, url: string, account: Account, chronicle: Chronicle, chance: Chance): Promise<void> => {
+const act = (url: string, account: Account, chronicle: Chronicle, chance: Chance): Promise<void> => {
   const deeds = [ask, ask, askAndFollow, addMessage, addMessage, addText, addFile] as const;
   const deed = chance.percent(3) ? signInAgain : chance.oneOf(deeds);
-  return deed(person, url, account, chronicle);
+  return deed(url, account, chronicle);
 };
 
 /** A new account with a workspace and a conversation. */
-const settleIn = async (person: Person, url: string, chronicle: Chronicle): Promise<Account> => {
+const settleIn = async (url: string, chronicle: Chronicle): Promise<Account> => {
+  const person = new Person(chronicle);
   const email = `${randomUUID()}@example.com`;
   const { signUp } = await person.ask<{
     signUp: { token: string; user: { id: string }; organization: { id: string } };
@@ -54,7 +55,7 @@ const settleIn = async (person: Person, url: string, chronicle: Chronicle): Prom
   });
   const organizationId = uuidOf(signUp.organization.id);
   person.token = signUp.token;
-  chronicle.add({ kind: 'person', id: uuidOf(signUp.user.id), organizationId, token: signUp.token });
+  chronicle.add(person, { kind: 'person', id: uuidOf(signUp.user.id), organizationId });
   const { createWorkspace } = await person.ask<{ createWorkspace: { workspace: { id: string } } }>(
     url,
     'mutation { createWorkspace(input: { name: "Garden" }) { workspace { id } } }',
@@ -65,19 +66,19 @@ const settleIn = async (person: Person, url: string, chronicle: Chronicle): Prom
     'mutation ($input: StartConversationInput!) { startConversation(input: $input) { conversation { id } } }',
     { input: { workspaceId, title: 'Roses' } },
   );
-  return { email, organizationId, workspaceId, conversationId: startConversation.conversation.id };
+  return { person, email, organizationId, workspaceId, conversationId: startConversation.conversation.id };
 };
 
-type Deed = (person: Person, url: string, account: Account, chronicle: Chronicle) => Promise<void>;
+type Deed = (url: string, account: Account, chronicle: Chronicle) => Promise<void>;
 
-const signInAgain: Deed = async (person, url, { email }, chronicle) => {
+const signInAgain: Deed = async (url, { person, email }, chronicle) => {
   const { signIn } = await person.ask<{ signIn: { token: string } }>(
     url,
     'mutation ($input: SignInInput!) { signIn(input: $input) { token } }',
     { input: { email, password } },
   );
   person.token = signIn.token;
-  chronicle.add({ kind: 'session', token: signIn.token });
+  chronicle.add(person, { kind: 'session' });
 };
 
 /** Paragraphs enough for a few passages, unlike those of any other document. */
@@ -95,15 +96,15 @@ const addDocument = async (person: Person, url: string, input: object, text: str
     'mutation ($input: AddDocumentInput!) { addDocument(input: $input) { document { id } } }',
     { input },
   );
-  chronicle.add({ kind: 'document', id: uuidOf(added.document.id), text });
+  chronicle.add(person, { kind: 'document', id: uuidOf(added.document.id), text });
 };
 
-const addText: Deed = async (person, url, { workspaceId }, chronicle) => {
+const addText: Deed = async (url, { person, workspaceId }, chronicle) => {
   const text = writing();
   await addDocument(person, url, { workspaceId, title: 'Garden book', text }, text, chronicle);
 };
 
-const addFile: Deed = async (person, url, { workspaceId, organizationId }, chronicle) => {
+const addFile: Deed = async (url, { person, workspaceId, organizationId }, chronicle) => {
   const text = writing();
   const { createUpload } = await person.ask<{ createUpload: { upload: { url: string }; file: { id: string } } }>(
     url,
@@ -112,18 +113,18 @@ const addFile: Deed = async (person, url, { workspaceId, organizationId }, chron
   );
   await person.put(createUpload.upload.url, text);
   const fileId = createUpload.file.id;
-  chronicle.add({ kind: 'upload', id: uuidOf(fileId), organizationId, sha256: hash('sha256', text) });
+  chronicle.add(person, { kind: 'upload', id: uuidOf(fileId), organizationId, sha256: hash('sha256', text) });
   await addDocument(person, url, { workspaceId, title: 'Garden book', fileId }, text, chronicle);
 };
 
-const addMessage: Deed = async (person, url, { conversationId }, chronicle) => {
+const addMessage: Deed = async (url, { person, conversationId }, chronicle) => {
   const content = `Message ${randomUUID()}`;
   const { addMessage: added } = await person.ask<{ addMessage: { message: { id: string } } }>(
     url,
     'mutation ($input: AddMessageInput!) { addMessage(input: $input) { message { id } } }',
     { input: { conversationId, content } },
   );
-  chronicle.add({ kind: 'message', id: uuidOf(added.message.id), content });
+  chronicle.add(person, { kind: 'message', id: uuidOf(added.message.id), content });
   await giveFeedback(person, url, added.message.id, chronicle);
 };
 
@@ -134,7 +135,7 @@ const giveFeedback = async (person: Person, url: string, messageId: string, chro
     'mutation ($input: GiveFeedbackInput!) { giveFeedback(input: $input) { feedback { id } } }',
     { input: { messageId, score: 1, comment } },
   );
-  chronicle.add({ kind: 'feedback', id: uuidOf(given.feedback.id), messageId: uuidOf(messageId), comment });
+  chronicle.add(person, { kind: 'feedback', id: uuidOf(given.feedback.id), messageId: uuidOf(messageId), comment });
 };
 
 interface Said {
@@ -143,27 +144,27 @@ interface Said {
   readonly content: string;
 }
 
-const ask: Deed = async (person, url, { conversationId }, chronicle) => {
+const ask: Deed = async (url, { person, conversationId }, chronicle) => {
   const content = `Who looks after the roses? ${randomUUID()}`;
   const { ask: asked } = await person.ask<{ ask: { question: Said; answer: Said } }>(
     url,
     'mutation ($input: AskInput!) { ask(input: $input) { question { id } answer { id status content } } }',
     { input: { conversationId, text: content } },
   );
-  chronicle.add({ kind: 'question', id: uuidOf(asked.question.id), content });
-  chronicle.add({ kind: 'answer', ...asked.answer, id: uuidOf(asked.answer.id) });
+  chronicle.add(person, { kind: 'question', id: uuidOf(asked.question.id), content });
+  chronicle.add(person, { kind: 'answer', ...asked.answer, id: uuidOf(asked.answer.id) });
   if (asked.answer.status === 'STREAMING') chronicle.surprises.push('ask gave an answer that was still STREAMING.');
 };
 
-const askAndFollow: Deed = async (person, url, account, chronicle) => {
-  const stop = person.follow(
+const askAndFollow: Deed = async (url, account, chronicle) => {
+  const stop = account.person.follow(
     url,
     'subscription ($conversationId: ID!) { answerStream(conversationId: $conversationId) { __typename } }',
     { conversationId: account.conversationId },
     () => undefined,
   );
   try {
-    await ask(person, url, account, chronicle);
+    await ask(url, account, chronicle);
   } finally {
     stop();
   }

@@ -130,9 +130,10 @@ export class UnitOfWork {
       const result = await routed(open.route, async () => await work(this.#transaction()));
       await open.opening;
       await this.#commit(open);
+      open.session.release();
       return result;
     } catch (error) {
-      this.#roll(open);
+      this.#end(open);
       throw await understood(error, open.opening);
     } finally {
       this.#writing = false;
@@ -140,7 +141,6 @@ export class UnitOfWork {
       this.#changes = [];
       this.#afterCommit = [];
       this.loaders = new Map();
-      open.session.release();
     }
   }
 
@@ -164,8 +164,7 @@ export class UnitOfWork {
     const open = await opened.catch(() => undefined);
     if (open === undefined) return;
     if (open.running.size > 0) await Promise.allSettled(open.running);
-    this.#roll(open);
-    open.session.release();
+    this.#end(open);
   }
 
   #transaction(): Transaction {
@@ -212,10 +211,11 @@ export class UnitOfWork {
     for (const act of afterCommit) act();
   }
 
-  /** Sends the end of a transaction whose outcome nobody waits for. */
-  #roll(open: Open): void {
-    if (open.session.alive)
-      open.session.send(open.mode === 'read' && !open.failed ? 'commit' : 'rollback').catch(() => undefined);
+  /** Ends a transaction whose outcome nobody waits for, and only then gives the connection back: the next may not find it open. */
+  #end({ session, mode, failed }: Open): void {
+    if (!session.alive) return;
+    const ended = session.send(mode === 'read' && !failed ? 'commit' : 'rollback');
+    void ended.catch(() => undefined).then(() => session.release());
   }
 }
 

@@ -25,6 +25,7 @@ export class PostgresBus implements Bus {
   readonly #log: Logger;
   /** Notifications leave in the order of their messages. */
   #sending: Promise<unknown> = Promise.resolve();
+  #stopListening: (() => Promise<void>) | undefined;
 
   constructor(pool: Pool, log: Logger) {
     this.#pool = pool;
@@ -33,7 +34,7 @@ export class PostgresBus implements Bus {
 
   /** Starts to listen, on a connection of its own that reconnects by itself. */
   async open(): Promise<this> {
-    await this.#pool.client.listen(channel, (payload) => {
+    this.#stopListening = await this.#pool.listen(channel, (payload) => {
       // The cast is safe: only this class notifies on the channel, and the server's role alone can reach this database.
       const { from, topic, message } = JSON.parse(payload) as Envelope;
       if (from !== this.#name) this.#local.deliver(topic, message);
@@ -47,10 +48,19 @@ export class PostgresBus implements Bus {
     const payload = JSON.stringify(envelope);
     if (Buffer.byteLength(payload) > maxBytes) return;
     this.#sending = this.#sending.then(() =>
-      this.#pool.client.notify(channel, payload).catch((error: unknown) => {
+      this.#notify(payload).catch((error: unknown) => {
         this.#log.warn({ message: Error.isError(error) ? error.message : '' }, 'A notification was lost.');
       }),
     );
+  }
+
+  async #notify(payload: string): Promise<void> {
+    const session = await this.#pool.lend();
+    try {
+      await session.unsafe('select pg_notify($1, $2)', [channel, payload] as never[], { prepare: true });
+    } finally {
+      session.release();
+    }
   }
 
   subscribe(topic: string): AsyncIterableIterator<object> {
@@ -60,6 +70,7 @@ export class PostgresBus implements Bus {
   /** Sends what is under way, and ends all subscriptions. */
   async close(): Promise<void> {
     await this.#sending;
+    await this.#stopListening?.();
     this.#local.close();
   }
 }

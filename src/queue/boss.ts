@@ -218,7 +218,7 @@ const statementsOf = (pool: Pool): Db => ({
       return { rows: rowsOf(result) };
     } catch (error) {
       // Some of its messages hold a transaction of their own, which the next to borrow the connection must not find open.
-      if (session.alive) session.send('rollback').catch(() => undefined);
+      if (session.alive) await session.send('rollback').catch(() => undefined);
       throw error;
     } finally {
       session.release();
