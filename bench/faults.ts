@@ -68,8 +68,8 @@ try {
     visitors: Number(values.visitors),
     roundsPerLook: 10,
     patienceSeconds: 180,
-    beforeKillMs: [500, 4000],
-    beforeRestartMs: [0, 2000],
+    beforeKillMs: [500, 3000],
+    beforeRestartMs: [0, 1500],
     onProgress: say,
   });
   const sql = postgres(installation.ownerUrl, { max: 1 });

@@ -16,7 +16,7 @@ const start = async (settings: Settings): Promise<Stoppable> => {
   say('Tessera works on jobs.');
   return {
     stop: async () => {
-      await conversations.stop();
+      await conversations.stop(0);
       await installation.close(settings.shutdownGraceMs);
       await closeParsers();
     },
