@@ -30,7 +30,7 @@ wherePostgresIs('kills', () => {
       chance: chanceFrom(7),
       visitors: 4,
       roundsPerLook: 3,
-      patienceSeconds: 20,
+      patienceSeconds: 40,
       hasten: true,
       beforeKillMs: [300, 900],
       beforeRestartMs: [0, 300],

@@ -110,6 +110,7 @@ const killOnce = async (installation: FragileInstallation, options: RoundsOption
 const runOut = async (sql: postgres.Sql): Promise<void> => {
   await sql`update running_answers set lease_until = now()`;
   await sql`update pgboss.job set heartbeat_on = now() - interval '1 hour' where state = 'active'`;
+  await sql`update pgboss.queue set monitor_claim_on = null`;
 };
 
 /** Waits until nothing is under way; gives the seconds it took, or the patience when it never was. */
