@@ -1,6 +1,7 @@
 /**
  * Kills servers, the worker and the database again and again while people work with Tessera, and looks whether anything that was
- * acknowledged is lost, half done or stuck. `npm run bench:faults -- --rounds 50 --seed 1`. The seed repeats
+ * acknowledged is lost, half done or stuck: `npm run bench:faults -- --rounds 50 --seed 1`. Then it takes the database away for so many
+ * seconds: `--outage 60`; 0 leaves that out. The seed repeats
  * the victims, the instants and what people do, not how the processes run side by side: two runs of a seed are never quite the same.
  * Prints a table; ends with 1 when anything is lost, half done or stuck, or a client met an error it should not.
  */
@@ -12,6 +13,7 @@ import postgres from 'postgres';
 import { chanceFrom } from './faults/chance.ts';
 import { leftovers, orphans } from './faults/checks.ts';
 import { startFragileInstallation, stopBeforeTheEnd, type Victim } from './faults/installation.ts';
+import { takeDatabaseAway, type OutageReport } from './faults/outage.ts';
 import { runRounds, type Report } from './faults/rounds.ts';
 
 const { values } = parseArgs({
@@ -19,6 +21,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '50' },
     seed: { type: 'string', default: '1' },
     visitors: { type: 'string', default: '8' },
+    outage: { type: 'string', default: '0' },
   },
 });
 const seed = Number(values.seed);
@@ -61,7 +64,31 @@ const table = (report: Report, files: { before: number; after: number; orphans: 
     .map(([name, value]) => `| ${name} | ${value} |`)
     .join('\n');
 
-try {
+const outageTable = ({ tried, codes, slowestMs, probes, back, subscriptionOutlived }: OutageReport): string =>
+  [
+    ['operations tried', String(tried)],
+    ['their codes', [...codes].map(([code, count]) => `${code} ${count}`).join(', ')],
+    ['slowest', `${slowestMs.toFixed(0)} ms`],
+    ['probes', probes.join(', ')],
+    [
+      'back after',
+      Object.entries(back)
+        .map(([what, seconds]) => `${what} ${seconds.toFixed(1)} s`)
+        .join(', '),
+    ],
+    ['a subscription from before still hears', subscriptionOutlived ? 'yes' : 'no'],
+  ]
+    .map(([name, value]) => `| ${name} | ${value} |`)
+    .join('\n');
+
+const runOutage = async (seconds: number): Promise<void> => {
+  const report = await takeDatabaseAway(installation, seconds);
+  say(`| database away for ${seconds} s | |\n| --- | --- |\n${outageTable(report)}`);
+  const expected = new Set(['UNAVAILABLE', 'none']);
+  if ([...report.codes.keys()].some((code) => !expected.has(code))) process.exitCode = 1;
+};
+
+const runAllRounds = async (): Promise<void> => {
   const report = await runRounds(installation, {
     victims,
     chance,
@@ -84,6 +111,11 @@ try {
     await writeFile(log, installation.output());
     say(`What the processes wrote: ${log}`);
   }
+};
+
+try {
+  if (victims.length > 0) await runAllRounds();
+  if (Number(values.outage) > 0) await runOutage(Number(values.outage));
 } finally {
   await installation.stop();
 }

@@ -51,7 +51,7 @@ wherePostgresIs('a database that is away', () => {
   let bed: Testbed;
   let ada: Person;
   beforeAll(async () => {
-    cluster = await startPostgres();
+    cluster = await startPostgres({ durable: true });
     const { url } = await createTesseraDatabase(cluster.superuserUrl, 'away');
     bed = await startTestbed({ DATABASE_URL: url });
     ada = await bed.signUp();
@@ -109,15 +109,15 @@ const heardFromElsewhere = async (cluster: PostgresCluster, bed: Testbed): Promi
   const messages = bus.subscribe('elsewhere');
   const heard = messages.next();
   const said = JSON.stringify({ from: 'another', topic: 'elsewhere', message: { said: true } });
-  let done = false;
+  const speaking = new AbortController();
   const saying = (async () => {
-    for (let attempt = 0; attempt < 30 && !done; attempt++) {
+    for (let attempt = 0; attempt < 30 && !speaking.signal.aborted; attempt++) {
       await other`select pg_notify('tessera', ${said})`;
       await pause(100);
     }
   })();
   expect(await Promise.race([heard, saying])).toEqual({ done: false, value: { said: true } });
-  done = true;
+  speaking.abort();
   await saying;
   await other.end();
 };
@@ -252,12 +252,12 @@ wherePostgresIs('SIGTERM under load', () => {
       },
     ];
     const counts = { answered: 0, faulty: 0, refused: 0, broken: 0 };
-    let over = false;
+    const leaving = new AbortController();
     /** Goes to the other server once the first takes no more, as a balancer does. */
     const client = async (at: number): Promise<void> => {
       const own = new Agent({ keepAlive: true, maxSockets: 1 });
       let { url } = stopping;
-      while (!over) {
+      while (!leaving.signal.aborted) {
         const deed = deeds[at % deeds.length] ?? {};
         const reply = await post(url, own, token, deed).catch((error: NodeJS.ErrnoException) => error);
         if (Error.isError(reply)) {
@@ -282,7 +282,7 @@ wherePostgresIs('SIGTERM under load', () => {
     const exit = await stopping.stop();
     const took = performance.now() - began;
     await pause(300);
-    over = true;
+    leaving.abort();
     await Promise.all(clients);
     agent.destroy();
     expect({ ...counts, answered: 0, refused: 0 }).toEqual({ answered: 0, faulty: 0, refused: 0, broken: 0 });
