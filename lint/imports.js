@@ -1,5 +1,5 @@
 /**
- * The one direction of imports, as an oxlint plugin: main -> server -> bootstrap -> demo -> installation -> gateway -> domains ->
+ * The one direction of imports, as an oxlint plugin: main, worker -> server -> bootstrap -> demo -> lifetime -> installation -> gateway -> domains ->
  * capabilities -> database -> errors, ids. Domains stand on floors; one imports from the floors below it alone, and
  * nobody imports a domain's resolvers: the gateway finds them by their place.
  */
@@ -10,10 +10,11 @@ const source = fileURLToPath(new URL('../src', import.meta.url));
 
 /** From the top down. Names on one line may import each other where `sharing` says so. */
 const layers = [
-  ['main'],
+  ['main', 'worker'],
   ['server'],
   ['bootstrap'],
   ['demo'],
+  ['lifetime'],
   ['installation'],
   ['gateway'],
   ['domains'],

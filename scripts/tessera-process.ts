@@ -8,13 +8,17 @@ import { fileURLToPath } from 'node:url';
 import { freePort } from './free-port.ts';
 
 /** A process of Tessera's own, as an operator would start it. */
-export interface TesseraProcess {
-  readonly url: string;
+export interface StartedProcess {
   readonly pid: number;
   /** What it has written so far, both streams, the last 100,000 characters. */
   output(): string;
   /** Ends it by the signal, SIGTERM when none is named, and resolves with its exit code once it is gone; null when the signal ended it. */
   stop(signal?: NodeJS.Signals): Promise<number | null>;
+}
+
+/** A server. */
+export interface TesseraProcess extends StartedProcess {
+  readonly url: string;
 }
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -23,11 +27,13 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 export const testEncryptionKey = `test:${Buffer.alloc(32, 7).toString('base64url')}`;
 
 /** The server under this Node, with options of Node's own before the program. */
-export const tesseraCommand = (...nodeOptions: string[]): readonly [string, ...string[]] => [
+export const tesseraCommand = (...nodeOptions: string[]) => commandOf('src/main.ts', ...nodeOptions);
+
+const commandOf = (program: string, ...nodeOptions: string[]): readonly [string, ...string[]] => [
   process.execPath,
   '--disable-warning=ExperimentalWarning',
   ...nodeOptions,
-  'src/main.ts',
+  program,
 ];
 
 /**
@@ -36,22 +42,44 @@ export const tesseraCommand = (...nodeOptions: string[]): readonly [string, ...s
  */
 export const startTessera = async (
   environment: Record<string, string>,
-  [program, ...programArguments] = tesseraCommand(),
+  command = tesseraCommand(),
 ): Promise<TesseraProcess> => {
   const port = environment['PORT'] ?? String(await freePort());
+  const url = `http://127.0.0.1:${port}`;
+  const started = await startProgram(command, { ...environment, PORT: port }, async () => {
+    const answer = await fetch(`${url}/health/ready`).catch(() => undefined);
+    await answer?.body?.cancel();
+    return answer?.ok ?? false;
+  });
+  return { ...started, url };
+};
+
+/** Starts `src/worker.ts` in the same way, and resolves when it says that it works. */
+export const startWorker = (environment: Record<string, string>): Promise<StartedProcess> =>
+  startProgram(commandOf('src/worker.ts'), environment, (output) => output.includes('Tessera works on jobs.'));
+
+/** A directory for the files and keys of a process, and how to remove it. */
+export const dataDirectory = async (): Promise<{ path: string; remove: () => Promise<void> }> => {
+  const path = await mkdtemp(join(tmpdir(), 'tessera-data-'));
+  return { path, remove: () => rm(path, { recursive: true, force: true }) };
+};
+
+const startProgram = async (
+  [command, ...arguments_]: readonly [string, ...string[]],
+  environment: Record<string, string>,
+  isReady: (output: string) => boolean | Promise<boolean>,
+): Promise<StartedProcess> => {
   const { PATH = '', HOME = '' } = process.env;
-  const child = spawn(program, programArguments, {
+  const child = spawn(command, arguments_, {
     cwd: root,
-    env: { PATH, HOME, ...environment, PORT: port },
+    env: { PATH, HOME, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding('utf8').on('data', (text: string) => (output = (output + text).slice(-100_000)));
-  const url = `http://127.0.0.1:${port}`;
-  await ready(child, url, () => output);
+  await ready(child, isReady, () => output);
   return {
-    url,
     pid: child.pid ?? 0,
     output: () => output,
     stop: async (signal = 'SIGTERM') => {
@@ -65,20 +93,15 @@ export const startTessera = async (
   };
 };
 
-/** A directory for the files and keys of a process, and how to remove it. */
-export const dataDirectory = async (): Promise<{ path: string; remove: () => Promise<void> }> => {
-  const path = await mkdtemp(join(tmpdir(), 'tessera-data-'));
-  return { path, remove: () => rm(path, { recursive: true, force: true }) };
-};
-
 const running = (child: ChildProcess) => child.exitCode === null && child.signalCode === null;
 
-const ready = async (child: ChildProcess, url: string, output: () => string): Promise<void> => {
-  for (const deadline = Date.now() + 60_000; Date.now() < deadline && running(child); await sleep(20)) {
-    const answer = await fetch(`${url}/health/ready`).catch(() => undefined);
-    await answer?.body?.cancel();
-    if (answer?.ok) return;
-  }
+const ready = async (
+  child: ChildProcess,
+  isReady: (output: string) => boolean | Promise<boolean>,
+  output: () => string,
+): Promise<void> => {
+  for (const deadline = Date.now() + 60_000; Date.now() < deadline && running(child); await sleep(20))
+    if (await isReady(output())) return;
   child.kill('SIGKILL');
   throw new Error(`Tessera did not become ready. ${output()}`);
 };

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { Server as NetServer, type AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { setTimeout as pause } from 'node:timers/promises';
 import { HeaderMap } from '@apollo/server';
 import cors from 'cors';
 import { sql } from 'drizzle-orm';
@@ -41,6 +42,13 @@ export const endpoint = '/graphql';
 const headersTimeoutMs = 10_000;
 /** How long the rest of a refused body may go on arriving, so that its sender gets to read the answer. */
 const lingerMs = 2000;
+/**
+ * How long a server that stops goes on answering on connections that are kept alive, each time with the word that it will close: a
+ * request that is on its way to a connection closed under it is lost without its sender knowing whether it was heard.
+ */
+const announcementMs = 300;
+/** The end of the grace, in which requests that wait for something are answered with what there is. */
+const lastWordsMs = (graceMs: number): number => Math.min(3000, graceMs / 2);
 /** How long an upload may pause. */
 const uploadIdleMs = 20_000;
 
@@ -56,7 +64,7 @@ export const startServer = async ({
   const gateway = await openGateway(services);
   const files =
     settings.mode === 'production' ? new Map() : await graphiqlFiles({ path: '/graphiql', endpoint, defaultQuery });
-  const draining = { now: false };
+  const draining = { now: false, announced: false };
   const running = new Set<ServerResponse>();
   const allowsOrigin = originRule(settings.corsOrigins);
   const crossOrigin = cors({
@@ -87,7 +95,11 @@ export const startServer = async ({
     response.setHeader('x-request-id', origin.requestId);
     if (draining.now) response.setHeader('connection', 'close');
     running.add(response);
-    response.once('close', () => running.delete(response));
+    response.once('close', () => {
+      running.delete(response);
+      // Its head may have left before anybody knew that the connection would close.
+      if (draining.announced) setImmediate(() => http.closeIdleConnections());
+    });
     // A body that nobody read must not keep the connection.
     response.once('finish', () => request.complete || request.destroy());
     crossOrigin(request, response, () => {
@@ -123,19 +135,37 @@ export const startServer = async ({
     installation,
     gateway,
     stop: async () => {
+      const began = performance.now();
+      const left = (reserveMs: number) => settings.shutdownGraceMs - reserveMs - (performance.now() - began);
+      const reserveMs = lastWordsMs(settings.shutdownGraceMs);
       draining.now = true;
       for (const response of running) if (!response.headersSent) response.setHeader('connection', 'close');
-      await sockets.close();
-      const closed = new Promise((resolve) => http.close(resolve));
+      const closed = new Promise<void>((resolve) => stopListening(http, resolve));
+      const goodbyes = sockets.close();
+      const answers = conversations.stop(left(reserveMs));
+      await within(announcementMs, closed);
+      draining.announced = true;
       http.closeIdleConnections();
-      await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, settings.shutdownGraceMs).unref())]);
+      await within(left(reserveMs), closed);
+      await services.bus.close();
+      await answers;
+      await within(left(reserveMs / 2), Promise.all([closed, goodbyes]));
       http.closeAllConnections();
-      await conversations.stop();
+      sockets.terminate();
       await gateway.apollo.stop();
-      await installation.close(settings.shutdownGraceMs);
+      await installation.close(left(0));
       await closeParsers();
     },
   };
+};
+
+/** Waits for something, but no longer than this. */
+const within = (ms: number, what: Promise<unknown>): Promise<unknown> =>
+  Promise.race([what, pause(Math.max(0, ms), undefined, { ref: false })]);
+
+/** Takes no more connections and keeps those that are idle, which the server's own `close` would end. */
+const stopListening = (http: Server, closed: () => void): void => {
+  NetServer.prototype.close.call(http, closed);
 };
 
 const listening = (http: Server, { host, port }: Settings): Promise<string> =>

@@ -345,7 +345,6 @@ test('a deleted document leaves nothing behind', async () => {
   const run = {
     jobId: '',
     attempt: 1,
-    last: true,
     signal: new AbortController().signal,
     progress: async () => undefined,
   };

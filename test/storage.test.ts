@@ -204,15 +204,18 @@ test('a disk does not take a folder for a file', async () => {
   expect(await filesOnDisk()).toEqual(['file']);
 });
 
-test('opening a disk removes uploads that a crash left a day ago, and no younger ones', async () => {
-  const incoming = join(root, '.incoming');
-  await mkdir(incoming);
-  const dayAgo = Date.now() / 1000 - 25 * 60 * 60;
-  await Promise.all(['old', 'young'].map((name) => writeFile(join(incoming, name), 'half')));
-  await utimes(join(incoming, 'old'), dayAgo, dayAgo);
-  await openDisk();
-  expect(await readdir(incoming)).toEqual(['young']);
-});
+test.each(['.incoming', 'incoming/organization'])(
+  'opening a disk removes what a crash left in %s a day ago, and nothing younger',
+  async (folder) => {
+    const incoming = join(root, folder);
+    await mkdir(incoming, { recursive: true });
+    const dayAgo = Date.now() / 1000 - 25 * 60 * 60;
+    await Promise.all(['old', 'young'].map((name) => writeFile(join(incoming, name), 'half')));
+    await utimes(join(incoming, 'old'), dayAgo, dayAgo);
+    await openDisk();
+    expect(await readdir(incoming)).toEqual(['young']);
+  },
+);
 
 test('a bucket that does not exist is a fault, not a missing file', async () => {
   const store = await openStore({ ...bucketSettings(), bucket: 'other' });

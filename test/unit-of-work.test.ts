@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { GraphQLError } from 'graphql';
+import { setTimeout as pause } from 'node:timers/promises';
 import { and, eq, sql } from 'drizzle-orm';
 import { pino } from 'pino';
+import postgres from 'postgres';
 import { v7 } from 'uuid';
 import { database } from '../src/database/client.ts';
 import { serverRole } from '../src/database/migrations.ts';
@@ -298,4 +300,52 @@ test('an error tells nothing of the values that a statement bound', async () => 
   }
   expect(lines).toHaveLength(failures.length);
   expect(lines.join('')).not.toContain(marker);
+});
+
+// The embedded database has one session, which nobody can end from another.
+const onPostgres = process.env.TEST_POSTGRES_URL === undefined ? test.skip : test;
+
+/** Ends a connection from outside, as a crash or an administrator would. */
+const terminate = async (pid: number) => {
+  const owner = postgres(bed.ownerUrl ?? '', { max: 1 });
+  await owner`select pg_terminate_backend(${pid})`;
+  await owner.end();
+};
+const pidOf = async (unit: UnitOfWork): Promise<number> => {
+  const [row] = await unit.run(() => database.execute<{ pid: number }>(sql`select pg_backend_pid() as pid`));
+  return row?.pid ?? 0;
+};
+
+onPostgres('no statement waits for ever behind one whose connection was lost', async () => {
+  const unit = ofAda();
+  const pid = await pidOf(unit);
+  // The second waits in the driver until the server has described the first, which it has never seen.
+  const outcomes = Promise.allSettled([
+    unit.run(() => database.execute(sql`select pg_sleep(5), ${v7()}::text`)),
+    unit.run(() => database.execute(sql`select ${v7()}::text`)),
+  ]);
+  await pause(200);
+  await terminate(pid);
+  const unavailable = expect.objectContaining({ extensions: expect.objectContaining({ code: 'UNAVAILABLE' }) });
+  expect(await outcomes).toEqual([1, 2].map(() => ({ status: 'rejected', reason: unavailable })));
+  await unit.rest();
+  expect(await ofAdaOnce(members)).toHaveLength(1);
+});
+
+onPostgres('a unit whose connection was lost does not run in the transaction of the next that has it', async () => {
+  const viewer = () =>
+    database.execute(sql`select pg_backend_pid() as pid, current_setting('app.organization_id', true) as organization`);
+  const lost = ofAda();
+  await terminate(await pidOf(lost));
+  await pause(100);
+  const next = new UnitOfWork(nowhere, options());
+  let late: Promise<unknown> | undefined;
+  await next.transact(async () => {
+    const [before] = await viewer();
+    late = lost.run(viewer);
+    await pause(50);
+    expect(await viewer()).toEqual([before]);
+  });
+  expect(await late).toMatchObject([{ organization: organizationId }]);
+  await lost.rest();
 });

@@ -7,11 +7,11 @@ interface Failure {
 const failureOf = (error: unknown): Failure => {
   let current = error;
   // Drizzle wraps the driver's error in one of its own.
-  while (current instanceof Error && !('code' in current && typeof current.code === 'string') && current.cause)
+  while (Error.isError(current) && !('code' in current && typeof current.code === 'string') && current.cause)
     current = current.cause;
-  const code = current instanceof Error && 'code' in current ? String(current.code) : undefined;
+  const code = Error.isError(current) && 'code' in current ? String(current.code) : undefined;
   const constraint =
-    current instanceof Error && 'constraint_name' in current ? String(current.constraint_name) : undefined;
+    Error.isError(current) && 'constraint_name' in current ? String(current.constraint_name) : undefined;
   // Shards of a distributed table append their number to the name.
   return { code, constraint: constraint?.replace(/_\d+$/, '') };
 };

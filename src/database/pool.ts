@@ -29,39 +29,30 @@ interface Rejectable {
 /** How a transaction ends of which nobody awaits the outcome. */
 export type Ending = 'commit' | 'rollback';
 
-/** A connection on loan: its statements run in the order they are sent, none waits for the one before. */
-export class Session {
+/** A connection with a driver of its own, from its opening to its loss. */
+class Connection {
   readonly #sql: postgres.ReservedSql;
-  readonly #giveBack: (session: Session, ending: Ending | null) => void;
   readonly #unsent = new Set<Rejectable>();
-  #alive = true;
-  #owed: Ending | null = null;
+  alive = true;
+  /** What the next message has to begin with. */
+  owed: Ending | null = null;
 
-  constructor(sql: postgres.ReservedSql, giveBack: (session: Session, ending: Ending | null) => void) {
+  constructor(sql: postgres.ReservedSql) {
     this.#sql = sql;
-    this.#giveBack = giveBack;
   }
 
-  /** False once the socket has closed; the driver crashes on a statement sent to it then. */
-  get alive(): boolean {
-    return this.#alive;
-  }
-
-  /** Sends several statements without parameters in one message, written together with what follows. */
   send(text: string): Promise<{ command: string }> {
-    const owed = this.#owed;
-    this.#owed = null;
-    return this.#execute(owed === null ? text : `${owed}; ${text}`, [], { simple: true });
+    const whole = this.owed === null ? text : `${this.owed}; ${text}`;
+    this.owed = null;
+    return this.#execute(whole, [], { simple: true });
   }
 
-  /** Sends one statement; `prepare` keeps its plan on the server. */
-  unsafe(text: string, values: never[], { prepare }: { prepare: boolean }) {
-    if (this.#owed !== null) this.send('').catch(() => undefined);
+  unsafe(text: string, values: never[], prepare: boolean) {
+    if (this.owed !== null) this.send('').catch(() => undefined);
     return this.#execute(text, values, { prepare });
   }
 
   #execute(text: string, values: never[], options: { prepare?: boolean; simple?: boolean }) {
-    if (!this.#alive) throw connectionLost();
     const onexecute = () => {
       this.#unsent.delete(rejectable);
       return true;
@@ -73,32 +64,61 @@ export class Session {
     return query;
   }
 
-  /**
-   * Gives the connection back. A transaction that is still open ends as said: at once, or in front of the next borrower's first
-   * message when somebody waits for the connection. Should that message fail, the transaction it was to end is in
-   * the failed state, in which every statement is refused, so nobody reads with the rights of who was before.
-   */
-  release(ending: Ending | null = null): void {
-    if (this.#alive) this.#giveBack(this, ending);
-  }
-
-  /** For the pool: what the next message has to begin with. */
-  owe(ending: Ending | null): void {
-    this.#owed = ending;
-  }
-
-  /** For the pool, when the socket closes: the driver rejects what it has sent, and would leave waiting for ever what waits behind. */
+  /** Called when the socket closes: the driver rejects what it has sent, and would leave waiting for ever what waits behind. */
   lose(): void {
-    this.#alive = false;
+    this.alive = false;
     for (const statement of this.#unsent) statement.reject(connectionLost());
   }
 }
 
 const connectionLost = () => new Unavailable('The connection to the database was lost.');
 
+/** The loan of a connection: its statements run in the order they are sent, none waits for the one before. */
+export class Session {
+  readonly #connection: Connection;
+  readonly #giveBack: (connection: Connection, ending: Ending | null) => void;
+  #released = false;
+
+  constructor(connection: Connection, giveBack: (connection: Connection, ending: Ending | null) => void) {
+    this.#connection = connection;
+    this.#giveBack = giveBack;
+  }
+
+  /** False once the socket has closed, when the driver crashes on a statement, and after the release, when it belongs to others. */
+  get alive(): boolean {
+    return this.#connection.alive && !this.#released;
+  }
+
+  /** Sends several statements without parameters in one message, written together with what follows. */
+  send(text: string): Promise<{ command: string }> {
+    return this.#held().send(text);
+  }
+
+  /** Sends one statement; `prepare` keeps its plan on the server. */
+  unsafe(text: string, values: never[], { prepare }: { prepare: boolean }) {
+    return this.#held().unsafe(text, values, prepare);
+  }
+
+  #held(): Connection {
+    if (!this.alive) throw connectionLost();
+    return this.#connection;
+  }
+
+  /**
+   * Gives the connection back. A transaction that is still open ends as said: at once, or in front of the next borrower's first
+   * message when somebody waits for the connection. Should that message fail, the transaction it was to end is in
+   * the failed state, in which every statement is refused, so nobody reads with the rights of who was before.
+   */
+  release(ending: Ending | null = null): void {
+    if (!this.alive) return;
+    this.#released = true;
+    this.#giveBack(this.#connection, ending);
+  }
+}
+
 /** Somebody who waits for a connection. */
 interface Waiting {
-  readonly take: (session: Session) => void;
+  readonly take: (connection: Connection) => void;
   readonly fail: (error: unknown) => void;
 }
 
@@ -110,7 +130,7 @@ interface Waiting {
 export class Pool {
   readonly #options: PoolOptions;
   readonly #clients = new Set<Client>();
-  readonly #idle: Session[] = [];
+  readonly #idle: Connection[] = [];
   readonly #waiting: Waiting[] = [];
   /** Connections there are: on loan, idle or being opened. */
   #size = 0;
@@ -126,7 +146,14 @@ export class Pool {
    */
   async lend(): Promise<Session> {
     const idle = this.#idle.pop();
-    if (idle !== undefined) return idle;
+    return this.#lent(idle ?? (await this.#turn()));
+  }
+
+  #lent(connection: Connection): Session {
+    return new Session(connection, (given, ending) => this.#take(given, ending));
+  }
+
+  #turn(): Promise<Connection> {
     return new Promise((take, fail) => {
       const timer = setTimeout(() => {
         this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
@@ -137,9 +164,9 @@ export class Pool {
         );
       }, this.#options.acquireTimeoutMs);
       const waiting: Waiting = {
-        take: (session) => {
+        take: (connection) => {
           clearTimeout(timer);
-          take(session);
+          take(connection);
         },
         fail: (error) => {
           clearTimeout(timer);
@@ -209,18 +236,18 @@ export class Pool {
   async #open(): Promise<void> {
     this.#size += 1;
     this.#opening += 1;
-    let session: Session | undefined;
+    let connection: Connection | undefined;
     let open = true;
     const lost = () => {
       if (!open) return;
       open = false;
       this.#clients.delete(client);
       this.#size -= 1;
-      const place = session === undefined ? -1 : this.#idle.indexOf(session);
+      const place = connection === undefined ? -1 : this.#idle.indexOf(connection);
       if (place >= 0) this.#idle.splice(place, 1);
-      session?.lose();
+      connection?.lose();
       void client.end({ timeout: 0 });
-      if (session !== undefined) this.#openForWaiting();
+      if (connection !== undefined) this.#openForWaiting();
     };
     const client: Client = postgres(this.#options.url, { ...clientOptions(this.#options), onclose: lost });
     keepText(client);
@@ -228,10 +255,9 @@ export class Pool {
     try {
       // Opened by a statement: a driver that fails to lend keeps the wish and connects again for nobody.
       await client.unsafe('select');
-      const reserved = await client.reserve();
+      connection = new Connection(await client.reserve());
       this.#opening -= 1;
-      session = new Session(reserved, (given, ending) => this.#take(given, ending));
-      if (open) this.#take(session, null);
+      if (open) this.#take(connection, null);
       else this.#openForWaiting();
     } catch (error) {
       this.#opening -= 1;
@@ -245,14 +271,14 @@ export class Pool {
     if (this.#waiting.length > 0 && this.#size < this.#options.size) void this.#open();
   }
 
-  #take(session: Session, ending: Ending | null): void {
+  #take(connection: Connection, ending: Ending | null): void {
     const next = this.#waiting.shift();
     if (next !== undefined) {
-      session.owe(ending);
-      return next.take(session);
+      connection.owed = ending;
+      return next.take(connection);
     }
-    if (ending !== null) session.send(ending).catch(() => undefined);
-    this.#idle.push(session);
+    if (ending !== null) connection.send(ending).catch(() => undefined);
+    this.#idle.push(connection);
   }
 }
 

@@ -4,4 +4,6 @@ export interface Bus {
   publish(topic: string, message: object): void;
   /** Messages of a topic from now on, in order; ends when the iterator is returned or the bus closes. */
   subscribe(topic: string): AsyncIterableIterator<object>;
+  /** Ends all subscriptions; what was published before still leaves. Harmless when repeated. */
+  close(): Promise<void>;
 }

@@ -46,7 +46,7 @@ export class LocalBus implements Bus {
     return [...this.#topics.values()].reduce((sum, subscribers) => sum + subscribers.size, 0);
   }
 
-  close(): void {
+  async close(): Promise<void> {
     for (const subscribers of this.#topics.values()) for (const subscriber of subscribers) subscriber.end();
   }
 }

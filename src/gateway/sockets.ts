@@ -6,7 +6,7 @@ import { WebSocketServer } from 'ws';
 import type { Context } from '../domains/context.ts';
 import type { Services } from '../domains/services.ts';
 import type { Origin } from '../database/unit-of-work.ts';
-import { RateLimited } from '../errors.ts';
+import { RateLimited, Unavailable } from '../errors.ts';
 import { operationMissing, refusalOfRequest } from './admission.ts';
 import { bearerToken, clientAddress, contextOf } from './context.ts';
 import type { Gateway } from './gateway.ts';
@@ -60,8 +60,9 @@ export const serveSockets = (
         const token = bearerToken(authorizationIn(connectionParams) ?? extra.request.headers.authorization);
         if (token === null) return true;
         // A wrong token is refused at once, as HTTP would refuse each request.
-        const context = await contextOf(services, originOf(extra.request), token);
-        return context.viewer !== null;
+        const context = await contextOf(services, originOf(extra.request), token).catch(whileUnavailable);
+        // Each operation looks again, and is told then that the database is away.
+        return context === undefined || context.viewer !== null;
       },
       onSubscribe: async ({ connectionParams, extra, subscriptions }, _id, { query, operationName, variables }) => {
         // The one that asks is among them already.
@@ -76,7 +77,8 @@ export const serveSockets = (
         const cost = gateway.costOf(admission.document, operationName ?? undefined)?.requested(variables ?? {}) ?? 0;
         if (cost > gateway.limits.cost) return [queryTooComplex('cost', gateway.limits.cost, cost)];
         const token = bearerToken(authorizationIn(connectionParams) ?? extra.request.headers.authorization);
-        const contextValue = await contextOf(services, originOf(extra.request), token);
+        const contextValue = await contextOf(services, originOf(extra.request), token).catch(whileUnavailable);
+        if (contextValue === undefined) return [new Unavailable('The database cannot be reached.')];
         const charged = await gateway.charge(contextValue, cost).then(
           () => undefined,
           (error: GraphQLError) => error,
@@ -116,7 +118,19 @@ export const serveSockets = (
       return new GraphQLError(message, { extensions: extensions ?? {} });
     });
 
-  return { close: () => server.dispose() };
+  return {
+    /** Tells every client that it is over (1001) and waits until all have heard. */
+    close: async () => server.dispose(),
+    /** Ends the sockets of those who do not answer. */
+    terminate: () => {
+      for (const socket of sockets.clients) socket.terminate();
+    },
+  };
+};
+
+/** A socket outlives a database that is away; a failure of ours closes it. */
+const whileUnavailable = (error: unknown): undefined => {
+  if (!(error instanceof Unavailable)) throw error;
 };
 
 const authorizationIn = (parameters: Readonly<Record<string, unknown>> | undefined): unknown =>

@@ -1,4 +1,4 @@
-import { and, eq, sql } from 'drizzle-orm';
+import { and, eq, inArray, sql } from 'drizzle-orm';
 import { fromDrizzle, PgBoss, type Db, type JobWithMetadata } from 'pg-boss';
 import type { Logger } from 'pino';
 import { v7 } from 'uuid';
@@ -26,6 +26,10 @@ export interface BossOptions {
 /** Seconds a worker may be silent before its job is given to another. */
 const heartbeatSeconds = 20;
 const pollingIntervalSeconds = 1;
+/** Where jobs go whose last run failed, or never came back. */
+const deadLetters = 'dead-letters';
+/** How a job is fetched and kept alive. */
+const fetching = { includeMetadata: true, pollingIntervalSeconds, heartbeatRefreshSeconds: 5 } as const;
 
 /** The job queue on pg-boss: jobs are added in the transaction that needs them and worked on by this process if it wants to. */
 export class BossQueue implements Queue {
@@ -56,14 +60,20 @@ export class BossQueue implements Queue {
     });
     boss.on('error', (error) => options.log.warn({ message: error.message }, 'The job queue had a fault.'));
     await boss.start();
+    // Giving up ends well as soon as the database lets it.
+    await boss.createQueue(deadLetters, { retryLimit: 1000, retryDelay: 5, heartbeatSeconds });
     for (const [kind, { retries, expireSeconds }] of Object.entries(kinds)) {
-      await boss.createQueue(kind, {
+      const queue = {
         retryLimit: retries,
         retryDelay: 1,
         retryBackoff: true,
         expireInSeconds: expireSeconds,
         heartbeatSeconds,
-      });
+        deadLetter: deadLetters,
+      };
+      await boss.createQueue(kind, queue);
+      // One that an earlier version made stays as it was otherwise.
+      await boss.updateQueue(kind, queue);
       // Brings the queue into the package's cache: looking it up inside a caller's transaction would need a second connection.
       await boss.findJobs(kind, { id: v7() });
     }
@@ -102,16 +112,14 @@ export class BossQueue implements Queue {
     for (const [kind, handler] of Object.entries(handlers)) {
       const worker = await this.#boss.work<Payload>(
         kind,
-        {
-          includeMetadata: true,
-          localConcurrency: handler.concurrency,
-          pollingIntervalSeconds,
-          heartbeatRefreshSeconds: 5,
-        },
+        { ...fetching, localConcurrency: handler.concurrency },
         async ([job]) => (job === undefined ? undefined : this.#run(job as JobWithMetadata<Payload>, handler, workOf)),
       );
       this.#workers.set(kind, worker);
     }
+    await this.#boss.work<Payload>(deadLetters, fetching, async ([letter]) =>
+      letter === undefined ? undefined : this.#giveUp(letter as JobWithMetadata<Payload>, handlers, workOf),
+    );
   }
 
   /** Stops taking jobs and waits for those running, as long as the grace lasts; what is left runs again elsewhere. */
@@ -126,42 +134,72 @@ export class BossQueue implements Queue {
   }
 
   async #run<Work>(job: JobWithMetadata<Payload>, handler: JobHandler<Work>, workOf: (unit: UnitOfWork) => Work) {
-    const { organizationId, userId, data } = job.data;
-    const scope = { organizationId, userId, principals: [organizationId], workspaces: '*' as const };
-    const origin = { requestId: `job ${job.id}`, address: null, userAgent: null };
-    const unit = new UnitOfWork(scope, { ...this.#options, origin });
+    const unit = this.#unitOf(job);
     const attempt = job.retryCount + 1;
-    const last = job.retryCount >= job.retryLimit;
-    const mark = (values: Partial<typeof jobs.$inferInsert>) =>
-      unit.transact(async () => {
-        await database
-          .update(jobs)
-          .set(values)
-          .where(and(eq(jobs.organizationId, organizationId), eq(jobs.id, job.id)));
-        unit.afterCommit(() => this.#options.bus.publish(jobTopic(job.id), {}));
-      });
-    await mark({ state: 'RUNNING', attempts: attempt, startedAt: now() });
+    const mark = (values: Marks) => this.#mark(unit, job.id, values);
     try {
-      const progress = (percent: number) => mark({ progress: Math.round(percent) });
-      const result = await handler.run(workOf(unit), data, {
+      // It has ended already when the end was written and only the package's word of it was lost.
+      if (!(await mark({ state: 'RUNNING', attempts: attempt, startedAt: now() }))) return;
+      const result = await handler.run(workOf(unit), job.data.data, {
         jobId: job.id,
         attempt,
-        last,
         signal: this.#stopping.signal,
-        progress,
+        progress: async (percent) => void (await mark({ progress: Math.round(percent) })),
       });
-      await mark({ state: 'SUCCEEDED', progress: 100, result: result ?? null, finishedAt: now() });
+      await unit.transact(async () => {
+        await mark({ state: 'SUCCEEDED', progress: 100, result: result ?? null, finishedAt: now() });
+        // Here and not by the package afterwards, so that both rows say the same at every moment.
+        await this.#boss.complete(job.name, job.id, undefined, { db: fromDrizzle(database, sql) });
+      });
     } catch (error) {
       this.#options.log.warn({ kind: job.name, jobId: job.id, attempt, message: messageOf(error) }, 'A job failed.');
-      await mark(
-        last ? { state: 'FAILED', error: 'The work failed and was given up.', finishedAt: now() } : { state: 'QUEUED' },
-      );
+      // After the last try it goes on to the dead letters, as it does after a crash.
+      if (job.retryCount < job.retryLimit) await mark({ state: 'QUEUED' });
       throw new Error(messageOf(error), { cause: error });
     } finally {
       await unit.rest();
     }
   }
+
+  /** Ends a job for good, with what it worked on. */
+  async #giveUp<Work>(
+    letter: JobWithMetadata<Payload>,
+    handlers: Readonly<Record<string, JobHandler<Work>>>,
+    workOf: (unit: UnitOfWork) => Work,
+  ): Promise<void> {
+    const { sourceName: kind, sourceId: jobId, data } = letter;
+    this.#options.log.error({ kind, jobId }, 'A job was given up.');
+    const unit = this.#unitOf(letter);
+    await unit.transact(async () => {
+      const error = 'The work failed and was given up.';
+      const ended = await this.#mark(unit, jobId ?? '', { state: 'FAILED', error, finishedAt: now() });
+      if (ended) await handlers[kind ?? '']?.giveUp(workOf(unit), data.data);
+    });
+  }
+
+  /** Sees the whole organization that the job belongs to, as whoever asked for it. */
+  #unitOf({ id, data: { organizationId, userId } }: JobWithMetadata<Payload>): UnitOfWork {
+    const scope = { organizationId, userId, principals: [organizationId], workspaces: '*' as const };
+    const origin = { requestId: `job ${id}`, address: null, userAgent: null };
+    return new UnitOfWork(scope, { ...this.#options, origin });
+  }
+
+  /** Writes down how far a job is, unless it has ended; false then. */
+  #mark(unit: UnitOfWork, id: string, values: Marks): Promise<boolean> {
+    return unit.transact(async ({ organizationId }) => {
+      const ofJob = and(eq(jobs.organizationId, organizationId), eq(jobs.id, id));
+      const marked = await database
+        .update(jobs)
+        .set(values)
+        .where(and(ofJob, inArray(jobs.state, ['QUEUED', 'RUNNING'])))
+        .returning({ id: jobs.id });
+      if (marked.length > 0) unit.afterCommit(() => this.#options.bus.publish(jobTopic(id), {}));
+      return marked.length > 0;
+    });
+  }
 }
+
+type Marks = Partial<typeof jobs.$inferInsert>;
 
 const now = () => new Date().toISOString();
 
@@ -170,8 +208,14 @@ const messageOf = (error: unknown): string => (Error.isError(error) ? error.name
 
 /** Runs the package's statements, which concern its own schema only, one connection at a time. */
 const statementsOf = (pool: Pool): Db => ({
-  executeSql: async (text, values = []) => ({ rows: rowsOf(await pool.run(text, values)) }),
+  executeSql: async (text, values = []) => ({ rows: rowsOf(await pool.run(text, values.map(bindable))) }),
 });
+
+/** The package hands over objects for its columns of JSON, which this driver takes as text. */
+const bindable = (value: unknown): unknown =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date)
+    ? JSON.stringify(value)
+    : value;
 
 /** Several statements in one message give several results; the package wants the rows of the last that has any. */
 const rowsOf = (result: unknown): unknown[] => {

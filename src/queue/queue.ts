@@ -16,8 +16,6 @@ export interface Run {
   readonly jobId: string;
   /** Counted from 1. */
   readonly attempt: number;
-  /** Whether a failure now is final. */
-  readonly last: boolean;
   /** Aborts when the process shuts down. */
   readonly signal: AbortSignal;
   /** Percent done, 0 to 100. */
@@ -33,6 +31,11 @@ export interface JobHandler<Work> {
   readonly expireSeconds: number;
   /** Does the work; the unit sees the whole organization. What it returns becomes the job's result. */
   run(work: Work, data: Readonly<Record<string, unknown>>, run: Run): Promise<Record<string, unknown> | undefined>;
+  /**
+   * Leaves what the job worked on in a final state after its last run failed or never came back (a crash), in the transaction that
+   * marks the job FAILED.
+   */
+  giveUp(work: Work, data: Readonly<Record<string, unknown>>): Promise<void>;
 }
 
 export interface Queue {

@@ -6,7 +6,7 @@ import { FileMissing, RangeOutsideFile } from './failures.ts';
 import { takeIn } from './intake.ts';
 import { validKey } from './key.ts';
 import { isEmpty } from './range.ts';
-import type { ByteRange, DiskSettings, FileStore } from './store.ts';
+import { asideFolder, type ByteRange, type DiskSettings, type FileStore } from './store.ts';
 
 /** Beside the files, because only within one file system is a rename atomic. No key can name it. */
 const INCOMING = '.incoming';
@@ -19,6 +19,7 @@ export async function openDisk({ root }: DiskSettings): Promise<FileStore> {
   const incoming = join(root, INCOMING);
   await mkdir(incoming, { recursive: true });
   await removeAbandoned(incoming);
+  await removeAbandoned(join(root, asideFolder));
   const pathOf = (key: string) => join(root, validKey(key));
 
   return {
@@ -77,11 +78,15 @@ function checkRange(key: string, file: Stats, range: ByteRange | undefined) {
   if (range && (isEmpty(range) || range.start >= file.size)) throw new RangeOutsideFile(key, range.start);
 }
 
-async function removeAbandoned(incoming: string) {
-  for (const name of await readdir(incoming)) {
-    const path = join(incoming, name);
+async function removeAbandoned(folder: string) {
+  const names = await readdir(folder, { recursive: true }).catch((error: unknown) => {
+    if (missing(error)) return [];
+    throw error;
+  });
+  for (const name of names) {
+    const path = join(folder, name);
     const entry = await stat(path).catch(() => undefined);
-    if (entry && entry.mtimeMs < Date.now() - ABANDONED_AFTER_MS) await rm(path, { force: true });
+    if (entry?.isFile() && entry.mtimeMs < Date.now() - ABANDONED_AFTER_MS) await rm(path, { force: true });
   }
 }
 

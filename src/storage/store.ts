@@ -1,6 +1,12 @@
 import type { Readable } from 'node:stream';
 
 /**
+ * Keys below this folder are of files on their way in. What a crash leaves there nobody asks for any more: on disk it is removed a
+ * day later, when a process starts; a bucket needs a lifecycle rule for this prefix.
+ */
+export const asideFolder = 'incoming';
+
+/**
  * Where the bytes of files are. A key is made by us, never by a client: segments of letters, digits, `_`, `-` and `.`
  * between slashes, none beginning with a dot. No key may be a folder of another one.
  * Every call throws InvalidKey for anything else.

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
 import { setImmediate as breathe } from 'node:timers/promises';
-import { and, eq, sql } from 'drizzle-orm';
+import { and, eq, inArray, sql } from 'drizzle-orm';
 import { embedAll } from '../../ai/embedding.ts';
 import { database } from '../../database/client.ts';
 import type { JobHandler } from '../../queue/queue.ts';
@@ -29,7 +29,7 @@ interface Task {
  * version that is no longer the document's it ends without effect. A file that cannot be read ends FAILED at once.
  */
 export const ingest: JobHandler<Work>['run'] = async (work, data, run) => {
-  const task: Task = { id: String(data.documentId), version: Number(data.version) };
+  const task = taskOf(data);
   try {
     const claimed = await claim(work, task);
     if (claimed === null) return undefined;
@@ -41,10 +41,18 @@ export const ingest: JobHandler<Work>['run'] = async (work, data, run) => {
       await fail(work, task, error.message);
       return { status: 'FAILED', reason: error.message };
     }
-    if (run.last) await fail(work, task, 'This document could not be processed. Try again later.');
     throw error;
   }
 };
+
+/** Ends a document FAILED whose reading failed to the last try, be it that it crashed whoever read it. */
+export const giveUpIngestion: JobHandler<Work>['giveUp'] = (work, data) =>
+  fail(work, taskOf(data), 'This document could not be processed. Try again later.');
+
+const taskOf = (data: Readonly<Record<string, unknown>>): Task => ({
+  id: String(data.documentId),
+  version: Number(data.version),
+});
 
 const is = (organizationId: string, { id }: Task) =>
   and(eq(documents.organizationId, organizationId), eq(documents.id, id));
@@ -158,13 +166,15 @@ const analysed = async ({ title, language }: Claimed, plan: readonly PlannedChun
 
 const fail = ({ unit, services }: Work, task: Task, reason: string): Promise<void> =>
   unit.transact(async ({ organizationId }) => {
-    if (!(await stillWanted(organizationId, task.id, task.version))) return;
+    // PENDING, where not even the claim came about.
+    const open = and(eq(documents.version, task.version), inArray(documents.status, ['PENDING', 'PROCESSING']));
     const [failed] = await database
       .update(documents)
       .set({ status: 'FAILED', failure: reason, processedAt: sql`now()` })
-      .where(is(organizationId, task))
+      .where(and(is(organizationId, task), open))
       .returning({ workspaceId: documents.workspaceId });
-    const workspaceId = failed?.workspaceId ?? null;
+    if (failed === undefined) return;
+    const { workspaceId } = failed;
     unit.record({ action: 'document.failed', type: 'Document', id: task.id, workspaceId, data: { reason } });
     unit.afterCommit(() => services.bus.publish(documentTopic(task.id), { status: 'FAILED' }));
   });

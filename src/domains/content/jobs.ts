@@ -1,9 +1,9 @@
 import type { Jobs } from '../services.ts';
-import { ingest } from './ingestion.ts';
+import { giveUpIngestion, ingest } from './ingestion.ts';
 import { ingestKind } from './operations.ts';
 
 /** Work of this domain that comes later. */
 export const jobs: Jobs = {
   // Two at once: reading is bound by the processor, which the server needs too.
-  [ingestKind]: { concurrency: 2, retries: 3, expireSeconds: 900, run: ingest },
+  [ingestKind]: { concurrency: 2, retries: 3, expireSeconds: 900, run: ingest, giveUp: giveUpIngestion },
 };

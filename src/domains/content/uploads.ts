@@ -9,7 +9,7 @@ import { BadUserInput, Conflict, NotFound } from '../../errors.ts';
 import type { CreateUploadInput } from '../../generated/resolvers.ts';
 import { hashToken, issueToken, tokenPrefix } from '../../secrets/tokens.ts';
 import { FileTooLarge } from '../../storage/failures.ts';
-import type { StoredFile } from '../../storage/store.ts';
+import { asideFolder, type StoredFile } from '../../storage/store.ts';
 import { viewerOf, type Context } from '../context.ts';
 import { tokenTarget } from '../identity/operations.ts';
 import { accessTokens } from '../identity/tables.ts';
@@ -77,7 +77,7 @@ export const receiveUpload = async (
   const file = await awaited(unit.unit, unit.fileId);
   const { organizationId } = file;
   if (declaredLength !== undefined && declaredLength !== file.size) throw wrongSize(file);
-  const aside = `incoming/${organizationId}/${v7()}`;
+  const aside = `${asideFolder}/${organizationId}/${v7()}`;
   try {
     const stored = await takeIn(services, aside, stream, file);
     const mimeType = await typeOf(services, aside, stored, file);

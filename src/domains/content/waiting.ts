@@ -13,7 +13,10 @@ const lookAgainMs = 1000;
 /** Where a document's status is published. */
 export const documentTopic = (id: string): string => `document:${id}`;
 
-/** Waits until a document is READY or FAILED, 60 s at most, and gives it as it is then. Holds no connection meanwhile. */
+/**
+ * Waits until a document is READY or FAILED, 60 s at most or until the process stops, and gives it as it is then. Holds no connection
+ * meanwhile.
+ */
 export const whenProcessed = async (context: Context, document: DocumentRow): Promise<DocumentRow> => {
   const messages = context.services.bus.subscribe(documentTopic(document.id));
   const deadline = Date.now() + patienceMs;
@@ -25,9 +28,8 @@ export const whenProcessed = async (context: Context, document: DocumentRow): Pr
       const later = sleep(lookAgainMs, 'time' as const, { ref: false });
       const outcome = await Promise.race([message, later]);
       if (outcome === 'time') continue;
-      // A closed bus answers at once from then on.
-      if (outcome.done) await later;
-      else message = messages.next();
+      if (outcome.done) return await documentNow(context, document.id);
+      message = messages.next();
     }
   } finally {
     await messages.return?.();

@@ -57,8 +57,11 @@ const failAnswer = (
   });
 };
 
-/** Watches over abandoned answers, now and every 15 seconds; `stop` ends that and lets the answers being written here come to their end. */
-export const startConversations = (services: Services): { stop(): Promise<void> } => {
+/**
+ * Watches over abandoned answers, now and every 15 seconds; `stop` ends that, lets the answers being written here come to their end,
+ * and after the grace stops them.
+ */
+export const startConversations = (services: Services): { stop(graceMs: number): Promise<void> } => {
   let sweep = Promise.resolve();
   const look = () => {
     sweep = failAbandonedAnswers(services).then(
@@ -69,10 +72,10 @@ export const startConversations = (services: Services): { stop(): Promise<void> 
   look();
   const timer = setInterval(look, everyMs);
   return {
-    stop: async () => {
+    stop: async (graceMs) => {
       clearInterval(timer);
       await sweep;
-      await settleWithin(services.settings.shutdownGraceMs);
+      await settleWithin(graceMs);
     },
   };
 };

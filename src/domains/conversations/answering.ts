@@ -1,9 +1,10 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { streamAnswer, type AnswerResult } from '../../ai/answer.ts';
 import { ModelFailure } from '../../ai/failure.ts';
 import { QuestionTooLong } from '../../ai/prompt.ts';
 import { standaloneQuestion } from '../../ai/query-terms.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
-import { DomainError, type ErrorCode } from '../../errors.ts';
+import { DomainError, Unavailable, type ErrorCode } from '../../errors.ts';
 import { retrieve, type Passage } from '../content/retrieval.ts';
 import type { Services } from '../services.ts';
 import { leaseSeconds, renewLease, type Asked } from './asking.ts';
@@ -76,7 +77,9 @@ export const writeAnswer = (services: Services, unit: UnitOfWork, asked: Asked):
   const done = work(services, unit, asked, deltas, abort.signal)
     .then((ending) => {
       deltas.flush();
-      return settle(unit, asked, ending).then((first) => (first ? publish(noticeOf(ending, answer.id)) : undefined));
+      return settlePatiently(unit, asked, ending).then((first) =>
+        first ? publish(noticeOf(ending, answer.id)) : undefined,
+      );
     })
     .catch((error: unknown) => {
       // The lease runs out, and the watch over abandoned answers ends this one.
@@ -89,6 +92,20 @@ export const writeAnswer = (services: Services, unit: UnitOfWork, asked: Asked):
     });
   running.set(answer.id, { conversationId: question.conversationId, deltas, abort, done });
   return done;
+};
+
+const settleTries = 5;
+const settleAgainMs = 1000;
+
+/** A database that is away for some seconds costs no answer that is written already. */
+const settlePatiently = async (unit: UnitOfWork, asked: Asked, ending: Ending): Promise<boolean> => {
+  for (let attempt = 1; ; attempt++)
+    try {
+      return await settle(unit, asked, ending);
+    } catch (error) {
+      if (!(error instanceof Unavailable) || attempt === settleTries) throw error;
+      await pause(settleAgainMs);
+    }
 };
 
 /** Renews the lease and listens for a wish to stop, until the function returned is called. */
