@@ -1,4 +1,4 @@
-import { TypeID } from 'typeid-js';
+import { fromUUID, TypeID } from 'typeid-js';
 
 const prefixes = new Map<string, string>();
 
@@ -12,7 +12,7 @@ export const prefixOf = (type: string): string => {
 };
 
 /** The id that clients see of a row: its UUID as a TypeID (https://github.com/jetify-com/typeid/tree/main/spec). */
-export const globalId = (type: string, uuid: string): string => TypeID.fromUUID(prefixOf(type), uuid).toString();
+export const globalId = (type: string, uuid: string): string => fromUUID(uuid, prefixOf(type));
 
 /** The prefix and UUID of a global id; null when it is malformed. */
 export const parseGlobalId = (id: string): { readonly prefix: string; readonly uuid: string } | null => {

@@ -49,7 +49,17 @@ interface ListOptions<Columns> {
   readonly filters?: Filterable;
   /** A condition that belongs to the list itself. */
   readonly where?: SQL;
+  /**
+   * For each field of the row's GraphQL type that is no column: the columns it is made of. Then a page reads no other columns than
+   * it is asked for, and the getter of one that was not read throws.
+   */
+  readonly needs?: Readonly<Record<string, readonly string[]>>;
 }
+
+/** The shape of `needs` for a GraphQL type and its rows: a field that is forgotten does not compile. */
+export type Needs<Type, Row> = {
+  readonly [Field in Exclude<keyof Type, keyof Row | '__typename'>]: readonly (keyof Row)[];
+};
 
 /** A page that is asked for, checked: everything a statement depends on. */
 interface Page {
@@ -59,6 +69,8 @@ interface Page {
   readonly field: string;
   readonly descending: boolean;
   readonly from: Position | null;
+  /** Names of the columns to read. */
+  readonly columns: readonly string[];
 }
 
 export const defaultPageSize = 20;
@@ -87,7 +99,7 @@ export const listOf = <Columns extends SelectedFields>(options: ListOptions<Colu
       ...Object.fromEntries((page.from ?? []).map((value, index) => [`from${index}`, value])),
     };
     if (filter !== undefined) return unit.select(pageStatement<Row>(options, page, filter), values);
-    const shape = `${page.order} ${page.backward} ${page.from !== null}`;
+    const shape = `${page.order} ${page.backward} ${page.from !== null} ${page.columns.join()}`;
     const statement = statements.get(shape) ?? pageStatement<Row>(options, page, undefined);
     statements.set(shape, statement);
     return unit.select(statement, values);
@@ -110,13 +122,17 @@ export const listOf = <Columns extends SelectedFields>(options: ListOptions<Colu
       return keys.map((key) => numbers.get(key) ?? 0);
     });
 
-  /** @throws BadUserInput for a wrong page size, cursor, order or filter, before any statement. */
+  /**
+   * `fields` are the fields asked of the rows' GraphQL type, all when absent.
+   * @throws BadUserInput for a wrong page size, cursor, order or filter, before any statement.
+   */
   return async <Result = Row>(
     unit: UnitOfWork,
     args: ListArguments,
     parentId = unit.organizationId,
+    fields?: ReadonlySet<string>,
   ): Promise<Connection<Result>> => {
-    const page = pageOf(options, args);
+    const page = pageOf(options, args, fields);
     const filter = conditionOf(options.filters ?? {}, args.filter);
     const token = JSON.stringify([page, args.filter ?? null]);
     const found = await pages(unit, page, filter, token).load(parentId);
@@ -160,7 +176,46 @@ const patterns: Record<string, RegExp> = {
 
 const misses = (value: unknown) => value === undefined || value === null;
 
-const pageOf = (options: ListOptions<unknown>, args: ListArguments): Page => {
+/** Columns by the fields they were asked for, for each list. */
+const asked = new WeakMap<object, WeakMap<ReadonlySet<string>, readonly string[]>>();
+
+const columnsFor = (
+  options: ListOptions<SelectedFields>,
+  fields: ReadonlySet<string> | undefined,
+): readonly string[] => {
+  const { needs } = options;
+  const all = Object.keys(options.columns);
+  if (needs === undefined || fields === undefined) return all;
+  const ofList = asked.get(options) ?? new WeakMap<ReadonlySet<string>, readonly string[]>();
+  asked.set(options, ofList);
+  const found = ofList.get(fields) ?? chosenOf(options, needs, all, fields);
+  ofList.set(fields, found);
+  return found;
+};
+
+const chosenOf = (
+  { columns, parent, orders }: ListOptions<SelectedFields>,
+  needs: Readonly<Record<string, readonly string[]>>,
+  all: readonly string[],
+  fields: ReadonlySet<string>,
+): readonly string[] => {
+  const ofFields = [...fields]
+    .filter((field) => field !== '__typename')
+    .map((field) => (all.includes(field) ? [field] : needs[field]));
+  // A field nobody knows of may be made of anything.
+  if (ofFields.includes(undefined)) return all;
+  const ofList = [...Object.values(orders), ...(parent === undefined ? [] : [parent])].map((each) =>
+    keyIn(columns, each),
+  );
+  const wanted = new Set(['id', ...ofList, ...ofFields.flatMap((each) => each ?? [])]);
+  return all.filter((name) => wanted.has(name));
+};
+
+const pageOf = (
+  options: ListOptions<SelectedFields>,
+  args: ListArguments,
+  fields: ReadonlySet<string> | undefined,
+): Page => {
   const backward = args.last !== undefined && args.last !== null;
   if (backward && !(misses(args.first) && misses(args.after)))
     throw new BadUserInput('first', 'Give first and after, or last and before, not both.');
@@ -176,7 +231,8 @@ const pageOf = (options: ListOptions<unknown>, args: ListArguments): Page => {
   const cursor = (backward ? args.before : args.after) ?? null;
   const accepts = [patterns[column.columnType] ?? /(?!)/, uuidText];
   const from = cursor === null ? null : decodeCursor(backward ? 'before' : 'after', order, accepts, cursor);
-  return { size, backward, order, field, descending: direction === 'DESC', from };
+  const columns = columnsFor(options, fields);
+  return { size, backward, order, field, descending: direction === 'DESC', from, columns };
 };
 
 const pageStatement = <Row>(
@@ -193,23 +249,25 @@ const pageStatement = <Row>(
       ? undefined
       : sql`(${column}, ${table.id}) ${sql.raw(down ? '<' : '>')} (${sql.placeholder('from0')}, ${sql.placeholder('from1')})`;
   const turn = down ? desc : asc;
+  const columns = Object.fromEntries(Object.entries(options.columns).filter(([name]) => page.columns.includes(name)));
+  const absent = Object.keys(options.columns).filter((name) => !page.columns.includes(name));
   const ofTenant = table.organizationId && eq(table.organizationId, bound.organizationId);
   const rows = (ofParent: SQL | undefined) =>
     database
-      .select(options.columns)
+      .select(columns)
       .from(table)
       .where(and(ofTenant, ofParent, options.where, filter, after))
       .orderBy(turn(column), turn(table.id))
       .limit(sql.placeholder('size'));
-  const planned = { plannedAnew: filter !== undefined };
+  const reading = { plannedAnew: filter !== undefined, absent };
   // The casts are safe where `Row` has the types of `columns`.
-  if (parent === undefined) return new Statement(rows(undefined) as unknown as Selection<Row>, planned);
+  if (parent === undefined) return new Statement(rows(undefined) as unknown as Selection<Row>, reading);
   const perParent = rows(sql`${parent} = parent.id`).as('page');
   const ofAllParents = database
     .select(perParent._.selectedFields as SelectedFields)
     .from(sql`unnest(${bound.keys}::uuid[]) as parent(id)`)
     .crossJoinLateral(perParent);
-  return new Statement(ofAllParents as unknown as Selection<Row>, planned);
+  return new Statement(ofAllParents as unknown as Selection<Row>, reading);
 };
 
 const countStatement = ({ from: table, parent, where }: ListOptions<SelectedFields>, filter: SQL | undefined) => {

@@ -19,6 +19,7 @@ interface Place {
  * Fields may stand in groups, one level deep, which must not be those of a left join.
  *
  * `plannedAnew` is for conditions whose best plan depends on the values given; otherwise the server keeps one plan for all.
+ * `absent` names what a row might have and this selection leaves out: reading it throws.
  */
 export class Statement<Row> {
   readonly text: string;
@@ -26,8 +27,13 @@ export class Statement<Row> {
   readonly #bind: readonly ((values: Readonly<Record<string, unknown>>) => unknown)[];
   readonly #places: readonly Place[];
   readonly #groups: readonly string[];
+  readonly #Row: new () => Record<string, unknown>;
 
-  constructor(selection: Selection<Row>, { plannedAnew = false }: { readonly plannedAnew?: boolean } = {}) {
+  constructor(
+    selection: Selection<Row>,
+    { plannedAnew = false, absent = [] }: { readonly plannedAnew?: boolean; readonly absent?: readonly string[] } = {},
+  ) {
+    this.#Row = rowClass(absent);
     this.plannedAnew = plannedAnew;
     const { sql, params } = selection.toSQL();
     this.text = sql;
@@ -43,7 +49,7 @@ export class Statement<Row> {
 
   /** A row as the statement's type has it, of what the driver gives: its values in order. */
   row(values: readonly unknown[]): Row {
-    const row: Record<string, unknown> = {};
+    const row = new this.#Row();
     for (const group of this.#groups) row[group] = {};
     for (let index = 0; index < this.#places.length; index += 1) {
       const { name, group, decoder } = this.#places[index] as Place;
@@ -55,6 +61,19 @@ export class Statement<Row> {
     return row as Row;
   }
 }
+
+const rowClass = (absent: readonly string[]): new () => Record<string, unknown> => {
+  class Row {
+    [name: string]: unknown;
+  }
+  for (const name of absent)
+    Object.defineProperty(Row.prototype, name, {
+      get: () => {
+        throw new Error(`The column ${name} was not read.`);
+      },
+    });
+  return Row;
+};
 
 const binding = (param: unknown): ((values: Readonly<Record<string, unknown>>) => unknown) => {
   if (is(param, Placeholder)) return (values) => given(values, param.name);
@@ -72,16 +91,20 @@ const given = (values: Readonly<Record<string, unknown>>, name: string): unknown
   return value;
 };
 
-/** Columns whose values the driver gives as they are: text, numbers and moments as text. */
-const asGiven = Column.prototype.mapFromDriverValue;
-const plain = new Set(['PgTimestampString', 'PgInteger', 'PgDoublePrecision', 'PgNumeric']);
+/** Columns whose values the driver gives as the row has them; Drizzle's decoders would look at each again. */
+const plain = new Set([
+  'PgText',
+  'PgUUID',
+  'PgBoolean',
+  'PgTimestampString',
+  'PgInteger',
+  'PgDoublePrecision',
+  'PgNumeric',
+]);
 
 const placesOf = (fields: object, group: string | null): Place[] =>
   Object.entries(fields).flatMap(([name, field]: [string, unknown]) => {
-    if (is(field, Column)) {
-      const same = field.mapFromDriverValue === asGiven || plain.has(field.columnType);
-      return { name, group, decoder: same ? null : field };
-    }
+    if (is(field, Column)) return { name, group, decoder: plain.has(field.columnType) ? null : field };
     const sql = is(field, SQL.Aliased) ? field.sql : field;
     // The types of Drizzle leave the decoder out.
     if (is(sql, SQL)) return { name, group, decoder: (sql as unknown as Pick<Place, 'decoder'>).decoder };

@@ -62,6 +62,6 @@ export class PostgresBus implements Bus {
   async close(): Promise<void> {
     await this.#sending;
     await this.#stopListening?.();
-    this.#local.close();
+    await this.#local.close();
   }
 }

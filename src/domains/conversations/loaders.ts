@@ -1,8 +1,9 @@
 import { and, eq, getTableColumns, sql } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
-import { listOf } from '../../database/list.ts';
+import { listOf, type Needs } from '../../database/list.ts';
 import { bound, loadMany, loadOne } from '../../database/loader.ts';
-import { citations, conversations, feedback, messages } from './tables.ts';
+import type { Conversation, Message } from '../../generated/resolvers.ts';
+import { citations, conversations, feedback, messages, type ConversationRow, type MessageRow } from './tables.ts';
 
 export const conversationById = loadOne(
   () =>
@@ -73,6 +74,10 @@ export const conversationsByWorkspace = listOf({
   orders: { CREATED_AT: conversations.createdAt },
   defaultOrder: { field: 'CREATED_AT', direction: 'DESC' },
   filters: { createdAt: conversations.createdAt },
+  needs: { workspace: ['workspaceId'], startedBy: ['userId'], messages: [] } satisfies Needs<
+    Conversation,
+    ConversationRow
+  >,
 });
 
 export const messagesByConversation = listOf({
@@ -81,4 +86,12 @@ export const messagesByConversation = listOf({
   columns: getTableColumns(messages),
   orders: { CREATED_AT: messages.createdAt },
   defaultOrder: { field: 'CREATED_AT', direction: 'ASC' },
+  needs: {
+    error: ['errorCode', 'errorMessage'],
+    sender: ['senderId'],
+    feedback: [],
+    citations: [],
+    parent: ['parentId'],
+    conversation: ['conversationId'],
+  } satisfies Needs<Message, MessageRow>,
 });

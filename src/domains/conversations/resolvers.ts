@@ -2,6 +2,7 @@ import type { Resolvers } from '../../generated/resolvers.ts';
 import { globalId } from '../../ids.ts';
 import { chunkById, documentById } from '../content/loaders.ts';
 import { found } from '../nodes.ts';
+import { nodeFields } from '../selection.ts';
 import { memberUserById, workspaceById } from '../tenancy/loaders.ts';
 import { writeAnswer } from './answering.ts';
 import { answerNow, storeQuestion } from './asking.ts';
@@ -48,12 +49,14 @@ export const resolvers: Resolvers = {
     },
   },
   Workspace: {
-    conversations: (workspace, args, { unit }) => conversationsByWorkspace(unit, args, workspace.id),
+    conversations: (workspace, args, { unit }, info) =>
+      conversationsByWorkspace(unit, args, workspace.id, nodeFields(info)),
   },
   Conversation: {
     workspace: ({ workspaceId }, _args, { unit }) => found('Workspace', workspaceId, workspaceById(unit)),
     startedBy: ({ userId }, _args, { unit }) => (userId === null ? null : memberUserById(unit).load(userId)),
-    messages: (conversation, args, { unit }) => messagesByConversation(unit, args, conversation.id),
+    messages: (conversation, args, { unit }, info) =>
+      messagesByConversation(unit, args, conversation.id, nodeFields(info)),
   },
   Message: {
     error: ({ errorCode, errorMessage }) =>
