@@ -131,6 +131,18 @@ test('without waiting a document is PENDING first', async () => {
   expect(document).toMatchObject({ status: 'PENDING', chunkCount: 0, processedAt: null });
 });
 
+test('a backlog is read without waiting for the next poll after each document', async () => {
+  const started = performance.now();
+  const texts = Array.from({ length: 20 }, (_, at) => ({
+    title: `Berth ${at}`,
+    text: `Berth ${at} lies on the quay.`,
+  }));
+  const added: Data[] = await Promise.all(texts.map((input) => addDocument(ada, input)));
+  expect(new Set(added.map(({ status }) => status))).toEqual(new Set(['READY']));
+  // Two workers that slept a second after each would take nine.
+  expect(performance.now() - started).toBeLessThan(7000);
+});
+
 // The package's types describe its CommonJS build as if it were an ES module.
 const Deck = pptxgen as unknown as typeof pptxgen.default;
 

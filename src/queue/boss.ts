@@ -31,7 +31,7 @@ const pollingIntervalSeconds = 1;
 export class BossQueue implements Queue {
   readonly #boss: PgBoss;
   readonly #options: BossOptions;
-  readonly #workers = new Map<string, string>();
+  readonly #workers = new Map<string, string[]>();
   readonly #stopping = new AbortController();
 
   private constructor(boss: PgBoss, options: BossOptions) {
@@ -99,19 +99,24 @@ export class BossQueue implements Queue {
     handlers: Readonly<Record<string, JobHandler<Work>>>,
     workOf: (unit: UnitOfWork) => Work,
   ): Promise<void> {
-    for (const [kind, handler] of Object.entries(handlers)) {
-      const worker = await this.#boss.work<Payload>(
-        kind,
-        {
-          includeMetadata: true,
-          localConcurrency: handler.concurrency,
-          pollingIntervalSeconds,
-          heartbeatRefreshSeconds: 5,
-        },
-        async ([job]) => (job === undefined ? undefined : this.#run(job as JobWithMetadata<Payload>, handler, workOf)),
-      );
-      this.#workers.set(kind, worker);
-    }
+    for (const [kind, handler] of Object.entries(handlers))
+      for (let started = 0; started < handler.concurrency; started++) await this.#startWorker(kind, handler, workOf);
+  }
+
+  /** Takes one job after the other while there are any, and only then waits for the next poll or for a new job. */
+  async #startWorker<Work>(kind: string, handler: JobHandler<Work>, workOf: (unit: UnitOfWork) => Work): Promise<void> {
+    const worker = await this.#boss.work<Payload>(
+      kind,
+      { includeMetadata: true, pollingIntervalSeconds, heartbeatRefreshSeconds: 5 },
+      async ([job]) => {
+        if (job === undefined) return;
+        // The package would wait for the next poll after every job.
+        await this.#run(job as JobWithMetadata<Payload>, handler, workOf).finally(() =>
+          this.#boss.notifyWorker(worker),
+        );
+      },
+    );
+    this.#workers.set(kind, [...(this.#workers.get(kind) ?? []), worker]);
   }
 
   /** Stops taking jobs and waits for those running, as long as the grace lasts; what is left runs again elsewhere. */
@@ -121,8 +126,7 @@ export class BossQueue implements Queue {
   }
 
   #wake(kind: string): void {
-    const worker = this.#workers.get(kind);
-    if (worker !== undefined) this.#boss.notifyWorker(worker);
+    for (const worker of this.#workers.get(kind) ?? []) this.#boss.notifyWorker(worker);
   }
 
   async #run<Work>(job: JobWithMetadata<Payload>, handler: JobHandler<Work>, workOf: (unit: UnitOfWork) => Work) {
