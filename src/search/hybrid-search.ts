@@ -71,7 +71,11 @@ const distanceTo = ({ embeddings }: SearchTables): SQL => sql`${embeddings.embed
 const comparesAll = ({ exact = false }: HybridQuery): SQL =>
   sql`(${exact}::boolean or (select chunks <= ${exactScanChunks} from corpus))`;
 
-/** Both ways stand in the statement and a one-time condition on the size of the corpus lets one of them run. */
+/**
+ * Both ways stand in the statement, each under a one-time condition. The index is asked where the corpus is large; it gives
+ * up after `hnsw.max_scan_tuples` entries, most of them other tenants' or outside the filter, and then may have found too
+ * few: every vector is compared after all.
+ */
 const vectorCandidates = (tables: SearchTables, query: HybridQuery, vector: QueryVector, depth: number): SQL => {
   const { embeddings, chunks } = tables;
   const distance = distanceTo(tables);
@@ -86,12 +90,13 @@ const vectorCandidates = (tables: SearchTables, query: HybridQuery, vector: Quer
     where ${embeddings.organizationId} = ${query.organizationId}
       and ${embeddings.workspaceId} = any(${array(query.workspaceIds, 'uuid')}) and ${embeddings.model} = ${vector.model}${ofDocuments}`;
   return sql`${aim(vector)},
-  compared as materialized (${visible} and ${comparesAll(query)}),
   nearest as materialized (${visible} and not ${comparesAll(query)} order by ${distance} limit ${depth}),
+  found as materialized (select count(*) = ${depth} as enough from nearest),
+  compared as materialized (${visible} and not (select enough from found)),
   semantic as materialized (
     select chunk_id, row_number() over (order by distance, chunk_id) as rank
     from (
-      select * from (select * from compared union all select * from nearest) as either
+      select * from (select * from compared union all select * from nearest where (select enough from found)) as either
       where distance <= 1 - ${query.minimumSimilarity ?? -1}::float8
       order by distance, chunk_id limit ${depth}
     ) as near
