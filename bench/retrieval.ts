@@ -31,12 +31,11 @@ const mostHits = 50;
 const warmUp = 20;
 
 interface Hit {
-  readonly lexicalRank: number | null;
   readonly node: { readonly document: { readonly id: string } };
 }
 
 const searchQuery = `query ($workspaceId: ID!, $query: String!, $first: Int!) {
-  search(workspaceId: $workspaceId, query: $query, first: $first) { edges { lexicalRank node { document { id } } } }
+  search(workspaceId: $workspaceId, query: $query, first: $first) { edges { node { document { id } } } }
 }`;
 
 const refuse = (error: unknown): never => {
@@ -152,19 +151,22 @@ const documentsOf = (hits: readonly Hit[], ids: ReadonlyMap<string, string>): st
   ...new Set(hits.map(({ node }) => ids.get(node.document.id) ?? '')),
 ];
 
-/** The passages that words found, as words alone would rank them. */
-const byWords = (hits: readonly Hit[]): Hit[] =>
-  hits
-    .filter(({ lexicalRank }) => lexicalRank !== null)
-    .sort((left, right) => (left.lexicalRank ?? 0) - (right.lexicalRank ?? 0));
+/** Least cosine of what vectors alone may find; 1 leaves words alone, 0 lets every vector vote. */
+const setSimilarityThreshold = async (
+  client: GraphqlClient,
+  workspaces: ReadonlyMap<string, string>,
+  similarityThreshold: number,
+): Promise<void> => {
+  for (const id of workspaces.values())
+    await client.ask(
+      'mutation ($input: UpdateWorkspaceInput!) { updateWorkspace(input: $input) { workspace { id } } }',
+      { input: { id, similarityThreshold } },
+    );
+};
 
-const qualityRow = (
-  name: string,
-  searched: readonly Searched[],
-  rank: (hits: readonly Hit[]) => readonly string[],
-): string[] => {
+const qualityRow = (name: string, searched: readonly Searched[], ids: ReadonlyMap<string, string>): string[] => {
   const average = (metric: typeof ndcg, depth: number) =>
-    mean(searched.map(({ hits, judgements }) => metric(rank(hits), judgements, depth))).toFixed(3);
+    mean(searched.map(({ hits, judgements }) => metric(documentsOf(hits, ids), judgements, depth))).toFixed(3);
   return [name, average(ndcg, 10), average(reciprocalRank, 10), average(recall, 10), average(recall, mostHits)];
 };
 
@@ -183,6 +185,10 @@ const workspaces = await createWorkspaces(client, collection);
 const documents = collection.documents.filter((document) => !isEmpty(document));
 const { result: ids, ms: ingestMs } = await timed(() => addDocuments(client, documents, workspaces));
 const searched = await searchAll(client, collection, workspaces);
+await setSimilarityThreshold(client, workspaces, 0);
+const byEveryVector = await searchAll(client, collection, workspaces);
+await setSimilarityThreshold(client, workspaces, 1);
+const byWordsAlone = await searchAll(client, collection, workspaces);
 const times = searched.map(({ ms }) => ms);
 const left = collection.documents.length - documents.length;
 process.stdout.write(
@@ -193,8 +199,9 @@ process.stdout.write(
     markdownTable(
       ['ranking', 'nDCG@10', 'MRR@10', 'recall@10', `recall@${mostHits}`],
       [
-        qualityRow('search', searched, (hits) => documentsOf(hits, ids)),
-        qualityRow('its hits by words alone', searched, (hits) => documentsOf(byWords(hits), ids)),
+        qualityRow('search as it comes', searched, ids),
+        qualityRow('`similarityThreshold` 0: every vector votes', byEveryVector, ids),
+        qualityRow('`similarityThreshold` 1: words alone', byWordsAlone, ids),
       ],
     ),
     markdownTable(
