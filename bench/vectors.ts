@@ -181,7 +181,8 @@ if (!Number.isInteger(count) || count < 1000) {
 await using released = cleanup();
 const cluster = await startCluster(released);
 const fresh = await createTesseraDatabase(cluster.superuserUrl, 'vectors');
-const owner = postgres(fresh.ownerUrl, { max: 1, onnotice: () => undefined });
+// Not prepared, as by most drivers' defaults: each plan knows its tenant.
+const owner = postgres(fresh.ownerUrl, { max: 1, prepare: false, onnotice: () => undefined });
 released.defer(() => owner.end({ timeout: 1 }));
 await owner.unsafe(`set maintenance_work_mem = '${maintenanceMemory}'`);
 const { tenants, indexMs } = await writeTenants(owner, count);

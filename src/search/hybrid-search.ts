@@ -52,14 +52,16 @@ const candidates = 100;
 const exactScanChunks = 5_000;
 
 /**
- * Sent before `hybridSearch` in the same transaction. Iterative scans keep the tenant's filter from starving the
- * approximate index of results, and its list is as long as the candidates wanted, which gave full recall where the default
- * of 40 lost 2 % (`docs/retrieval.md`). The index's estimated cost passes the threshold of the just-in-time compiler,
- * which would take longer than the search.
+ * Sent before `hybridSearch` in the same transaction; what each is worth stands in `docs/retrieval.md`. Iterative scans keep the
+ * tenant's filter from starving the approximate index of results; their order need not be exact, since hits are sorted
+ * afterwards, and an exact one would drop what a later round finds nearer. The index's list is as long as the candidates
+ * wanted. A plan made once for all tenants would compare every vector of a large one. The index's estimated cost passes the threshold
+ * of the just-in-time compiler, which would take longer than the search.
  */
 export const searchSettings = sql.raw(`do $$ begin
-  set local hnsw.iterative_scan = 'strict_order';
+  set local hnsw.iterative_scan = 'relaxed_order';
   set local hnsw.ef_search = ${candidates};
+  set local plan_cache_mode = force_custom_plan;
   set local jit = off;
 end $$`);
 
