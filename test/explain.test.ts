@@ -98,26 +98,20 @@ const plansOf = async (scope: Scope, work: (unit: UnitOfWork) => Promise<unknown
   const plans: Promise<Plan[]>[] = [];
   const lend = async () => {
     const session = await services.pool.lend();
-    const { unsafe, release } = session;
+    const unsafe = session.unsafe.bind(session);
     const explaining = (text: string, values: never[], options: { prepare: boolean }) => {
       const run = `execute explained(${values.map(literal).join(', ')})`;
       const texts = [`prepare explained as ${text}`, `explain (analyze, format json) ${run}`, 'deallocate explained'];
       // Sent at once, before the statement itself and behind the setting that it is planned by.
-      const [prepared, explained, done] = texts.map((each) =>
-        unsafe.call(session, each, [], { prepare: false }).execute(),
-      );
+      const [prepared, explained, done] = texts.map((each) => unsafe(each, [], { prepare: false }).execute());
       plans.push(
-        Promise.all([prepared, explained, done]).then(([, found]) =>
-          nodesOf((found?.[0] as unknown as { 'QUERY PLAN': { Plan: Plan }[] })['QUERY PLAN'][0]?.Plan as Plan),
+        Promise.all([prepared, explained, done]).then(([, found = []]) =>
+          nodesOf((found[0] as unknown as { 'QUERY PLAN': { Plan: Plan }[] })['QUERY PLAN'][0]?.Plan as Plan),
         ),
       );
-      return unsafe.call(session, text, values, options);
+      return unsafe(text, values, options);
     };
-    const restored = (...ending: Parameters<typeof release>) => {
-      Object.assign(session, { unsafe, release });
-      release.call(session, ...ending);
-    };
-    return Object.assign(session, { unsafe: explaining, release: restored });
+    return Object.assign(session, { unsafe: explaining });
   };
   const pool = Object.create(services.pool, { lend: { value: lend } }) as typeof services.pool;
   const unit = new UnitOfWork(scope, {

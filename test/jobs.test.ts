@@ -66,8 +66,9 @@ onPostgres('a job whose last run never came back ends FAILED, with what it worke
 });
 
 test('a run that fails is tried again within seconds', async () => {
-  const { services, work } = bed.server.installation;
-  if (process.env.TEST_POSTGRES_URL === undefined) await work();
+  const { installation } = bed.server;
+  const { services } = installation;
+  if (process.env.TEST_POSTGRES_URL === undefined) await installation.work();
   const { createUpload }: { createUpload: { upload: { url: string }; file: { id: string } } } = await ada.want(
     'mutation { createUpload(input: { name: "a.txt", size: 17, mimeType: "text/plain" }) { upload { url } file { id } } }',
   );

@@ -183,6 +183,36 @@ test('a vector alone finds by cosine, a floor and a document filter bound it', a
   );
 });
 
+test('an approximate index that gives up early costs no hit', async () => {
+  const words = 'w7 w30 w31';
+  // Nearer than anything the viewer sees, and more than the index looks at before it gives up.
+  const foreign = Array.from({ length: 600 }, (_, at) => ({
+    organizationId: organizations[1],
+    workspaceId: foreignWorkspace,
+    chunkId: v7(),
+    model: hashingModel,
+    embedding: embedText(`${words} foreign${at}`, 'xx'),
+  }));
+  await client.exec('reset role');
+  await database.insert(searchTables.embeddings).values(foreign);
+  await client.exec(`create index search_test_hnsw on search_embeddings using hnsw (embedding vector_cosine_ops);
+    update search_documents set chunk_count = chunk_count + 10000;
+    set hnsw.max_scan_tuples = 1; set enable_sort = off; set enable_seqscan = off;
+    set role search_reader`);
+  const vector = { model: hashingModel, embedding: embedText(words, 'xx'), weight: 1 };
+  const { documentId } = seenBy(someone, [workspace])[4] ?? { documentId: '' };
+  for (const within of [{}, { documentIds: [documentId] }]) {
+    const query = { workspaceIds: [workspace], terms: [], vector, first: 100, ...within };
+    const hits = await searchAs(someone, query);
+    expect(hits).toEqual(await searchAs(someone, { ...query, exact: true }));
+    expect(hits).toHaveLength('documentIds' in within ? 3 : seenBy(someone, [workspace]).length);
+  }
+  await client.exec(`reset role; drop index search_test_hnsw;
+    update search_documents set chunk_count = chunk_count - 10000;
+    reset hnsw.max_scan_tuples; reset enable_sort; reset enable_seqscan;
+    set role search_reader`);
+});
+
 test('nothing of another organization or workspace is found, and no term finds nothing', async () => {
   const terms = ['w0', 'w1'];
   expect(await searchAs(someone, { workspaceIds: [foreignWorkspace], terms, vector: null, first: 10 })).toEqual([]);

@@ -71,12 +71,9 @@ const opening = (message: string): UnitOfWork => {
   const lend = async () => {
     const session = await pool.lend();
     const send = session.send.bind(session);
-    // Once: the pool lends the same session again.
-    const first = (text: string) => {
-      session.send = send;
-      return send(text.startsWith('begin') ? message : text);
-    };
-    return Object.assign(session, { send: first });
+    return Object.assign(session, {
+      send: (text: string) => send(text.startsWith('begin') ? message : text),
+    });
   };
   const faulty = Object.create(pool, { lend: { value: lend } }) as Pool;
   return new UnitOfWork({ ...nowhere, organizationId, workspaces: '*' }, { ...options(), pool: faulty });

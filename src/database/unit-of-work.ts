@@ -99,7 +99,7 @@ export class UnitOfWork {
 
   /** Runs statements in the open transaction, or in a read-only one opened for them. */
   async run<Result>(work: () => Promise<Result>): Promise<Result> {
-    const open = await this.#current();
+    const open = await this.#ready();
     // Awaited inside: a Drizzle builder sends its statement only when it is awaited.
     return this.#answered(
       open,
@@ -109,7 +109,7 @@ export class UnitOfWork {
 
   /** Runs a statement that was built once, as `run` does. */
   async select<Row>(statement: Statement<Row>, values: Readonly<Record<string, unknown>>): Promise<Row[]> {
-    const open = await this.#current();
+    const open = await this.#ready();
     return this.#answered(open, selected(open.route, statement, values));
   }
 
@@ -190,6 +190,13 @@ export class UnitOfWork {
         return organizationId();
       },
     };
+  }
+
+  /** The transaction that a statement goes to. One that came to rest while it was waited for is no longer ours. */
+  async #ready(): Promise<Open> {
+    let open = await this.#current();
+    while (open.mode === 'read' && !open.session.alive) open = await this.#current();
+    return open;
   }
 
   async #current(): Promise<Open> {

@@ -35,7 +35,7 @@ const fetching = { includeMetadata: true, pollingIntervalSeconds, heartbeatRefre
 export class BossQueue implements Queue {
   readonly #boss: PgBoss;
   readonly #options: BossOptions;
-  readonly #workers = new Map<string, string>();
+  readonly #workers = new Map<string, string[]>();
   readonly #stopping = new AbortController();
 
   private constructor(boss: PgBoss, options: BossOptions) {
@@ -109,17 +109,21 @@ export class BossQueue implements Queue {
     handlers: Readonly<Record<string, JobHandler<Work>>>,
     workOf: (unit: UnitOfWork) => Work,
   ): Promise<void> {
-    for (const [kind, handler] of Object.entries(handlers)) {
-      const worker = await this.#boss.work<Payload>(
-        kind,
-        { ...fetching, localConcurrency: handler.concurrency },
-        async ([job]) => (job === undefined ? undefined : this.#run(job as JobWithMetadata<Payload>, handler, workOf)),
-      );
-      this.#workers.set(kind, worker);
-    }
+    for (const [kind, handler] of Object.entries(handlers))
+      for (let started = 0; started < handler.concurrency; started++) await this.#startWorker(kind, handler, workOf);
     await this.#boss.work<Payload>(deadLetters, fetching, async ([letter]) =>
       letter === undefined ? undefined : this.#giveUp(letter as JobWithMetadata<Payload>, handlers, workOf),
     );
+  }
+
+  /** Takes one job after the other while there are any, and only then waits for the next poll or for a new job. */
+  async #startWorker<Work>(kind: string, handler: JobHandler<Work>, workOf: (unit: UnitOfWork) => Work): Promise<void> {
+    const worker = await this.#boss.work<Payload>(kind, fetching, async ([job]) => {
+      if (job === undefined) return;
+      // The package would wait for the next poll after every job.
+      await this.#run(job as JobWithMetadata<Payload>, handler, workOf).finally(() => this.#boss.notifyWorker(worker));
+    });
+    this.#workers.set(kind, [...(this.#workers.get(kind) ?? []), worker]);
   }
 
   /** Stops taking jobs and waits for those running, as long as the grace lasts; what is left runs again elsewhere. */
@@ -129,8 +133,7 @@ export class BossQueue implements Queue {
   }
 
   #wake(kind: string): void {
-    const worker = this.#workers.get(kind);
-    if (worker !== undefined) this.#boss.notifyWorker(worker);
+    for (const worker of this.#workers.get(kind) ?? []) this.#boss.notifyWorker(worker);
   }
 
   async #run<Work>(job: JobWithMetadata<Payload>, handler: JobHandler<Work>, workOf: (unit: UnitOfWork) => Work) {

@@ -52,16 +52,17 @@ const candidates = 100;
 const exactScanChunks = 5_000;
 
 /**
- * Sent before `hybridSearch` in the same transaction. Iterative scans keep the tenant's filter from starving the
- * approximate index of results, and its list is as long as the candidates wanted, which gave full recall where the default
- * of 40 lost 2 % (`docs/retrieval.md`). The index's estimated cost passes the threshold of the just-in-time compiler,
- * which would take longer than the search. Unlike a look-up by key, it is planned for the query's own terms.
+ * Sent before `hybridSearch` in the same transaction; what each is worth stands in `docs/retrieval.md`. Iterative scans keep the
+ * tenant's filter from starving the approximate index of results; their order need not be exact, since hits are sorted
+ * afterwards, and an exact one would drop what a later round finds nearer. The index's list is as long as the candidates
+ * wanted. A plan made once for all tenants would compare every vector of a large one. The index's estimated cost passes the threshold
+ * of the just-in-time compiler, which would take longer than the search.
  */
 export const searchSettings = sql.raw(`do $$ begin
-  set local hnsw.iterative_scan = 'strict_order';
+  set local hnsw.iterative_scan = 'relaxed_order';
   set local hnsw.ef_search = ${candidates};
-  set local jit = off;
   set local plan_cache_mode = force_custom_plan;
+  set local jit = off;
 end $$`);
 
 /** Bound once, since it is long. */
@@ -72,7 +73,11 @@ const distanceTo = ({ embeddings }: SearchTables): SQL => sql`${embeddings.embed
 const comparesAll = ({ exact = false }: HybridQuery): SQL =>
   sql`(${exact}::boolean or (select chunks <= ${exactScanChunks} from corpus))`;
 
-/** Both ways stand in the statement and a one-time condition on the size of the corpus lets one of them run. */
+/**
+ * Both ways stand in the statement, each under a one-time condition. The index is asked where the corpus is large; it gives
+ * up after `hnsw.max_scan_tuples` entries, most of them other tenants' or outside the filter, and then may have found too
+ * few: every vector is compared after all.
+ */
 const vectorCandidates = (tables: SearchTables, query: HybridQuery, vector: QueryVector, depth: number): SQL => {
   const { embeddings, chunks } = tables;
   const distance = distanceTo(tables);
@@ -87,12 +92,13 @@ const vectorCandidates = (tables: SearchTables, query: HybridQuery, vector: Quer
     where ${embeddings.organizationId} = ${query.organizationId}
       and ${embeddings.workspaceId} = any(${array(query.workspaceIds, 'uuid')}) and ${embeddings.model} = ${vector.model}${ofDocuments}`;
   return sql`${aim(vector)},
-  compared as materialized (${visible} and ${comparesAll(query)}),
   nearest as materialized (${visible} and not ${comparesAll(query)} order by ${distance} limit ${depth}),
+  found as materialized (select count(*) = ${depth} as enough from nearest),
+  compared as materialized (${visible} and not (select enough from found)),
   semantic as materialized (
     select chunk_id, row_number() over (order by distance, chunk_id) as rank
     from (
-      select * from (select * from compared union all select * from nearest) as either
+      select * from (select * from compared union all select * from nearest where (select enough from found)) as either
       where distance <= 1 - ${query.minimumSimilarity ?? -1}::float8
       order by distance, chunk_id limit ${depth}
     ) as near
