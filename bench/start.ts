@@ -79,7 +79,7 @@ const retried = async (work: () => Promise<void>): Promise<void> => {
   }
 };
 
-/** Bytes of resident memory, unshared and in all: server, embedded database, and the parsers that files have started. */
+/** Memory of the server and of its embedded database: megabytes as the table shows them, and both together in bytes. */
 interface Reading {
   readonly server: string;
   readonly database: string;

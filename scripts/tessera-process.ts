@@ -26,12 +26,14 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 /** An encryption key for servers that hold nothing worth hiding. */
 export const testEncryptionKey = `test:${Buffer.alloc(32, 7).toString('base64url')}`;
 
-/** The server under this Node, with options of Node's own before the program. */
+/** The server under this Node as `npm start` runs it, with further options of Node's own before the program. */
 export const tesseraCommand = (...nodeOptions: string[]) => commandOf('src/main.ts', ...nodeOptions);
 
 const commandOf = (program: string, ...nodeOptions: string[]): readonly [string, ...string[]] => [
   process.execPath,
   '--disable-warning=ExperimentalWarning',
+  '--import',
+  './src/module-format.ts',
   ...nodeOptions,
   program,
 ];

@@ -294,6 +294,9 @@ const uploadStatus: Readonly<Record<string, number>> = {
   UNAVAILABLE: 503,
 };
 
+/** What Node destroys a request with whose connection closed before its end. */
+const isAbort = (error: unknown): boolean => Error.isError(error) && 'code' in error && error.code === 'ECONNRESET';
+
 const answerUpload = async (
   { services }: Installation,
   token: string,
@@ -320,6 +323,8 @@ const answerUpload = async (
     );
     json(response, 200, { size: file.size, sha256: file.sha256, mimeType: file.mimeType });
   } catch (error) {
+    // Whoever dropped the connection reads no answer.
+    if (isAbort(error) && error === request.errored) return;
     if (!(error instanceof DomainError)) throw error;
     await refuse(request, response, uploadStatus[String(error.extensions.code)] ?? 400, { errors: [error.toJSON()] });
   } finally {

@@ -1,5 +1,7 @@
+import { connect } from 'node:net';
 import { Readable } from 'node:stream';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { Document, HeadingLevel, Packer, Paragraph } from 'docx';
 import { and, eq, sql } from 'drizzle-orm';
 import { PDFDocument, StandardFonts } from 'pdf-lib';
@@ -259,6 +261,19 @@ describe('an upload', () => {
         input: { workspaceId, title: 'x', fileId: file.id },
       }),
     ).toEqual(['CONFLICT']);
+  });
+
+  test('whose connection is dropped is no fault of ours', async () => {
+    const { upload } = await openUpload(ada, { name: 'a.txt', size: 100_000, mimeType: 'text/plain' });
+    const { hostname, port, pathname } = new URL(upload.url, bed.url);
+    const logged = jest.spyOn(bed.server.installation.services.log, 'error');
+    const socket = connect(Number(port), hostname);
+    socket.write(`PUT ${pathname} HTTP/1.1\r\nhost: ${hostname}\r\ncontent-length: 100000\r\n\r\n${'a'.repeat(1000)}`);
+    await pause(100);
+    socket.destroy();
+    await pause(200);
+    expect(logged).not.toHaveBeenCalled();
+    logged.mockRestore();
   });
 
   test.each([['tsr_upload_x'], [''], [`tsr_session_${'a'.repeat(49)}`]])(

@@ -1,10 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 
 /** A server in a process of its own. */
@@ -32,9 +33,17 @@ const freePort = async (): Promise<number> => {
   return port;
 };
 
-const launch = async (data: string, environment: Record<string, string> = {}): Promise<Server> => {
+type Command = readonly [string, ...string[]];
+const byNode: Command = [process.execPath, '--disable-warning=ExperimentalWarning', 'src/main.ts'];
+const byNpm: Command = ['npm', 'start'];
+
+const launch = async (
+  data: string,
+  environment: Record<string, string> = {},
+  [program, ...programArguments] = byNode,
+): Promise<Server> => {
   const port = await freePort();
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', 'src/main.ts'], {
+  const child = spawn(program, programArguments, {
     env: {
       PATH: process.env.PATH,
       NODE_ENV: 'development',
@@ -58,13 +67,16 @@ const end = async (child: ChildProcess, signal: NodeJS.Signals): Promise<number 
     child.kill(signal);
     await exit;
   }
+  // What it started may outlive it and hold the other ends.
+  child.stdout?.destroy();
+  child.stderr?.destroy();
   running.delete(child);
   return child.exitCode;
 };
 
 /** Starts and waits until the server has said where it answers. */
-const start = async (data: string, environment: Record<string, string> = {}): Promise<Server> => {
-  const server = await launch(data, environment);
+const start = async (data: string, environment?: Record<string, string>, command?: Command): Promise<Server> => {
+  const server = await launch(data, environment, command);
   while (!server.said().includes('Tessera answers at')) {
     if (server.process.exitCode !== null) throw new Error(`The server ended: ${server.said()}`);
     await pause(20);
@@ -107,6 +119,13 @@ const seeded = (seed: number) => () => {
   return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
 };
 
+test('the way `npm start` loads modules, Drizzle costs no memory to speak of', async () => {
+  const probe = `await import('drizzle-orm/pg-core'); console.log(process.memoryUsage().heapTotal / 1e6)`;
+  const command = ['--import', './src/module-format.ts', '--input-type=module', '--eval', probe];
+  const { stdout } = await promisify(execFile)(process.execPath, command);
+  expect(Number(stdout)).toBeLessThan(50);
+});
+
 const onEmbedded = process.env.TEST_POSTGRES_URL === undefined ? describe : describe.skip;
 
 onEmbedded('a start on the embedded database', () => {
@@ -123,6 +142,12 @@ onEmbedded('a start on the embedded database', () => {
     const third = await start('plain');
     expect(await workspaces(third, token)).toContain('Kept');
     expect(await end(third.process, 'SIGTERM')).toBe(0);
+  }, 40_000);
+
+  test('ends when the npm that started it is told to', async () => {
+    const server = await start('plain', {}, byNpm);
+    expect(await end(server.process, 'SIGTERM')).toBe(0);
+    await expect(ask(server, '{ __typename }')).rejects.toThrow('fetch failed');
   }, 40_000);
 
   test('survives being killed at any moment, the first start included', async () => {

@@ -66,10 +66,11 @@ export const startEmbedded = async (dataDirectory: string, role: string): Promis
 };
 
 const program = fileURLToPath(new URL('./embedded-process.ts', import.meta.url));
+const moduleFormat = new URL('../module-format.ts', import.meta.url).href;
 
 const started = async (options: EmbeddedOptions): Promise<ChildProcess> => {
   const child = fork(program, [JSON.stringify(options)], {
-    execArgv: ['--disable-warning=ExperimentalWarning'],
+    execArgv: ['--disable-warning=ExperimentalWarning', '--import', moduleFormat],
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
   // The casts are safe: the program says nothing else, and an exit gives its code.
