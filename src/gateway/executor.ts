@@ -51,8 +51,8 @@ const compiled = (schema: GraphQLSchema, document: DocumentNode, operationName: 
   };
 };
 
-/** graphql-jit's own errors wrap none, those of resolvers do. */
-const isOfVariables = (error: GraphQLError): boolean => !error.originalError && error.extensions === undefined;
+/** What a resolver throws has the path of its field; scalars, whose errors look alike otherwise, read variables before. */
+const isOfVariables = (error: GraphQLError): boolean => error.path === undefined;
 
 /** The compiled code leaves `extensions` of some errors undefined, over which Apollo fails before it masks them. */
 const withExtensions = (result: ExecutionResult): ExecutionResult =>

@@ -32,7 +32,8 @@ export const defaultsOf = (schema: GraphQLSchema, document: DocumentNode, operat
     fallback: defaultValue === undefined ? undefined : valueFromASTUntyped(defaultValue),
   }));
   return (variables: Variables): Variables => {
-    const filled = { ...variables };
+    // Without a prototype, or a variable named `constructor` would never be left out.
+    const filled: Variables = { __proto__: null, ...variables };
     for (const { name, fill, fallback } of steps) {
       const value = filled[name] === undefined ? fallback : filled[name];
       if (value !== undefined) filled[name] = fill(value);
