@@ -228,7 +228,11 @@ const answerGraphql = async (
   });
   for (const [name, value] of answer.headers) response.setHeader(name, value);
   response.statusCode = answer.status ?? 200;
-  if (answer.body.kind === 'complete') return void response.end(answer.body.string);
+  if (answer.body.kind === 'complete') {
+    const { string: text } = answer.body;
+    // Node would leave it out where HTTP/1.0 is spoken.
+    return void response.setHeader('content-length', Buffer.byteLength(text)).end(text);
+  }
   for await (const chunk of answer.body.asyncIterator) response.write(chunk);
   response.end();
 };
