@@ -163,19 +163,6 @@ describe('what no honest client sends', () => {
     );
     expect(request.destroyed).toBe(false);
   });
-
-  test('headers and bodies that come too slowly are closed within 30 seconds', async () => {
-    const started = performance.now();
-    const [headers, body, ignored] = await Promise.all([
-      raw(production, 'POST /graphql HTTP/1.1\nhost: x\n').then(answerOn),
-      raw(production, 'POST /graphql HTTP/1.1\nhost: x\ncontent-type: application/json\ncontent-length: 9\n\n{').then(
-        answerOn,
-      ),
-      raw(production, 'GET /health/live HTTP/1.1\nhost: x\ncontent-length: 9\n\n{').then(answerOn),
-    ]);
-    expect([headers.status, body.status, ignored.status]).toEqual([408, 408, 200]);
-    expect(performance.now() - started).toBeLessThan(30_000);
-  }, 40_000);
 });
 
 describe('pages of other origins', () => {
@@ -291,7 +278,7 @@ describe('sockets', () => {
   test('a page of a foreign origin gets none', async () => {
     const socket = open(bed, { origin: 'https://evil.example' });
     const [, response] = (await once(socket, 'unexpected-response')) as [unknown, { statusCode: number }];
-    expect(response.statusCode).toBe(401);
+    expect(response.statusCode).toBe(403);
     socket.on('error', () => undefined).terminate();
     const fine = open(bed, { origin: 'https://app.example' });
     await once(fine, 'open');

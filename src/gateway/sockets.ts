@@ -11,7 +11,7 @@ import {
 import type { SubscribePayload } from 'graphql-ws';
 import { useServer } from 'graphql-ws/use/ws';
 import { v7 } from 'uuid';
-import { WebSocketServer, type WebSocket } from 'ws';
+import { WebSocket, WebSocketServer } from 'ws';
 import type { Context } from '../domains/context.ts';
 import type { Services } from '../domains/services.ts';
 import type { Origin } from '../database/unit-of-work.ts';
@@ -46,6 +46,20 @@ interface SocketContext {
   readonly extra: { readonly request: IncomingMessage; readonly socket: WebSocket };
 }
 
+/** A socket as graphql-ws takes it for granted, which writes to the console where one of these fails. */
+class Socket extends WebSocket {
+  /** What a client that went away does not get is its own affair. */
+  override send(data: string, ...rest: unknown[]): void {
+    const done = rest.at(-1);
+    super.send(data, () => typeof done === 'function' && void done());
+  }
+
+  /** Some reasons repeat what was sent, and a frame takes 123 bytes. */
+  override close(code?: number, reason?: string | Buffer): void {
+    super.close(code, Buffer.byteLength(reason ?? '') > 123 ? undefined : reason);
+  }
+}
+
 /** Operations over WebSocket on the HTTP server's port: the same sign-in, limits and masks as over HTTP. */
 export const serveSockets = (
   http: Server,
@@ -54,7 +68,7 @@ export const serveSockets = (
   services: Services & { viewers: Viewers },
   allowsOrigin: (origin: string | undefined) => boolean,
 ) => {
-  const sockets = new WebSocketServer({ noServer: true, maxPayload: maxMessageBytes });
+  const sockets = new WebSocketServer({ noServer: true, maxPayload: maxMessageBytes, WebSocket: Socket });
   http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     if (request.url?.split('?')[0] !== path)
       return refuseSocket(socket, 404, failure('NOT_FOUND', 'There is nothing here.'));
