@@ -40,6 +40,11 @@ describe('a document', () => {
     ['of 1000 aliases', `{ ${times(1000, (at) => `a${at}: viewer { user { id } }`)} }`, tooComplex],
     ['of 1000 aliases of __typename', `{ ${times(1000, (at) => `a${at}: __typename`)} }`, tooComplex],
     ['of one endless alias, which each object of a list would repeat', `{ ${long}: __typename }`, tooComplex],
+    [
+      'with the variable __proto__',
+      'query ($__proto__: Int) { workspaces(first: $__proto__) { edges { cursor } } }',
+      invalid,
+    ],
     ['with the alias __proto__', '{ __proto__: viewer { user { id } } }', invalid],
     ['of 1000 repeated fields', `{ viewer { user { ${times(1000, () => 'id')} } } }`, tooComplex],
     ['of 1000 repeated objects', `{ ${times(600, () => 'viewer { user { id } }')} }`, tooComplex],
@@ -207,11 +212,17 @@ describe('variables', () => {
 
   test('may have the names of what every object has', async () => {
     const query =
-      'query ($constructor: Int, $__proto__: Int = 1) { a: workspaces(first: $constructor) { edges { cursor } } ' +
-      'b: workspaces(first: $__proto__) { edges { cursor } } }';
+      'query ($constructor: Int, $toString: Int = 1) { a: workspaces(first: $constructor) { edges { cursor } } ' +
+      'b: workspaces(first: $toString) { edges { cursor } } }';
     const edges = { edges: [] };
     expect(await ada.want(query)).toEqual({ a: edges, b: edges });
-    expect(({} as Record<string, unknown>).first).toBeUndefined();
+  });
+
+  test('of a type that holds itself are read', async () => {
+    const query = 'query ($filter: WorkspaceFilter) { workspaces(filter: $filter) { edges { cursor } } }';
+    const filter = { or: [{ slug: { eq: 'a' } }, { not: { slug: { in: 'b' } } }] };
+    expect(await ada.want(query, { filter })).toEqual({ workspaces: { edges: [] } });
+    expect(await ada.codes(query, { filter: { or: [{ and: [{ slg: { eq: 'a' } }] }] } })).toEqual(['BAD_USER_INPUT']);
   });
 });
 

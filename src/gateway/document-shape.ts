@@ -10,7 +10,7 @@ import type {
   TypeNode,
   ValueNode,
 } from 'graphql';
-import { aliasTaken, introspectionRefused, isStorable, textRefused, within } from './limits.ts';
+import { nameTaken, introspectionRefused, isStorable, textRefused, within } from './limits.ts';
 import type { LimitName, Limits } from './limits.ts';
 
 /** What a selection set comes to once its fragments are expanded. */
@@ -78,7 +78,8 @@ class Shapes {
     const variables = operation.variableDefinitions ?? [];
     within(limits, 'variables', variables.length);
     this.#checkDirectives(operation.directives);
-    for (const { type, defaultValue, directives } of variables) {
+    for (const { variable, type, defaultValue, directives } of variables) {
+      if (variable.name.value === '__proto__') throw nameTaken();
       within(limits, 'typeNesting', listsIn(type));
       if (defaultValue) this.#checkValue(defaultValue, 0);
       this.#checkDirectives(directives);
@@ -138,7 +139,7 @@ class Shapes {
   #checkAlias(alias: string): void {
     this.#count('aliases');
     within(this.#limits, 'aliasCharacters', alias.length);
-    if (alias === '__proto__') throw aliasTaken();
+    if (alias === '__proto__') throw nameTaken();
   }
 
   #checkDirectives(directives: readonly DirectiveNode[] = []): void {

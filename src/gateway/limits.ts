@@ -136,9 +136,9 @@ export const queryTooComplex = (
 export const introspectionRefused = (): GraphQLError =>
   new GraphQLError('Introspection is off.', { extensions: { code: 'GRAPHQL_VALIDATION_FAILED' } });
 
-/** Refuses the one alias under which the compiled executor's answers, plain objects, can hold nothing. */
-export const aliasTaken = (): GraphQLError =>
-  new GraphQLError('No alias can be named "__proto__".', { extensions: { code: 'GRAPHQL_VALIDATION_FAILED' } });
+/** Refuses `__proto__` as an alias or a variable: answers and the values of variables are plain objects. */
+export const nameTaken = (): GraphQLError =>
+  new GraphQLError('Nothing can be named "__proto__".', { extensions: { code: 'GRAPHQL_VALIDATION_FAILED' } });
 
 /** Whether Postgres can store a text: it has no null character and no half of a surrogate pair. */
 export const isStorable = (text: string): boolean => !text.includes('\0') && text.isWellFormed();
