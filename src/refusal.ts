@@ -36,6 +36,8 @@ export const refuse = async (
 
 /** Writes the answer by hand and closes, where Node made no response: what is no HTTP, or a handshake that is refused. */
 export const refuseSocket = (socket: Duplex, status: number, body: object): void => {
+  // After a handshake Node listens no more, and a client that goes away would end the process.
+  socket.on('error', () => socket.destroy());
   if (!socket.writable) return void socket.destroy();
   const text = JSON.stringify(body);
   const headers = Object.entries({ ...headersOf(text), connection: 'close' }).map(

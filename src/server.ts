@@ -102,17 +102,17 @@ export const startServer = async ({
     response.once('finish', () => request.complete || request.destroy());
     crossOrigin(request, response, () => {
       const fault = faultOf(request);
-      if (fault !== undefined)
-        return void refuse(request, response, fault.status, failure('BAD_REQUEST', fault.message));
       const path = (request.url ?? '/').split('?')[0] ?? '/';
       const page = files.get(path);
       const work =
-        page !== undefined && request.method === 'GET'
-          ? Promise.resolve(void response.writeHead(200, page.headers).end(page.body))
-          : path.startsWith('/uploads/')
-            ? answerUpload(installation, path.slice('/uploads/'.length), request, response, origin)
-            : (routes[path]?.(request, response, origin) ??
-              refuse(request, response, 404, failure('NOT_FOUND', 'There is nothing here.')));
+        fault !== undefined
+          ? refuse(request, response, fault.status, failure('BAD_REQUEST', fault.message))
+          : page !== undefined && request.method === 'GET'
+            ? Promise.resolve(void response.writeHead(200, page.headers).end(page.body))
+            : path.startsWith('/uploads/')
+              ? answerUpload(installation, path.slice('/uploads/'.length), request, response, origin)
+              : (routes[path]?.(request, response, origin) ??
+                refuse(request, response, 404, failure('NOT_FOUND', 'There is nothing here.')));
       work.catch((error: unknown) => {
         log.error(
           {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import {
   getNamedType,
   getNullableType,
@@ -7,8 +7,8 @@ import {
   isInputObjectType,
   isLeafType,
   isListType,
+  isNonNullType,
   isObjectType,
-  isRequiredInputField,
   isRequiredArgument,
   type GraphQLArgument,
   type GraphQLField,
@@ -127,7 +127,7 @@ const torn = fc
 const bytes = fc.uint8Array({ maxLength: 200 }).map((array) => Uint8Array.from(array));
 
 test('bodies of any bytes are answered', () =>
-  assertAll(fc.oneof(bodyText, torn, bytes), 400, (body) => post(bed, body)));
+  assertAll(fc.oneof(bodyText, torn, bytes), 300, (body) => post(bed, body)));
 
 const texts = fc.oneof(
   fc.constantFrom(
@@ -176,16 +176,15 @@ const scalars: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
 /** Values of an input type, most of them of the right kind; below three objects only what is required. */
 const valuesOf = (type: GraphQLInputType, depth = 0): fc.Arbitrary<unknown> => {
   const nullable = getNullableType(type);
-  if (isListType(nullable)) return fc.array(valuesOf(nullable.ofType as GraphQLInputType, depth), { maxLength: 3 });
+  if (isListType(nullable)) return fc.array(valuesOf(nullable.ofType, depth), { maxLength: 3 });
   const named = getNamedType(nullable);
   if (isEnumType(named)) return fc.constantFrom(...named.getValues().map(({ name }) => name));
   if (isInputObjectType(named)) return recordOf(Object.values(named.getFields()), depth + 1);
   return fc.oneof({ weight: 9, arbitrary: scalars[named.name] ?? fc.constant('x') }, fc.jsonValue({ maxDepth: 1 }));
 };
 const recordOf = (inputs: readonly (GraphQLInputField | GraphQLArgument)[], depth: number): fc.Arbitrary<object> => {
-  const isRequired = (input: GraphQLInputField | GraphQLArgument) =>
-    'astNode' in input &&
-    (isRequiredArgument(input as GraphQLArgument) || isRequiredInputField(input as GraphQLInputField));
+  const isRequired = ({ type, defaultValue }: GraphQLInputField | GraphQLArgument) =>
+    isNonNullType(type) && defaultValue === undefined;
   const kept = inputs.filter((input) => depth < 3 || isRequired(input));
   const values = Object.fromEntries(kept.map((input) => [input.name, valuesOf(input.type, depth)]));
   return fc.record(values, { requiredKeys: kept.filter(isRequired).map(({ name }) => name) });
@@ -224,5 +223,5 @@ test('every operation of the schema answers any arguments', async () => {
       .map((field) => callOf(kind, field)),
   );
   expect(fields.length).toBeGreaterThan(30);
-  for (const calls of fields) await assertAll(calls, 12, (call) => post(bed, JSON.stringify(call), ada.headers));
+  for (const calls of fields) await assertAll(calls, 10, (call) => post(bed, JSON.stringify(call), ada.headers));
 });

@@ -376,6 +376,7 @@ describe('on the wire', () => {
     ['a path that climbs, encoded', message('GET /%2e%2e/%2e%2e/etc/passwd HTTP/1.1', 'host: x'), 404],
     ['a path that is encoded twice', message('GET /%252e%252e%252fetc%252fpasswd HTTP/1.1', 'host: x'), 404],
     ['the endpoint, encoded twice', message('GET /%2567raphql HTTP/1.1', 'host: x'), 404],
+    ['a path that is a name of every object', message('GET constructor HTTP/1.1', 'host: x'), 400],
     ['a path with a backslash', message('GET \\..\\..\\etc\\passwd HTTP/1.1', 'host: x'), 400],
     ['a null character in a path', message('GET /graphql%00.html HTTP/1.1', 'host: x'), 404],
     ['an upload that climbs', message('PUT /uploads/../../etc/passwd HTTP/1.1', 'host: x', 'content-length: 0'), 404],

@@ -32,8 +32,11 @@ test.each(audits.map(({ id, name, fn }) => [id, name, fn] as const))('%s %s', as
 
 const preflighted = serverAudits({
   url: () => `${bed.url}/graphql`,
-  fetchFn: (url: string, init: RequestInit = {}) =>
-    fetch(url, { ...init, headers: { ...init.headers, 'apollo-require-preflight': 'yes' } }),
+  fetchFn: (url: string, init: RequestInit = {}) => {
+    const headers = new Headers(init.headers);
+    headers.set('apollo-require-preflight', 'yes');
+    return fetch(url, { ...init, headers });
+  },
 });
 
 test.each(preflighted.filter(({ id }) => id in notices).map(({ id, name, fn }) => [id, name, fn] as const))(

@@ -1,4 +1,4 @@
-import type { ApolloServerPlugin, BaseContext, GraphQLRequest } from '@apollo/server';
+import type { ApolloServerPlugin, GraphQLRequest } from '@apollo/server';
 import { GraphQLError, OperationTypeNode } from 'graphql';
 import { isRefused } from './admission.ts';
 
@@ -16,7 +16,7 @@ const requestErrors = new Set<unknown>([
  * proxy may have made any other status of such an answer; whoever accepts anything gets 400. What a limit refuses, or
  * what asks for a schema that is private, is 400 for all: it is not a fault of the document.
  */
-export const httpPlugin: ApolloServerPlugin<BaseContext> = {
+export const httpPlugin: ApolloServerPlugin = {
   requestDidStart: async ({ request }) => {
     refuseFalseHashes(request);
     return {
