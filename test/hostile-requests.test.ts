@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { deflateSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { workspaceOf } from './talk.ts';
 import { startTestbed, type Person, type Testbed } from './testbed.ts';
 import {
   dial,
@@ -219,10 +220,13 @@ describe('variables', () => {
   });
 
   test('of a type that holds itself are read', async () => {
-    const query = 'query ($filter: WorkspaceFilter) { workspaces(filter: $filter) { edges { cursor } } }';
-    const filter = { or: [{ slug: { eq: 'a' } }, { not: { slug: { in: 'b' } } }] };
-    expect(await ada.want(query, { filter })).toEqual({ workspaces: { edges: [] } });
-    expect(await ada.codes(query, { filter: { or: [{ and: [{ slg: { eq: 'a' } }] }] } })).toEqual(['BAD_USER_INPUT']);
+    const eve = await bed.signUp('Eve');
+    await workspaceOf(eve, { name: 'Garden' });
+    await workspaceOf(eve, { name: 'Meadow' });
+    const query = 'query ($filter: WorkspaceFilter) { workspaces(filter: $filter) { edges { node { name } } } }';
+    const filter = { or: [{ slug: { eq: 'garden' } }, { not: { slug: { in: ['garden', 'meadow'] } } }] };
+    expect(await eve.want(query, { filter })).toEqual({ workspaces: { edges: [{ node: { name: 'Garden' } }] } });
+    expect(await eve.codes(query, { filter: { or: [{ and: [{ slg: { eq: 'a' } }] }] } })).toEqual(['BAD_USER_INPUT']);
   });
 });
 
