@@ -21,7 +21,7 @@ const layers = [
   ['ai', 'search', 'storage', 'mail', 'queue', 'events', 'secrets'],
   ['database'],
   ['errors'],
-  ['ids', 'settings', 'body', 'generated'],
+  ['ids', 'settings', 'body', 'refusal', 'generated'],
 ];
 /** Capabilities may use each other; that they do so without a cycle is another rule's business. */
 const sharing = new Set(['ai', 'search', 'storage', 'mail', 'queue', 'events', 'secrets']);

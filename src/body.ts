@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { MIMEType } from 'node:util';
 
 const maxBodyBytes = 1_000_000;
 /** How long a body may take to arrive. */
@@ -21,11 +22,23 @@ export class BodyFault extends Error {
 export const readJsonBody = async (request: IncomingMessage, timeoutMs = bodyTimeoutMs): Promise<unknown> => {
   if (Number(request.headers['content-length'] ?? 0) > maxBodyBytes)
     throw new BodyFault(413, 'The body has more than 1,000,000 bytes.');
-  if (!/^application\/(graphql\+)?json\b/i.test(request.headers['content-type'] ?? ''))
-    throw new BodyFault(415, 'The body must be application/json.');
+  if (!isJson(request.headers['content-type'] ?? ''))
+    throw new BodyFault(415, 'The body must be application/json in UTF-8.');
   const encoding = request.headers['content-encoding'];
   if (encoding !== undefined && encoding !== 'identity') throw new BodyFault(415, 'The body must not be compressed.');
   return parsed(await inTime(bytesOf(request), timeoutMs));
+};
+
+/** `application/graphql+json` was the name before the media type of GraphQL's answers was settled. */
+const isJson = (contentType: string): boolean => {
+  try {
+    const { essence, params } = new MIMEType(contentType);
+    const charset = params.get('charset')?.toLowerCase() ?? 'utf-8';
+    return (essence === 'application/json' || essence === 'application/graphql+json') && charset === 'utf-8';
+  } catch {
+    // It throws for what is no media type.
+    return false;
+  }
 };
 
 const inTime = async (bytes: Promise<Buffer>, timeoutMs: number): Promise<Buffer> => {

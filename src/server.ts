@@ -19,6 +19,7 @@ import { openGateway, type Gateway } from './gateway/gateway.ts';
 import { graphiqlFiles } from './gateway/graphiql.ts';
 import { serveSockets } from './gateway/sockets.ts';
 import { openInstallation, systemOrigin, type Installation } from './installation.ts';
+import { failure, json, refuse, refuseSocket } from './refusal.ts';
 import type { Settings } from './settings.ts';
 
 /** A running server. */
@@ -40,8 +41,7 @@ export interface StartOptions {
 
 export const endpoint = '/graphql';
 const headersTimeoutMs = 10_000;
-/** How long the rest of a refused body may go on arriving, so that its sender gets to read the answer. */
-const lingerMs = 2000;
+const maxHeaders = 100;
 /**
  * How long a server that stops goes on answering on connections that are kept alive, each time with the word that it will close: a
  * request that is on its way to a connection closed under it is lost without its sender knowing whether it was heard.
@@ -77,8 +77,18 @@ export const startServer = async ({
     // Bodies are bounded by whoever reads them: an upload may take longer than a query.
     requestTimeout: 0,
     connectionsCheckingInterval: 2000,
+    // Its absence is refused below, in JSON.
+    requireHostHeader: false,
+    // Whoever proposes HTTP/2 this way is answered in HTTP/1.1.
+    shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
   });
   http.on('clientError', (error: NodeJS.ErrnoException, socket) => answerUnreadable(error, socket));
+  http.on('connect', (_request, socket) =>
+    refuseSocket(socket, 405, failure('BAD_REQUEST', 'This server is no proxy.')),
+  );
+  http.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+    void refuse(request, response, 417, failure('BAD_REQUEST', 'Only 100-continue can be expected.'));
+  });
   const routes: Readonly<
     Record<string, (request: IncomingMessage, response: ServerResponse, origin: Origin) => Promise<void>>
   > = {
@@ -103,15 +113,18 @@ export const startServer = async ({
     // A body that nobody read must not keep the connection.
     response.once('finish', () => request.complete || request.destroy());
     crossOrigin(request, response, () => {
+      const fault = faultOf(request);
       const path = (request.url ?? '/').split('?')[0] ?? '/';
       const page = files.get(path);
       const work =
-        page !== undefined && request.method === 'GET'
-          ? Promise.resolve(void response.writeHead(200, page.headers).end(page.body))
-          : path.startsWith('/uploads/')
-            ? answerUpload(installation, path.slice('/uploads/'.length), request, response, origin)
-            : (routes[path]?.(request, response, origin) ??
-              refuse(request, response, 404, failure('NOT_FOUND', 'There is nothing here.')));
+        fault !== undefined
+          ? refuse(request, response, fault.status, failure('BAD_REQUEST', fault.message))
+          : page !== undefined && request.method === 'GET'
+            ? Promise.resolve(void response.writeHead(200, page.headers).end(page.body))
+            : path.startsWith('/uploads/')
+              ? answerUpload(installation, path.slice('/uploads/'.length), request, response, origin)
+              : (routes[path]?.(request, response, origin) ??
+                refuse(request, response, 404, failure('NOT_FOUND', 'There is nothing here.')));
       work.catch((error: unknown) => {
         log.error(
           {
@@ -186,55 +199,29 @@ const originRule = (allowed: readonly string[]) => {
     origin === undefined || patterns.some((pattern) => pattern.test(origin));
 };
 
-const json = (response: ServerResponse, status: number, body: object): void => {
-  if (response.headersSent) return;
-  const text = JSON.stringify(body);
-  response
-    .writeHead(status, { 'content-type': 'application/json; charset=utf-8', 'content-length': Buffer.byteLength(text) })
-    .end(text);
+/** What is wrong with a request whatever it asks for. */
+const faultOf = ({
+  httpVersion,
+  headers,
+  rawHeaders,
+}: IncomingMessage): { status: number; message: string } | undefined => {
+  if (rawHeaders.length > 2 * maxHeaders) return { status: 431, message: `There are more than ${maxHeaders} headers.` };
+  if (httpVersion === '1.1' && headers.host === undefined)
+    return { status: 400, message: 'The header Host is missing.' };
+  return undefined;
 };
 
-/**
- * Answers a request whose body nobody will read. Closing at once would make the sender's machine throw the answer away
- * with the connection, so the rest of the body is passed over for a moment first.
- */
-const refuse = async (
-  request: IncomingMessage,
-  response: ServerResponse,
-  status: number,
-  body: object,
-): Promise<void> => {
-  if (request.complete || response.destroyed) return json(response, status, body);
-  const text = JSON.stringify(body);
-  response
-    .writeHead(status, {
-      'content-type': 'application/json; charset=utf-8',
-      'content-length': Buffer.byteLength(text),
-      connection: 'close',
-    })
-    .write(text);
-  request.on('error', () => response.destroy()).resume();
-  const timer = setTimeout(() => response.end(), lingerMs);
-  request.once('end', () => response.end()).once('close', () => clearTimeout(timer));
-};
-
-/** What Node's parser refuses, or what came too slowly: there is no request yet, so the answer is written by hand. */
+/** What Node's parser refuses, or what came too slowly: there is no request yet. */
 const answerUnreadable = (error: NodeJS.ErrnoException, socket: Duplex): void => {
-  if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
+  if (error.code === 'ECONNRESET') return void socket.destroy();
   const [status, message] =
     error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-      ? ['408 Request Timeout', 'The request did not arrive in time.']
+      ? [408, 'The request did not arrive in time.']
       : error.code === 'HPE_HEADER_OVERFLOW'
-        ? ['431 Request Header Fields Too Large', 'The headers are too large.']
-        : ['400 Bad Request', 'This is not HTTP.'];
-  const text = JSON.stringify(failure('BAD_REQUEST', message));
-  const headers = `content-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(text)}\r\nconnection: close`;
-  socket.end(`HTTP/1.1 ${status}\r\n${headers}\r\n\r\n${text}`, () => socket.destroy());
+        ? [431, 'The headers are too large.']
+        : [400, 'This is not HTTP.'];
+  refuseSocket(socket, status, failure('BAD_REQUEST', message));
 };
-
-const failure = (code: string, message: string, extensions: object = {}) => ({
-  errors: [{ message, extensions: { ...extensions, code } }],
-});
 
 const answerGraphql = async (
   gateway: Gateway,
@@ -243,6 +230,13 @@ const answerGraphql = async (
   response: ServerResponse,
   origin: Origin,
 ): Promise<void> => {
+  if (request.method !== 'GET' && request.method !== 'POST')
+    return refuse(
+      request,
+      response.setHeader('allow', 'GET, POST'),
+      405,
+      failure('BAD_REQUEST', 'Operations come by POST, queries by GET too.'),
+    );
   let body: unknown;
   try {
     body = request.method === 'POST' ? await readJsonBody(request) : undefined;
@@ -255,7 +249,7 @@ const answerGraphql = async (
     if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(', ') : value);
   const answer = await gateway.apollo.executeHTTPGraphQLRequest({
     httpGraphQLRequest: {
-      method: request.method ?? 'GET',
+      method: request.method,
       headers,
       search: URL.parse(request.url ?? '/', 'http://host')?.search ?? '',
       body,
@@ -264,7 +258,11 @@ const answerGraphql = async (
   });
   for (const [name, value] of answer.headers) response.setHeader(name, value);
   response.statusCode = answer.status ?? 200;
-  if (answer.body.kind === 'complete') return void response.end(answer.body.string);
+  if (answer.body.kind === 'complete') {
+    const { string: text } = answer.body;
+    // Node would leave it out where HTTP/1.0 is spoken.
+    return void response.setHeader('content-length', Buffer.byteLength(text)).end(text);
+  }
   for await (const chunk of answer.body.asyncIterator) response.write(chunk);
   response.end();
 };

@@ -426,10 +426,11 @@ test('search is planned for its tenant each time, never once for all', async () 
     await database.execute(sql`set local plan_cache_mode = force_generic_plan`);
     await database.execute(searchSettings);
     for (let run = 0; run < 3; run++) await database.execute(statement);
-    return database.execute(sql`select max(custom_plans)::integer as custom, max(generic_plans)::integer as generic
+    // The connection may have searched before.
+    return database.execute(sql`select max(custom_plans) >= 3 as custom, max(generic_plans)::integer as generic
       from pg_prepared_statements where statement like '%aim as materialized%'`);
   });
-  expect([...plans]).toEqual([{ custom: 3, generic: 0 }]);
+  expect([...plans]).toEqual([{ custom: true, generic: 0 }]);
 });
 
 test.each([

@@ -99,26 +99,6 @@ describe('what no honest client sends', () => {
     expect(await honest(production)).toEqual({ __typename: 'Query' });
   });
 
-  test('10 GB announced are refused before they come', async () => {
-    const socket = await raw(
-      production,
-      'POST /graphql HTTP/1.1\nhost: x\ncontent-type: application/json\ncontent-length: 10737418240\n\n{',
-    );
-    const { status, body } = await answerOn(socket);
-    expect(status).toBe(413);
-    expect(JSON.parse(body)).toMatchObject({ errors: [{ extensions: { code: 'BAD_REQUEST' } }] });
-  });
-
-  test('chunks without end are refused at 1 MB', async () => {
-    const socket = await raw(
-      production,
-      'POST /graphql HTTP/1.1\nhost: x\ncontent-type: application/json\ntransfer-encoding: chunked\n\n',
-    );
-    const chunk = `10000\r\n${' '.repeat(65_536)}\r\n`;
-    for (let sent = 0; sent < 20; sent++) socket.write(chunk);
-    expect((await answerOn(socket)).status).toBe(413);
-  });
-
   test('what is no HTTP, or has too large headers, is answered in JSON', async () => {
     const noise = await answerOn(await raw(production, 'HELLO\n\n'));
     expect(noise.status).toBe(400);
@@ -163,19 +143,6 @@ describe('what no honest client sends', () => {
     );
     expect(request.destroyed).toBe(false);
   });
-
-  test('headers and bodies that come too slowly are closed within 30 seconds', async () => {
-    const started = performance.now();
-    const [headers, body, ignored] = await Promise.all([
-      raw(production, 'POST /graphql HTTP/1.1\nhost: x\n').then(answerOn),
-      raw(production, 'POST /graphql HTTP/1.1\nhost: x\ncontent-type: application/json\ncontent-length: 9\n\n{').then(
-        answerOn,
-      ),
-      raw(production, 'GET /health/live HTTP/1.1\nhost: x\ncontent-length: 9\n\n{').then(answerOn),
-    ]);
-    expect([headers.status, body.status, ignored.status]).toEqual([408, 408, 200]);
-    expect(performance.now() - started).toBeLessThan(30_000);
-  }, 40_000);
 });
 
 describe('pages of other origins', () => {
@@ -291,7 +258,7 @@ describe('sockets', () => {
   test('a page of a foreign origin gets none', async () => {
     const socket = open(bed, { origin: 'https://evil.example' });
     const [, response] = (await once(socket, 'unexpected-response')) as [unknown, { statusCode: number }];
-    expect(response.statusCode).toBe(401);
+    expect(response.statusCode).toBe(403);
     socket.on('error', () => undefined).terminate();
     const fine = open(bed, { origin: 'https://app.example' });
     await once(fine, 'open');

@@ -3,7 +3,7 @@ import { GraphQLError, Kind, parse, specifiedRules, validate } from 'graphql';
 import type { DocumentNode, GraphQLSchema, ValidationRule } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import { refusalOfShape } from './document-shape.ts';
-import { queryTooComplex, within } from './limits.ts';
+import { isStorable, queryTooComplex, textRefused, within } from './limits.ts';
 import type { Limits } from './limits.ts';
 
 /** Text of the documents kept, in characters; their syntax trees take about a hundred bytes for each. */
@@ -132,10 +132,13 @@ export const limitsPlugin = <TContext extends BaseContext>(
   },
 });
 
+/** Whether {@link limitsPlugin} refused the request that goes on with this document. */
+export const isRefused = (document: DocumentNode | undefined): boolean => document === emptyDocument;
+
 const asBadRequest = ({ message, extensions }: GraphQLError): GraphQLError =>
   new GraphQLError(message, { extensions: { ...extensions, http: { status: 400 } } });
 
-/** Bounds what comes beside the document: the name of the operation and the variables. */
+/** Bounds what comes beside the document: the name of the operation, and the variables with the text in them. */
 export const refusalOfRequest = (
   { operationName, variables }: Pick<GraphQLRequest, 'operationName' | 'variables'>,
   limits: Limits,
@@ -152,17 +155,21 @@ export const refusalOfRequest = (
 
 /** A list, because values as deep as a body allows would exhaust the stack of a recursion. */
 const checkVariables = (variables: object, limits: Limits): void => {
-  let level: object[] = [variables];
+  let level = [{ field: 'variables', value: variables }];
   let values = 0;
   for (let nesting = 0; level.length > 0; nesting++) {
     // The variables themselves are an object that does not count.
     within(limits, 'valueNesting', nesting);
-    const next: object[] = [];
-    for (const value of level) {
-      const inner: unknown[] = Array.isArray(value) ? value : Object.values(value);
-      values += inner.length;
+    const next: typeof level = [];
+    for (const { field, value } of level) {
+      values += Array.isArray(value) ? value.length : Object.keys(value).length;
       within(limits, 'variableValues', values);
-      for (const item of inner) if (typeof item === 'object' && item !== null) next.push(item);
+      for (const [key, item] of Object.entries(value) as [string, unknown][]) {
+        // What stands in a list has the list's name.
+        const name = Array.isArray(value) ? field : key;
+        if (typeof item === 'object' && item !== null) next.push({ field: name, value: item });
+        else if (typeof item === 'string' && !isStorable(item)) throw textRefused(name.slice(0, 100));
+      }
     }
     level = next;
   }

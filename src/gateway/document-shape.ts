@@ -10,7 +10,7 @@ import type {
   TypeNode,
   ValueNode,
 } from 'graphql';
-import { introspectionRefused, within } from './limits.ts';
+import { nameTaken, introspectionRefused, isStorable, textRefused, within } from './limits.ts';
 import type { LimitName, Limits } from './limits.ts';
 
 /** What a selection set comes to once its fragments are expanded. */
@@ -78,7 +78,8 @@ class Shapes {
     const variables = operation.variableDefinitions ?? [];
     within(limits, 'variables', variables.length);
     this.#checkDirectives(operation.directives);
-    for (const { type, defaultValue, directives } of variables) {
+    for (const { variable, type, defaultValue, directives } of variables) {
+      if (variable.name.value === '__proto__') throw nameTaken();
       within(limits, 'typeNesting', listsIn(type));
       if (defaultValue) this.#checkValue(defaultValue, 0);
       this.#checkDirectives(directives);
@@ -126,13 +127,19 @@ class Shapes {
   }
 
   #ofField({ name, alias, arguments: given, selectionSet }: FieldNode, nesting: number): Shape {
-    if (alias) this.#count('aliases');
+    if (alias) this.#checkAlias(alias.value);
     for (const { value } of given ?? []) this.#checkValue(value, 0);
     const introspects = name.value === '__schema' || name.value === '__type';
     if (introspects && !this.#limits.introspection) throw introspectionRefused();
     const inner = selectionSet ? this.#ofSet(selectionSet, nesting + 1) : nothing;
     if (introspects) within(this.#limits, 'introspectionDepth', inner.depth);
     return { depth: introspects ? 1 : inner.depth + 1, selections: inner.selections + 1, fields: 1 };
+  }
+
+  #checkAlias(alias: string): void {
+    this.#count('aliases');
+    within(this.#limits, 'aliasCharacters', alias.length);
+    if (alias === '__proto__') throw nameTaken();
   }
 
   #checkDirectives(directives: readonly DirectiveNode[] = []): void {
@@ -145,6 +152,7 @@ class Shapes {
 
   #checkValue(value: ValueNode, nesting: number): void {
     this.#count('literals');
+    if (value.kind === Kind.STRING && !isStorable(value.value)) throw textRefused('query');
     if (value.kind !== Kind.LIST && value.kind !== Kind.OBJECT) return;
     within(this.#limits, 'valueNesting', nesting + 1);
     if (value.kind === Kind.LIST) for (const item of value.values) this.#checkValue(item, nesting + 1);

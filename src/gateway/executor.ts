@@ -2,7 +2,7 @@ import type { ApolloServerOptionsWithGateway } from '@apollo/server';
 import { GraphQLError, type DocumentNode, type ExecutionResult, type GraphQLSchema } from 'graphql';
 import { compileQuery, isCompiledQuery } from 'graphql-jit';
 import type { Context } from '../domains/context.ts';
-import { asInputErrors, defaultsOf } from './variables.ts';
+import { variableReader, withReadVariables } from './variables.ts';
 
 export type Variables = Record<string, unknown>;
 
@@ -32,27 +32,22 @@ export const compiledOperations = (schema: GraphQLSchema) => {
 };
 
 const compiled = (schema: GraphQLSchema, document: DocumentNode, operationName: string | undefined): Run => {
-  const operation = compileQuery(schema, document, operationName);
+  const operation = compileQuery(schema, withReadVariables(document), operationName);
   if (!isCompiledQuery(operation)) return async () => operation;
-  const withDefaults = defaultsOf(schema, document, operationName);
+  const read = variableReader(schema, document, operationName);
   return async (context, variables) => {
     try {
+      const { values, errors } = read(variables);
+      if (errors !== undefined) return { errors };
       const run = operation.subscribe ?? operation.query;
       // The cast is safe: a subscription's stream has neither errors nor data and passes through.
-      const result = (await run(undefined, context, withDefaults(variables))) as ExecutionResult;
-      // Before anything has run there is no data at all: the variables were wrong.
-      return result.data === undefined && result.errors?.every(isOfVariables)
-        ? { errors: asInputErrors(result.errors) }
-        : withExtensions(result);
+      return withExtensions((await run(undefined, context, values)) as ExecutionResult);
     } finally {
       // Nobody waits for the end of a read: the answer is complete.
       void context.unit.rest();
     }
   };
 };
-
-/** graphql-jit's own errors wrap none, those of resolvers do. */
-const isOfVariables = (error: GraphQLError): boolean => !error.originalError && error.extensions === undefined;
 
 /** The compiled code leaves `extensions` of some errors undefined, over which Apollo fails before it masks them. */
 const withExtensions = (result: ExecutionResult): ExecutionResult =>

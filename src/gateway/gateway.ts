@@ -13,6 +13,7 @@ import { meter } from './charge.ts';
 import { costPlugin } from './cost-plugin.ts';
 import { operationCosts } from './cost.ts';
 import { compiledOperations, createExecutor, executingGateway } from './executor.ts';
+import { httpPlugin } from './http-plugin.ts';
 import { developmentLimits, productionLimits, type Limits } from './limits.ts';
 import { maskingWith } from './masking.ts';
 import { buildSchema } from './schema.ts';
@@ -48,8 +49,10 @@ export const openGateway = async ({ settings, log }: Services): Promise<Gateway>
     allowBatchedHttpRequests: false,
     stopOnTerminationSignals: false,
     formatError: mask,
+    logger: log,
     plugins: [
       limitsPlugin(admit, limits),
+      httpPlugin,
       costPlugin(costOf, limits, charge),
       requestIds,
       ApolloServerPluginCacheControlDisabled(),

@@ -1,4 +1,5 @@
 import { GraphQLError } from 'graphql';
+import { BadUserInput } from '../errors.ts';
 
 /** Bounds on one GraphQL request, all of them inclusive. "Expanded" counts a fragment each time it is spread. */
 export interface Limits {
@@ -31,6 +32,8 @@ export interface Limits {
   readonly comparisons: number;
   /** Aliases as written in the whole document, those of `__typename` included. */
   readonly aliases: number;
+  /** Length of an alias, which each object of the answer repeats. */
+  readonly aliasCharacters: number;
   /** Directives as written in the whole document. */
   readonly directives: number;
   /** Directives on one place. */
@@ -70,6 +73,7 @@ export const productionLimits: Limits = Object.freeze({
   selections: 1_000,
   comparisons: 3_000,
   aliases: 50,
+  aliasCharacters: 100,
   directives: 50,
   directivesPerPlace: 4,
   variables: 50,
@@ -101,6 +105,7 @@ const meanings: Readonly<Record<LimitName, string>> = {
   selections: 'selections with fragments expanded are',
   comparisons: 'repetitions of fields, counted in pairs, are',
   aliases: 'aliases are',
+  aliasCharacters: 'characters in an alias are',
   directives: 'directives in the document are',
   directivesPerPlace: 'directives on one place are',
   variables: 'variables are',
@@ -130,6 +135,17 @@ export const queryTooComplex = (
 /** Refuses introspection where it is off; nothing tells whether the schema would have known the field. */
 export const introspectionRefused = (): GraphQLError =>
   new GraphQLError('Introspection is off.', { extensions: { code: 'GRAPHQL_VALIDATION_FAILED' } });
+
+/** Refuses `__proto__` as an alias or a variable: answers and the values of variables are plain objects. */
+export const nameTaken = (): GraphQLError =>
+  new GraphQLError('Nothing can be named "__proto__".', { extensions: { code: 'GRAPHQL_VALIDATION_FAILED' } });
+
+/** Whether Postgres can store a text: it has no null character and no half of a surrogate pair. */
+export const isStorable = (text: string): boolean => !text.includes('\0') && text.isWellFormed();
+
+/** Refuses text that {@link isStorable} does not hold for. */
+export const textRefused = (field: string): GraphQLError =>
+  new BadUserInput(field, 'Text must be Unicode without null characters.');
 
 /** Throws {@link queryTooComplex} when the count passes the bound of that name. */
 export const within = (limits: Limits, name: LimitName, actual: number): void => {

@@ -10,7 +10,20 @@ const instantOf = (value: unknown): string => {
   return `${date}T${clock}.${fraction.padEnd(3, '0').slice(0, 3)}Z`;
 };
 
-const DateTime = new GraphQLScalarType({ ...GraphQLDateTimeISO.toConfig(), name: 'DateTime', serialize: instantOf });
+const { parseValue, parseLiteral, ...dateTime } = GraphQLDateTimeISO.toConfig();
+/** Postgres has no year 0, and offsets can lead a day out of the years that RFC 3339 writes. */
+const inYears = (date: Date): Date => {
+  const year = date.getUTCFullYear();
+  if (year < 1 || year > 9999) throw new TypeError('A DateTime lies in the years 1 to 9999.');
+  return date;
+};
+const DateTime = new GraphQLScalarType({
+  ...dateTime,
+  name: 'DateTime',
+  serialize: instantOf,
+  parseValue: (value) => inYears(parseValue(value)),
+  parseLiteral: (node, variables) => inYears(parseLiteral(node, variables)),
+});
 
 const decimalText = /^-?\d{1,30}(\.\d{1,20})?$/;
 const decimalOf = (value: unknown): string => {

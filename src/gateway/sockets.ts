@@ -1,12 +1,22 @@
 import type { IncomingMessage, Server } from 'node:http';
-import { GraphQLError, getOperationAST, type ExecutionResult, type GraphQLFormattedError } from 'graphql';
+import type { Duplex } from 'node:stream';
+import {
+  GraphQLError,
+  getOperationAST,
+  type DocumentNode,
+  type ExecutionResult,
+  type GraphQLFormattedError,
+  type GraphQLSchema,
+} from 'graphql';
+import type { SubscribePayload } from 'graphql-ws';
 import { useServer } from 'graphql-ws/use/ws';
 import { v7 } from 'uuid';
-import { WebSocketServer } from 'ws';
+import { WebSocket, WebSocketServer } from 'ws';
 import type { Context } from '../domains/context.ts';
 import type { Services } from '../domains/services.ts';
 import type { Origin } from '../database/unit-of-work.ts';
 import { RateLimited, Unavailable } from '../errors.ts';
+import { failure, refuseSocket } from '../refusal.ts';
 import { operationMissing, refusalOfRequest } from './admission.ts';
 import { bearerToken, clientAddress, contextOf } from './context.ts';
 import type { Gateway } from './gateway.ts';
@@ -15,13 +25,39 @@ import type { Viewers } from './viewer.ts';
 
 const maxOperationsPerSocket = 100;
 const maxMessageBytes = 200_000;
+/** Answers that wait for a client to read them. */
+const maxUnreadBytes = 16_000_000;
+const tryAgainLater = 1013;
 
 /** What graphql-ws hands from `onSubscribe` to `execute` and `subscribe`. */
 interface Arguments {
+  /** To be called once there is a result. */
+  readonly end: () => void;
   readonly contextValue: Context;
-  readonly document: never;
+  readonly schema: GraphQLSchema;
+  readonly document: DocumentNode;
   readonly operationName: string | undefined;
   readonly variableValues: Record<string, unknown> | undefined;
+}
+
+/** What graphql-ws tells of a socket. */
+interface SocketContext {
+  readonly connectionParams?: Readonly<Record<string, unknown>>;
+  readonly extra: { readonly request: IncomingMessage; readonly socket: WebSocket };
+}
+
+/** A socket as graphql-ws takes it for granted, which writes to the console where one of these fails. */
+class Socket extends WebSocket {
+  /** What a client that went away does not get is its own affair. */
+  override send(data: string, ...rest: unknown[]): void {
+    const done = rest.at(-1);
+    super.send(data, () => typeof done === 'function' && void done());
+  }
+
+  /** Some reasons repeat what was sent, and a frame takes 123 bytes. */
+  override close(code?: number, reason?: string | Buffer): void {
+    super.close(code, Buffer.byteLength(reason ?? '') > 123 ? undefined : reason);
+  }
 }
 
 /** Operations over WebSocket on the HTTP server's port: the same sign-in, limits and masks as over HTTP. */
@@ -32,12 +68,17 @@ export const serveSockets = (
   services: Services & { viewers: Viewers },
   allowsOrigin: (origin: string | undefined) => boolean,
 ) => {
-  const sockets = new WebSocketServer({
-    server: http,
-    path,
-    maxPayload: maxMessageBytes,
-    verifyClient: ({ req }: { req: IncomingMessage }) => allowsOrigin(req.headers.origin),
+  const sockets = new WebSocketServer({ noServer: true, maxPayload: maxMessageBytes, WebSocket: Socket });
+  http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    if (request.url?.split('?')[0] !== path)
+      return refuseSocket(socket, 404, failure('NOT_FOUND', 'There is nothing here.'));
+    if (!allowsOrigin(request.headers.origin))
+      return refuseSocket(socket, 403, failure('FORBIDDEN', 'Pages of this origin may not call.'));
+    sockets.handleUpgrade(request, socket, head, (upgraded) => sockets.emit('connection', upgraded, request));
   });
+  sockets.on('wsClientError', (_error, socket) =>
+    refuseSocket(socket, 400, failure('BAD_REQUEST', 'This is no WebSocket handshake.')),
+  );
 
   const originOf = (request: IncomingMessage): Origin => ({
     requestId: v7(),
@@ -45,52 +86,82 @@ export const serveSockets = (
     userAgent: request.headers['user-agent']?.slice(0, 500) ?? null,
   });
 
-  const run = ({ document, operationName, contextValue, variableValues = {} }: Arguments) =>
-    gateway.compiled(document, operationName)(contextValue, variableValues);
+  const run = async ({ document, operationName, contextValue, variableValues = {}, end }: Arguments) => {
+    try {
+      return await gateway.compiled(document, operationName)(contextValue, variableValues);
+    } finally {
+      end();
+    }
+  };
   const masked = (result: ExecutionResult, requestId?: string) =>
     result.errors === undefined
       ? result
       : { ...result, errors: result.errors.map((error) => gateway.mask(error.toJSON(), error, requestId)) };
 
+  const prepared = async (
+    { connectionParams, extra }: SocketContext,
+    { query, operationName, variables }: SubscribePayload,
+  ): Promise<Omit<Arguments, 'end'> | readonly GraphQLError[]> => {
+    const admission = gateway.admit(query);
+    if (admission.state !== 'admitted') return admission.errors;
+    const { document } = admission;
+    const named = { operationName: operationName ?? undefined, variables: variables ?? undefined };
+    const refusal = refusalOfRequest(named as never, gateway.limits);
+    if (refusal !== undefined) return [refusal];
+    if (!getOperationAST(document, operationName)) return [operationMissing()];
+    const cost = gateway.costOf(document, operationName ?? undefined)?.requested(variables ?? {}) ?? 0;
+    if (cost > gateway.limits.cost) return [queryTooComplex('cost', gateway.limits.cost, cost)];
+    const token = bearerToken(authorizationIn(connectionParams) ?? extra.request.headers.authorization);
+    const contextValue = await contextOf(services, originOf(extra.request), token);
+    await gateway.charge(contextValue, cost);
+    return {
+      schema: gateway.schema,
+      document,
+      operationName: named.operationName,
+      variableValues: named.variables,
+      contextValue,
+    };
+  };
+
+  // graphql-ws forgets an operation that its client completes, but what was begun still has to come to its result.
+  const begun = new WeakMap<WebSocket, number>();
+  const begin = (socket: WebSocket): (() => void) => {
+    const count = (by: number) => begun.set(socket, (begun.get(socket) ?? 0) + by);
+    count(1);
+    return () => count(-1);
+  };
+
   const server = useServer<Record<string, unknown>, { request: IncomingMessage }>(
     {
+      // Why it failed stays in the log.
+      isProd: true,
       execute: (args) => run(args as never) as never,
       subscribe: (args) => run(args as never) as never,
       onConnect: async ({ connectionParams, extra }) => {
         const token = bearerToken(authorizationIn(connectionParams) ?? extra.request.headers.authorization);
         if (token === null) return true;
-        // A wrong token is refused at once, as HTTP would refuse each request.
-        const context = await contextOf(services, originOf(extra.request), token).catch(whileUnavailable);
-        // Each operation looks again, and is told then that the database is away.
-        return context === undefined || context.viewer !== null;
+        try {
+          // A wrong token is refused at once, as HTTP would refuse each request.
+          const context = await contextOf(services, originOf(extra.request), token);
+          return context.viewer !== null;
+        } catch (error) {
+          // While the database is away each operation looks again, and is told so.
+          if (error instanceof Unavailable) return true;
+          services.log.warn({ message: Error.isError(error) ? error.message : '' }, 'A socket could not be opened.');
+          extra.socket.close(tryAgainLater, 'Try again later.');
+          return false;
+        }
       },
-      onSubscribe: async ({ connectionParams, extra, subscriptions }, _id, { query, operationName, variables }) => {
-        // The one that asks is among them already.
-        if (Object.keys(subscriptions).length > maxOperationsPerSocket)
+      onSubscribe: async (context, _id, payload) => {
+        const { socket } = context.extra;
+        // The one that asks is among the subscriptions already.
+        const running = Math.max(Object.keys(context.subscriptions).length, (begun.get(socket) ?? 0) + 1);
+        if (running > maxOperationsPerSocket)
           return [new RateLimited(1, `A socket runs at most ${maxOperationsPerSocket} operations at a time.`)];
-        const admission = gateway.admit(query);
-        if (admission.state !== 'admitted') return admission.errors;
-        const named = { operationName: operationName ?? undefined, variables: variables ?? undefined };
-        const refusal = refusalOfRequest(named as never, gateway.limits);
-        if (refusal !== undefined) return [refusal];
-        if (!getOperationAST(admission.document, operationName)) return [operationMissing()];
-        const cost = gateway.costOf(admission.document, operationName ?? undefined)?.requested(variables ?? {}) ?? 0;
-        if (cost > gateway.limits.cost) return [queryTooComplex('cost', gateway.limits.cost, cost)];
-        const token = bearerToken(authorizationIn(connectionParams) ?? extra.request.headers.authorization);
-        const contextValue = await contextOf(services, originOf(extra.request), token).catch(whileUnavailable);
-        if (contextValue === undefined) return [new Unavailable('The database cannot be reached.')];
-        const charged = await gateway.charge(contextValue, cost).then(
-          () => undefined,
-          (error: GraphQLError) => error,
-        );
-        if (charged !== undefined) return [charged];
-        return {
-          schema: gateway.schema,
-          document: admission.document,
-          operationName,
-          variableValues: variables,
-          contextValue,
-        };
+        const end = begin(socket);
+        const result = await prepared(context, payload).catch((error: unknown) => [asGraphqlError(error)]);
+        if (!('document' in result)) end();
+        return ('document' in result ? { ...result, end } : result) as never;
       },
       onNext: (_context, _id, _payload, args, result) =>
         masked(result as ExecutionResult, (args.contextValue as Context).origin.requestId) as never,
@@ -99,6 +170,12 @@ export const serveSockets = (
     sockets,
     30_000,
   );
+  // Whoever sends and does not read makes the server keep the answers.
+  sockets.on('connection', (socket) => {
+    socket.on('message', () => {
+      if (socket.bufferedAmount > maxUnreadBytes) socket.terminate();
+    });
+  });
   // A socket that breaks is its client's affair: it replaces the listener of graphql-ws, which writes to the console.
   sockets.on('connection', (socket) => {
     socket.removeAllListeners('error');
@@ -128,10 +205,9 @@ export const serveSockets = (
   };
 };
 
-/** A socket outlives a database that is away; a failure of ours closes it. */
-const whileUnavailable = (error: unknown): undefined => {
-  if (!(error instanceof Unavailable)) throw error;
-};
+/** An error that is none of GraphQL's becomes the cause of one, which is masked when it leaves. */
+const asGraphqlError = (error: unknown): GraphQLError =>
+  error instanceof GraphQLError ? error : new GraphQLError('', { originalError: error as Error });
 
 const authorizationIn = (parameters: Readonly<Record<string, unknown>> | undefined): unknown =>
   parameters?.authorization ?? parameters?.Authorization;

@@ -1,83 +1,58 @@
 import {
-  getNamedType,
+  getOperationAST,
+  getVariableValues,
   GraphQLError,
-  isInputObjectType,
   Kind,
-  typeFromAST,
-  valueFromASTUntyped,
+  visit,
   type DocumentNode,
-  type GraphQLInputType,
   type GraphQLSchema,
+  type TypeNode,
+  type VariableDefinitionNode,
 } from 'graphql';
 import type { Variables } from './executor.ts';
 
-type Fill = (value: unknown) => unknown;
+/** Wrong values that are reported before the reading stops. */
+const reportedErrors = 5;
+
+/** What the variables of a request came to. */
+type ReadVariables =
+  | { readonly values: Variables; readonly errors?: never }
+  | { readonly values?: never; readonly errors: readonly GraphQLError[] };
 
 /**
- * Puts the defaults of variables and of input fields where a request leaves them out. graphql-jit knows defaults only of
- * nullable ones and refuses the others as missing; the specification (section 6.1.2, CoerceVariableValues) gives both.
+ * Reads the variables of one operation as the specification does (section 6.1.2, CoerceVariableValues). graphql-jit has a
+ * reader of its own, which knows no input types that hold themselves, as all filters do, and no defaults of non-null
+ * variables; {@link withReadVariables} makes it take these values as they are.
  */
-export const defaultsOf = (schema: GraphQLSchema, document: DocumentNode, operationName: string | undefined) => {
-  const fills = new FieldDefaults();
-  const operation = document.definitions.find(
-    (definition) =>
-      definition.kind === Kind.OPERATION_DEFINITION &&
-      (operationName === undefined || definition.name?.value === operationName),
-  );
-  const definitions = operation?.kind === Kind.OPERATION_DEFINITION ? (operation.variableDefinitions ?? []) : [];
-  const steps = definitions.map(({ variable, type, defaultValue }) => ({
-    name: variable.name.value,
-    // The cast is safe: validation has refused variables of output types.
-    fill: fills.of(typeFromAST(schema, type as never) as GraphQLInputType | undefined),
-    fallback: defaultValue === undefined ? undefined : valueFromASTUntyped(defaultValue),
-  }));
-  return (variables: Variables): Variables => {
-    const filled = { ...variables };
-    for (const { name, fill, fallback } of steps) {
-      const value = filled[name] === undefined ? fallback : filled[name];
-      if (value !== undefined) filled[name] = fill(value);
-    }
-    return filled;
+export const variableReader = (
+  schema: GraphQLSchema,
+  document: DocumentNode,
+  operationName: string | undefined,
+): ((variables: Variables) => ReadVariables) => {
+  const definitions = getOperationAST(document, operationName)?.variableDefinitions ?? [];
+  return (variables) => {
+    const { coerced, errors } = getVariableValues(schema, definitions, variables, { maxErrors: reportedErrors });
+    // Without a prototype, where a variable named `constructor` would never be absent.
+    return errors === undefined ? { values: { __proto__: null, ...coerced } } : { errors: errors.map(asInputError) };
   };
 };
 
-const same: Fill = (value) => value;
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+/** The document for graphql-jit: its variables are of a type that takes any value as it is. */
+export const withReadVariables = (document: DocumentNode): DocumentNode =>
+  visit(document, {
+    VariableDefinition: ({ defaultValue: _defaultValue, ...definition }): VariableDefinitionNode | undefined =>
+      // `@skip` and `@include` are compiled for Boolean only, which is read twice without harm.
+      isBoolean(definition.type) ? undefined : { ...definition, type: anyValue },
+  });
 
-/** The fillers of one document's input types; a type is entered before its fields, because it may hold itself. */
-class FieldDefaults {
-  readonly #known = new Map<string, { fill: Fill }>();
+const anyValue: TypeNode = { kind: Kind.NAMED_TYPE, name: { kind: Kind.NAME, value: 'JSON' } };
 
-  of(type: GraphQLInputType | undefined): Fill {
-    if (type === undefined) return same;
-    const named = getNamedType(type);
-    if (!isInputObjectType(named)) return same;
-    const known = this.#known.get(named.name);
-    if (known !== undefined) return (value) => known.fill(value);
-    const entry: { fill: Fill } = { fill: same };
-    this.#known.set(named.name, entry);
-    const fields = Object.values(named.getFields()).map((field) => ({
-      name: field.name,
-      fallback: field.defaultValue,
-      fill: this.of(field.type),
-    }));
-    const ofObject: Fill = (value) => {
-      if (!isRecord(value)) return value;
-      const filled = { ...value };
-      for (const { name, fallback, fill } of fields) {
-        const inner = filled[name] === undefined ? fallback : filled[name];
-        if (inner !== undefined) filled[name] = fill(inner);
-      }
-      return filled;
-    };
-    entry.fill = (value) => (Array.isArray(value) ? value.map(entry.fill) : ofObject(value));
-    return entry.fill;
-  }
-}
+const isBoolean = (type: TypeNode): boolean =>
+  type.kind === Kind.NON_NULL_TYPE
+    ? isBoolean(type.type)
+    : type.kind === Kind.NAMED_TYPE && type.name.value === 'Boolean';
 
-/** graphql-jit reports wrong variables with errors of its own class; clients get the code and status of wrong input. */
-export const asInputErrors = (errors: readonly { readonly message: string }[]): GraphQLError[] =>
-  errors.map(
-    ({ message }) => new GraphQLError(message, { extensions: { code: 'BAD_USER_INPUT', http: { status: 400 } } }),
-  );
+const asInputError = ({ message, locations }: GraphQLError): GraphQLError => {
+  const error = new GraphQLError(message, { extensions: { code: 'BAD_USER_INPUT', http: { status: 400 } } });
+  return Object.defineProperty(error, 'locations', { value: locations, enumerable: locations !== undefined });
+};
