@@ -212,6 +212,8 @@ wherePostgresIs('SIGTERM under load', () => {
       RATE_LIMIT: 'off',
       LOG_LEVEL: 'warn',
       SHUTDOWN_GRACE_SECONDS: '5',
+      // Whoever waits for a document waits to the end of the grace.
+      WORKERS: 'off',
     };
     servers = await Promise.all([startTessera(environment), startTessera(environment)]);
   });
@@ -283,6 +285,11 @@ wherePostgresIs('SIGTERM under load', () => {
     await once(socket, 'open');
     const closed = once(socket, 'close');
     const upload = uploadSlowly(createUpload.upload.url, 1000, 1500);
+    const waiting = want<{ addDocument: { document: { status: string } } }>(
+      token,
+      'mutation ($id: ID!) { addDocument(input: { workspaceId: $id, title: "x", text: "x", wait: true }) { document { status } } }',
+      { id: workspaceId },
+    );
     const clients = Array.from({ length: 24 }, (_, at) => client(at));
     await pause(1500);
     const began = performance.now();
@@ -296,6 +303,7 @@ wherePostgresIs('SIGTERM under load', () => {
     expect(counts.answered).toBeGreaterThan(100);
     expect((await closed)[0]).toBe(1001);
     expect(await upload).toMatch(/^HTTP\/1.1 200 /);
+    expect((await waiting).addDocument.document.status).toBe('PENDING');
     expect(exit).toBe(0);
     expect(took).toBeLessThan(5000);
   });
