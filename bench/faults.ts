@@ -20,7 +20,7 @@ const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '50' },
     seed: { type: 'string', default: '1' },
-    visitors: { type: 'string', default: '8' },
+    visitors: { type: 'string', default: '6' },
     outage: { type: 'string', default: '0' },
   },
 });
@@ -95,8 +95,8 @@ const runAllRounds = async (): Promise<void> => {
     visitors: Number(values.visitors),
     roundsPerLook: 10,
     patienceSeconds: 180,
-    beforeKillMs: [500, 3000],
-    beforeRestartMs: [0, 1500],
+    beforeKillMs: [200, 2000],
+    beforeRestartMs: [0, 1000],
     onProgress: say,
   });
   const sql = postgres(installation.ownerUrl, { max: 1 });

@@ -53,7 +53,10 @@ export const openInstallation = async (
     ...(embedded && { socketPath: embedded.socketPath }),
     size: embedded === undefined ? settings.database.poolSize : 1,
   });
-  const closers: (() => Promise<unknown> | void)[] = [() => pool.close(), () => embedded?.stop()];
+  const closers: ((graceMs?: number) => Promise<unknown> | void)[] = [
+    (graceMs) => pool.close(graceMs),
+    () => embedded?.stop(),
+  ];
   try {
     await assertFit(pool);
     // One connection cannot listen and work; then there is one process, too.
@@ -81,9 +84,12 @@ export const openInstallation = async (
       services,
       work: () => queue.work(jobs, (unit) => ({ unit, services })),
       close: async (graceMs) => {
+        const began = performance.now();
         await queue.stop(graceMs);
         await bus.close();
-        for (const close of closers) await close();
+        // Whoever still holds a connection has had the rest of the grace to give it back.
+        const left = Math.max(500, (graceMs - (performance.now() - began)) / 2);
+        for (const close of closers) await close(left);
       },
     };
   } catch (error) {

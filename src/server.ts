@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { HeaderMap } from '@apollo/server';
 import cors from 'cors';
+import { GraphQLError } from 'graphql';
 import { sql } from 'drizzle-orm';
 import type { Logger } from 'pino';
 import { v7 } from 'uuid';
@@ -12,7 +13,7 @@ import { nowhere, UnitOfWork, type Origin } from './database/unit-of-work.ts';
 import { receiveUpload } from './domains/content/uploads.ts';
 import { closeParsers } from './domains/content/parsing/parse.ts';
 import { startConversations } from './domains/conversations/abandoned.ts';
-import { DomainError } from './errors.ts';
+import { DomainError, Unavailable } from './errors.ts';
 import { BodyFault, readJsonBody } from './body.ts';
 import { bearerToken, clientAddress, contextOf } from './gateway/context.ts';
 import { openGateway, type Gateway } from './gateway/gateway.ts';
@@ -254,7 +255,7 @@ const answerGraphql = async (
       search: URL.parse(request.url ?? '/', 'http://host')?.search ?? '',
       body,
     },
-    context: () => contextOf(services, origin, bearerToken(request.headers.authorization)),
+    context: () => contextOf(services, origin, bearerToken(request.headers.authorization)).catch(asUnavailable),
   });
   for (const [name, value] of answer.headers) response.setHeader(name, value);
   response.statusCode = answer.status ?? 200;
@@ -265,6 +266,12 @@ const answerGraphql = async (
   }
   for await (const chunk of answer.body.asyncIterator) response.write(chunk);
   response.end();
+};
+
+/** Without knowing who asks nothing was begun: balancers may send the request elsewhere. */
+const asUnavailable = (error: unknown): never => {
+  if (!(error instanceof Unavailable)) throw error;
+  throw new GraphQLError(error.message, { originalError: error, extensions: { http: { status: 503 } } });
 };
 
 const answerReadiness = async (
