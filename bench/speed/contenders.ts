@@ -42,7 +42,7 @@ export const contenders = {
   PostGraphile: ({ url }: TesseraDatabase) =>
     rival('PostGraphile', graphql(postGraphile, namedViewer), 'postgraphile.mjs', url),
   'usual Apollo': ({ ownerUrl }: TesseraDatabase) =>
-    rival('usual Apollo', graphql(usualApollo, namedViewer), 'usual-apollo.ts', ownerUrl),
+    rival('usual Apollo', graphql(usualApollo, namedViewer, '/'), 'usual-apollo.ts', ownerUrl),
 };
 export type ContenderName = keyof typeof contenders;
 

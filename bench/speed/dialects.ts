@@ -35,9 +35,13 @@ const comparable = (workload: Workload, answer: unknown): unknown =>
   workload === 'W5' ? { content: (answer as MessageAnswer).content } : answer;
 
 /** A GraphQL server with these operations, which knows the viewer by these headers. */
-export const graphql = (operations: Operations, headers: (subject: Subject) => Record<string, string>): Dialect => {
+export const graphql = (
+  operations: Operations,
+  headers: (subject: Subject) => Record<string, string>,
+  path = '/graphql',
+): Dialect => {
   const sent = (query: string, variables: object, subject: Subject): Sent => ({
-    path: '/graphql',
+    path,
     headers: headers(subject),
     body: JSON.stringify({ query, variables }),
   });
