@@ -9,6 +9,8 @@ import { startPostgres, type PostgresCluster } from '../scripts/postgres.ts';
 import { createTesseraDatabase } from '../scripts/tessera-database.ts';
 import { database } from '../src/database/client.ts';
 import { Pool } from '../src/database/pool.ts';
+import { ledgerOn } from '../src/events/ledger.ts';
+import { LocalBus } from '../src/events/local-bus.ts';
 import { UnitOfWork } from '../src/database/unit-of-work.ts';
 import { searchTables } from '../src/domains/content/tables.ts';
 import { hybridSearch, searchSettings } from '../src/search/hybrid-search.ts';
@@ -74,7 +76,7 @@ const whereOf = (owner: Sql, { organizationId, workspaceId, documentIds }: Place
 /** The product's statement with a vector and no words, as the server's role under row security, sent as the server sends it. */
 const searchOf = (pool: Pool, { organizationId, workspaceId, documentIds }: Place): Search => {
   const scope = { organizationId, userId: null, principals: [organizationId, workspaceId], workspaces: [workspaceId] };
-  const ledger = { write: () => Promise.resolve(), announce: () => undefined };
+  const ledger = ledgerOn(new LocalBus());
   const origin = { requestId: 'bench', address: null, userAgent: null };
   return async (embedding, first) => {
     const unit = new UnitOfWork(scope, { pool, ledger, origin });

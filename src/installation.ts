@@ -114,7 +114,7 @@ const readJobs = async (): Promise<Jobs> => {
 const assertFit = async (pool: Pool): Promise<void> => {
   const unit = new UnitOfWork(nowhere, {
     pool,
-    ledger: { write: async () => undefined, announce: () => undefined },
+    ledger: ledgerOn(new LocalBus()),
     origin: systemOrigin,
   });
   const rights = sql<{ name: string; unbound: boolean }>`select current_user as name, rolsuper or rolbypassrls

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { Server as NetServer, type AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -7,7 +8,6 @@ import cors from 'cors';
 import { GraphQLError } from 'graphql';
 import { sql } from 'drizzle-orm';
 import type { Logger } from 'pino';
-import { v7 } from 'uuid';
 import { database, type StatementListener } from './database/client.ts';
 import { nowhere, UnitOfWork, type Origin } from './database/unit-of-work.ts';
 import { receiveUpload } from './domains/content/uploads.ts';
@@ -99,7 +99,7 @@ export const startServer = async ({
   };
   http.on('request', (request: IncomingMessage, response: ServerResponse) => {
     const origin: Origin = {
-      requestId: v7(),
+      requestId: randomUUID(),
       address: clientAddress(request.headers, request.socket.remoteAddress, settings.trustedProxies),
       userAgent: request.headers['user-agent']?.slice(0, 500) ?? null,
     };
@@ -113,7 +113,7 @@ export const startServer = async ({
     });
     // A body that nobody read must not keep the connection.
     response.once('finish', () => request.complete || request.destroy());
-    crossOrigin(request, response, () => {
+    const proceed = (): void => {
       const fault = faultOf(request);
       const path = (request.url ?? '/').split('?')[0] ?? '/';
       const page = files.get(path);
@@ -137,7 +137,12 @@ export const startServer = async ({
         const { requestId } = origin;
         json(response, 500, failure('INTERNAL_SERVER_ERROR', 'Something went wrong on our side.', { requestId }));
       });
-    });
+    };
+    // Programs send no origin, and there is nothing to decide for them.
+    if (request.headers.origin === undefined) {
+      response.setHeader('vary', 'Origin');
+      proceed();
+    } else crossOrigin(request, response, proceed);
   });
   const sockets = serveSockets(http, endpoint, gateway, services, allowsOrigin);
   const conversations = startConversations(services);
@@ -252,7 +257,7 @@ const answerGraphql = async (
     httpGraphQLRequest: {
       method: request.method,
       headers,
-      search: URL.parse(request.url ?? '/', 'http://host')?.search ?? '',
+      search: request.method === 'GET' ? (URL.parse(request.url ?? '/', 'http://host')?.search ?? '') : '',
       body,
     },
     context: () => contextOf(services, origin, bearerToken(request.headers.authorization)).catch(asUnavailable),

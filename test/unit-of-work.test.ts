@@ -49,7 +49,7 @@ afterAll(async () => {
 const options = (): UnitOptions => ({
   pool,
   ledger: {
-    write: (changes, unit) => bed.server.installation.services.ledger.write(changes, unit),
+    entry: (change, unit) => bed.server.installation.services.ledger.entry(change, unit),
     announce: (changes) => announced.push(...changes),
   },
   origin,

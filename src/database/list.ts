@@ -61,6 +61,12 @@ export type Needs<Type, Row> = {
   readonly [Field in Exclude<keyof Type, keyof Row | '__typename'>]: readonly (keyof Row)[];
 };
 
+/** Names of the columns to read, and a word for the set of them. */
+interface Reading {
+  readonly names: ReadonlySet<string>;
+  readonly token: string;
+}
+
 /** A page that is asked for, checked: everything a statement depends on. */
 interface Page {
   readonly size: number;
@@ -69,8 +75,7 @@ interface Page {
   readonly field: string;
   readonly descending: boolean;
   readonly from: Position | null;
-  /** Names of the columns to read. */
-  readonly columns: readonly string[];
+  readonly columns: Reading;
 }
 
 export const defaultPageSize = 20;
@@ -99,7 +104,7 @@ export const listOf = <Columns extends SelectedFields>(options: ListOptions<Colu
       ...Object.fromEntries((page.from ?? []).map((value, index) => [`from${index}`, value])),
     };
     if (filter !== undefined) return unit.select(pageStatement<Row>(options, page, filter), values);
-    const shape = `${page.order} ${page.backward} ${page.from !== null} ${page.columns.join()}`;
+    const shape = `${page.order} ${page.backward} ${page.from !== null} ${page.columns.token}`;
     const statement = statements.get(shape) ?? pageStatement<Row>(options, page, undefined);
     statements.set(shape, statement);
     return unit.select(statement, values);
@@ -134,9 +139,10 @@ export const listOf = <Columns extends SelectedFields>(options: ListOptions<Colu
   ): Promise<Connection<Result>> => {
     const page = pageOf(options, args, fields);
     const filter = conditionOf(options.filters ?? {}, args.filter);
-    const token = JSON.stringify([page, args.filter ?? null]);
+    const filterToken = filter === undefined ? '' : JSON.stringify(args.filter);
+    const token = `${page.size} ${page.order} ${page.backward} ${page.from?.join() ?? ''} ${page.columns.token} ${filterToken}`;
     const found = await pages(unit, page, filter, token).load(parentId);
-    const total = () => counts(unit, filter, JSON.stringify(args.filter ?? null)).load(parentId);
+    const total = () => counts(unit, filter, filterToken).load(parentId);
     // The cast is safe where `Result` is the domain's row type for the same table.
     return connectionOf(found, page, keyIn(options.columns, options.orders[page.field]), total) as Connection<Result>;
   };
@@ -176,29 +182,26 @@ const patterns: Record<string, RegExp> = {
 
 const misses = (value: unknown) => value === undefined || value === null;
 
-/** Columns by the fields they were asked for, for each list. */
-const asked = new WeakMap<object, WeakMap<ReadonlySet<string>, readonly string[]>>();
+/** Columns by the fields they were asked for, for each list; those for all fields under the list itself. */
+const asked = new WeakMap<object, WeakMap<object, Reading>>();
 
-const columnsFor = (
-  options: ListOptions<SelectedFields>,
-  fields: ReadonlySet<string> | undefined,
-): readonly string[] => {
-  const { needs } = options;
-  const all = Object.keys(options.columns);
-  if (needs === undefined || fields === undefined) return all;
-  const ofList = asked.get(options) ?? new WeakMap<ReadonlySet<string>, readonly string[]>();
+const columnsFor = (options: ListOptions<SelectedFields>, fields: ReadonlySet<string> | undefined): Reading => {
+  const ofList = asked.get(options) ?? new WeakMap<object, Reading>();
   asked.set(options, ofList);
-  const found = ofList.get(fields) ?? chosenOf(options, needs, all, fields);
-  ofList.set(fields, found);
+  const key = options.needs === undefined ? options : (fields ?? options);
+  const found = ofList.get(key) ?? columnsOf(chosen(options, fields));
+  ofList.set(key, found);
   return found;
 };
 
-const chosenOf = (
-  { columns, parent, orders }: ListOptions<SelectedFields>,
-  needs: Readonly<Record<string, readonly string[]>>,
-  all: readonly string[],
-  fields: ReadonlySet<string>,
+const columnsOf = (names: readonly string[]): Reading => ({ names: new Set(names), token: names.join() });
+
+const chosen = (
+  { columns, needs, parent, orders }: ListOptions<SelectedFields>,
+  fields: ReadonlySet<string> | undefined,
 ): readonly string[] => {
+  const all = Object.keys(columns);
+  if (needs === undefined || fields === undefined) return all;
   const ofFields = [...fields]
     .filter((field) => field !== '__typename')
     .map((field) => (all.includes(field) ? [field] : needs[field]));
@@ -249,8 +252,8 @@ const pageStatement = <Row>(
       ? undefined
       : sql`(${column}, ${table.id}) ${sql.raw(down ? '<' : '>')} (${sql.placeholder('from0')}, ${sql.placeholder('from1')})`;
   const turn = down ? desc : asc;
-  const columns = Object.fromEntries(Object.entries(options.columns).filter(([name]) => page.columns.includes(name)));
-  const absent = Object.keys(options.columns).filter((name) => !page.columns.includes(name));
+  const columns = Object.fromEntries(Object.entries(options.columns).filter(([name]) => page.columns.names.has(name)));
+  const absent = Object.keys(options.columns).filter((name) => !page.columns.names.has(name));
   const ofTenant = table.organizationId && eq(table.organizationId, bound.organizationId);
   const rows = (ofParent: SQL | undefined) =>
     database
@@ -261,13 +264,13 @@ const pageStatement = <Row>(
       .limit(sql.placeholder('size'));
   const reading = { plannedAnew: filter !== undefined, absent };
   // The casts are safe where `Row` has the types of `columns`.
-  if (parent === undefined) return new Statement(rows(undefined) as unknown as Selection<Row>, reading);
+  if (parent === undefined) return Statement.select(rows(undefined) as unknown as Selection<Row>, reading);
   const perParent = rows(sql`${parent} = parent.id`).as('page');
   const ofAllParents = database
     .select(perParent._.selectedFields as SelectedFields)
     .from(sql`unnest(${bound.keys}::uuid[]) as parent(id)`)
     .crossJoinLateral(perParent);
-  return new Statement(ofAllParents as unknown as Selection<Row>, reading);
+  return Statement.select(ofAllParents as unknown as Selection<Row>, reading);
 };
 
 const countStatement = ({ from: table, parent, where }: ListOptions<SelectedFields>, filter: SQL | undefined) => {
@@ -277,7 +280,7 @@ const countStatement = ({ from: table, parent, where }: ListOptions<SelectedFiel
     .select({ parent: parent === undefined ? sql<string | null>`null` : sql<string | null>`${parent}`, total: count() })
     .from(table)
     .where(and(ofTenant, ofParents, where, filter));
-  return new Statement(parent === undefined ? statement : statement.groupBy(parent), {
+  return Statement.select(parent === undefined ? statement : statement.groupBy(parent), {
     plannedAnew: filter !== undefined,
   });
 };

@@ -31,18 +31,9 @@ const ofUnit = <Value>(token: object, unit: UnitOfWork, make: () => Loader<Value
 
 const maxBatchSize = 1000;
 
-/** Runs a batch's statement and groups its rows beside their keys. */
-const grouped = async <Row>(
-  unit: UnitOfWork,
-  statement: Statement<Row>,
-  keys: readonly string[],
-  keyOf: (row: Row) => string,
-): Promise<Map<string, Row[]>> => {
+const rowsOf = <Row>(unit: UnitOfWork, statement: Statement<Row>, keys: readonly string[]): Promise<Row[]> => {
   const values: Bound = { organizationId: unit.scope.organizationId, userId: unit.scope.userId, keys };
-  const rows = await unit.select(statement, values);
-  const groups = new Map<string, Row[]>(keys.map((key) => [key, []]));
-  for (const row of rows) groups.get(keyOf(row))?.push(row);
-  return groups;
+  return unit.select(statement, values);
 };
 
 /** A value that is made when it is first asked for. */
@@ -54,7 +45,7 @@ export const lazily = <Value>(make: () => Value): (() => Value) => {
 /** Loads at most one row for each key: one statement for all keys of a field level. An unknown key gives null. */
 export const loadOne = <Row>(build: () => Selection<Row>, keyOf: (row: Row) => string) => {
   const token = {};
-  const statement = lazily(() => new Statement(build()));
+  const statement = lazily(() => Statement.select(build()));
   return (unit: UnitOfWork): Loader<Row | null> =>
     ofUnit(
       token,
@@ -62,8 +53,9 @@ export const loadOne = <Row>(build: () => Selection<Row>, keyOf: (row: Row) => s
       () =>
         new DataLoader(
           async (keys: readonly string[]) => {
-            const groups = await grouped(unit, statement(), keys, keyOf);
-            return keys.map((key) => groups.get(key)?.[0] ?? null);
+            const rows = new Map<string, Row>();
+            for (const row of await rowsOf(unit, statement(), keys)) rows.set(keyOf(row), row);
+            return keys.map((key) => rows.get(key) ?? null);
           },
           { maxBatchSize },
         ),
@@ -73,7 +65,7 @@ export const loadOne = <Row>(build: () => Selection<Row>, keyOf: (row: Row) => s
 /** Loads the rows of each key, in the statement's order. Only for what is bounded by its nature; lists use `listOf`. */
 export const loadMany = <Row>(build: () => Selection<Row>, keyOf: (row: Row) => string) => {
   const token = {};
-  const statement = lazily(() => new Statement(build()));
+  const statement = lazily(() => Statement.select(build()));
   return (unit: UnitOfWork): Loader<Row[]> =>
     ofUnit(
       token,
@@ -81,7 +73,8 @@ export const loadMany = <Row>(build: () => Selection<Row>, keyOf: (row: Row) => 
       () =>
         new DataLoader(
           async (keys: readonly string[]) => {
-            const groups = await grouped(unit, statement(), keys, keyOf);
+            const groups = new Map<string, Row[]>(keys.map((key) => [key, []]));
+            for (const row of await rowsOf(unit, statement(), keys)) groups.get(keyOf(row))?.push(row);
             return keys.map((key) => groups.get(key) ?? []);
           },
           { maxBatchSize },

@@ -1,9 +1,18 @@
 import { Column, is, Param, Placeholder, SQL, type DriverValueDecoder } from 'drizzle-orm';
 
-/** A select of Drizzle's, which gives rows when it is awaited. */
-export interface Selection<Row> extends PromiseLike<Row[]> {
+/** A statement of Drizzle's, which gives rows when it is awaited. */
+interface Built<Row> extends PromiseLike<Row[]> {
   toSQL(): { readonly sql: string; readonly params: unknown[] };
+}
+
+/** A select of Drizzle's. */
+export interface Selection<Row> extends Built<Row> {
   readonly _: { readonly selectedFields: object };
+}
+
+interface StatementOptions {
+  readonly plannedAnew?: boolean;
+  readonly absent?: readonly string[];
 }
 
 /** Where a value of a row goes, and how it gets its type; null where the driver's value is the row's. */
@@ -14,7 +23,7 @@ interface Place {
 }
 
 /**
- * A select that Drizzle builds once. What Drizzle does again for each run of a prepared query (finding the placeholders, the decoder of
+ * A statement that Drizzle builds once. What Drizzle does again for each run of a prepared query (finding the placeholders, the decoder of
  * each column of each row, spans for tracing) is done here once: it took more time than the database for a page of rows.
  * Fields may stand in groups, one level deep, which must not be those of a left join.
  *
@@ -29,17 +38,28 @@ export class Statement<Row> {
   readonly #groups: readonly string[];
   readonly #Row: new () => Record<string, unknown>;
 
-  constructor(
-    selection: Selection<Row>,
-    { plannedAnew = false, absent = [] }: { readonly plannedAnew?: boolean; readonly absent?: readonly string[] } = {},
+  private constructor(
+    statement: Built<Row>,
+    fields: object,
+    { plannedAnew = false, absent = [] }: StatementOptions = {},
   ) {
     this.#Row = rowClass(absent);
     this.plannedAnew = plannedAnew;
-    const { sql, params } = selection.toSQL();
+    const { sql, params } = statement.toSQL();
     this.text = sql;
     this.#bind = params.map(binding);
-    this.#places = placesOf(selection._.selectedFields, null);
+    this.#places = placesOf(fields, null);
     this.#groups = [...new Set(this.#places.flatMap(({ group }) => group ?? []))];
+  }
+
+  /** A select, whose fields Drizzle knows. */
+  static select<Row>(selection: Selection<Row>, options?: StatementOptions): Statement<Row> {
+    return new Statement(selection, selection._.selectedFields, options);
+  }
+
+  /** An insert, an update or a delete that returns these columns of each row. */
+  static returning<Row>(change: Built<Row>, columns: object): Statement<Row> {
+    return new Statement(change, columns);
   }
 
   /** The parameters in order, of the values that stand for its placeholders. */

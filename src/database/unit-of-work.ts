@@ -29,9 +29,16 @@ export interface Change {
   readonly data?: Record<string, unknown>;
 }
 
+/** A row to be written: the statement that does, and its values. */
+export interface Entry {
+  readonly statement: Statement<unknown>;
+  readonly values: Readonly<Record<string, unknown>>;
+}
+
 /** Where recorded changes go: written before the commit, announced after it. */
 export interface Ledger {
-  write(changes: readonly Change[], unit: UnitOfWork): Promise<void>;
+  /** What is written in the transaction of the change. */
+  entry(change: Change, unit: UnitOfWork): Entry;
   announce(changes: readonly Change[], unit: UnitOfWork): void;
 }
 
@@ -224,8 +231,11 @@ export class UnitOfWork {
   async #commit(open: Open): Promise<void> {
     const changes = this.#changes;
     const afterCommit = this.#afterCommit;
-    if (changes.length > 0) await routed(open.route, () => this.options.ledger.write(changes, this));
-    const outcome = await open.session.send('commit');
+    const entries = changes.map((change) => this.options.ledger.entry(change, this));
+    // Sent together: should an entry fail, the commit undoes the transaction, and the entry's fault is the one that is told.
+    const written = entries.map(({ statement, values }) => selected(open.route, statement, values));
+    const commit = open.session.send('commit');
+    const outcome = await Promise.all([...written, commit]).then(() => commit);
     if (outcome.command !== 'COMMIT')
       throw new Error('A failed statement was passed over: the transaction was undone.');
     if (changes.length > 0) this.options.ledger.announce(changes, this);

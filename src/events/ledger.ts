@@ -1,5 +1,8 @@
+import { sql, type Placeholder } from 'drizzle-orm';
 import { v7 } from 'uuid';
 import { database } from '../database/client.ts';
+import { lazily } from '../database/loader.ts';
+import { Statement } from '../database/statement.ts';
 import type { Change, Ledger, UnitOfWork } from '../database/unit-of-work.ts';
 import type { Bus } from './bus.ts';
 import { events, platformEvents } from './tables.ts';
@@ -12,20 +15,39 @@ export interface Announcement {
   readonly id: string;
 }
 
-/** The log of changes: rows of the tenant's log, or of the platform's where there is no tenant, then a word on the bus. */
+const columns = [
+  'id',
+  'action',
+  'targetType',
+  'targetId',
+  'actorId',
+  'requestId',
+  'address',
+  'userAgent',
+  'data',
+] as const;
+const placeholders = Object.fromEntries(columns.map((name) => [name, sql.placeholder(name)])) as Record<
+  (typeof columns)[number],
+  Placeholder
+>;
+const { organizationId, workspaceId } = {
+  organizationId: sql.placeholder('organizationId'),
+  workspaceId: sql.placeholder('workspaceId'),
+};
+
+const tenantEntry = lazily(() =>
+  Statement.returning(database.insert(events).values({ ...placeholders, organizationId, workspaceId }), {}),
+);
+const platformEntry = lazily(() => Statement.returning(database.insert(platformEvents).values(placeholders), {}));
+
+/** The log of changes: a row of the tenant's log, or of the platform's where there is no tenant, then a word on the bus. */
 export const ledgerOn = (bus: Bus): Ledger => ({
-  write: async (changes, unit) => {
+  entry: (change, unit) => {
     const { organizationId } = unit.scope;
-    const rows = changes.map((change) => rowOf(change, unit));
-    if (organizationId === null) await database.insert(platformEvents).values(rows);
-    else
-      await database
-        .insert(events)
-        .values(
-          rows.map((row, index) =>
-            Object.assign(row, { organizationId, workspaceId: changes[index]?.workspaceId ?? null }),
-          ),
-        );
+    const values = rowOf(change, unit);
+    return organizationId === null
+      ? { statement: platformEntry(), values }
+      : { statement: tenantEntry(), values: { ...values, organizationId, workspaceId: change.workspaceId ?? null } };
   },
   announce: (changes, unit) => {
     const { organizationId } = unit.scope;

@@ -23,8 +23,8 @@ export class PostgresBus implements Bus {
   readonly #name = randomUUID();
   readonly #pool: Pool;
   readonly #log: Logger;
-  /** Notifications leave in the order of their messages. */
-  #sending: Promise<unknown> = Promise.resolve();
+  readonly #waiting: string[] = [];
+  #sending: Promise<void> | undefined;
   #stopListening: (() => Promise<void>) | undefined;
 
   constructor(pool: Pool, log: Logger) {
@@ -47,11 +47,19 @@ export class PostgresBus implements Bus {
     const envelope: Envelope = { from: this.#name, topic, message };
     const payload = JSON.stringify(envelope);
     if (Buffer.byteLength(payload) > maxBytes) return;
-    this.#sending = this.#sending.then(() =>
-      this.#pool.run('select pg_notify($1, $2)', [channel, payload]).catch((error: unknown) => {
-        this.#log.warn({ message: Error.isError(error) ? error.message : '' }, 'A notification was lost.');
-      }),
-    );
+    this.#waiting.push(payload);
+    this.#sending ??= this.#send().finally(() => (this.#sending = undefined));
+  }
+
+  /** Sends what waits until nothing does, in order, all that has gathered meanwhile at once. */
+  async #send(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const payloads = this.#waiting.splice(0);
+      const notified = 'select pg_notify($1, payload) from unnest($2::text[]) as payload';
+      await this.#pool.run(notified, [channel, payloads]).catch((error: unknown) => {
+        this.#log.warn({ message: Error.isError(error) ? error.message : '' }, 'Notifications were lost.');
+      });
+    }
   }
 
   subscribe(topic: string): AsyncIterableIterator<object> {

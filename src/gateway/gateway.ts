@@ -49,6 +49,7 @@ export const openGateway = async ({ settings, log }: Services): Promise<Gateway>
     allowBatchedHttpRequests: false,
     stopOnTerminationSignals: false,
     formatError: mask,
+    stringifyResult: (result) => JSON.stringify(result),
     logger: log,
     plugins: [
       limitsPlugin(admit, limits),

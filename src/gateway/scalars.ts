@@ -5,9 +5,10 @@ import { GraphQLDateTimeISO, GraphQLEmailAddress, GraphQLJSON, GraphQLURL } from
 const instantOf = (value: unknown): string => {
   const text = value instanceof Date ? value.toISOString() : String(value);
   if (text.endsWith('Z')) return text;
-  const [date, time = ''] = text.split(' ');
-  const [clock, fraction = ''] = time.replace(/\+00$/, '').split('.');
-  return `${date}T${clock}.${fraction.padEnd(3, '0').slice(0, 3)}Z`;
+  const space = text.indexOf(' ');
+  const zone = text.indexOf('+', space);
+  const fraction = text.slice(space + 10, zone < 0 ? undefined : zone);
+  return `${text.slice(0, space)}T${text.slice(space + 1, space + 9)}.${fraction.padEnd(3, '0').slice(0, 3)}Z`;
 };
 
 const { parseValue, parseLiteral, ...dateTime } = GraphQLDateTimeISO.toConfig();

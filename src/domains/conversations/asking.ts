@@ -36,8 +36,7 @@ export const storeQuestion = (context: Context, { conversationId, text }: AskInp
   const content = writtenText('text', text);
   return unit.transact(async (transaction) => {
     const { organizationId } = transaction;
-    const conversation = await lockActiveConversation(organizationId, conversationId);
-    const { workspaceId } = conversation;
+    const { workspaceId } = await lockActiveConversation(unit, conversationId);
     const workspace = await found('Workspace', workspaceId, workspaceById(unit));
     const callable = await deploymentFor(unit, services, workspace);
     const shared = { organizationId, workspaceId, conversationId, createdAt: sql`clock_timestamp()` };
@@ -48,7 +47,7 @@ export const storeQuestion = (context: Context, { conversationId, text }: AskInp
         {
           ...shared,
           id: questionId,
-          parentId: newestMessage(conversation),
+          parentId: newestMessage(organizationId, conversationId),
           role: 'USER' as const,
           senderId: userId,
           content,

@@ -1,6 +1,9 @@
-import { sql } from 'drizzle-orm';
+import { getTableColumns, sql } from 'drizzle-orm';
+import { v7 } from 'uuid';
 import { database } from '../../database/client.ts';
+import { bound, lazily } from '../../database/loader.ts';
 import { sole } from '../../database/rows.ts';
+import { Statement } from '../../database/statement.ts';
 import { BadUserInput } from '../../errors.ts';
 import type {
   AddMessageInput,
@@ -64,7 +67,7 @@ export const updateConversation = (
     ...(status !== undefined && { status, endedAt: status === 'ACTIVE' ? null : sql`now()` }),
   };
   return context.unit.transact(async ({ organizationId }) => {
-    const current = await lockConversation(organizationId, id);
+    const current = await lockConversation(context.unit, id);
     requireOwner(context, current);
     if (Object.keys(fields).length === 0) return current;
     const changed = database.update(conversations).set(fields).where(ofConversation(organizationId, id)).returning();
@@ -83,7 +86,7 @@ export const updateConversation = (
 /** Deletes a conversation with its messages and gives up answers being written here. Throws Forbidden, NotFound. */
 export const deleteConversation = (context: Context, id: string): Promise<string> =>
   context.unit.transact(async ({ organizationId }) => {
-    const { workspaceId, ...current } = await lockConversation(organizationId, id);
+    const { workspaceId, ...current } = await lockConversation(context.unit, id);
     requireOwner(context, { workspaceId, ...current });
     await database.delete(conversations).where(ofConversation(organizationId, id));
     context.unit.record({ action: 'conversation.deleted', type: 'Conversation', id, workspaceId });
@@ -91,31 +94,48 @@ export const deleteConversation = (context: Context, id: string): Promise<string
     return id;
   });
 
+const { organizationId: ofTenant, userId: byViewer } = bound;
+const ofConversationId = sql.placeholder('conversationId');
+
+/** The next message of a conversation that is locked. Its workspace is null, which fails, where the conversation takes none. */
+const nextMessage = lazily(() =>
+  Statement.returning<MessageRow>(
+    database
+      .insert(messages)
+      .values({
+        organizationId: ofTenant,
+        id: sql.placeholder('id'),
+        workspaceId: sql`(select ${conversations.workspaceId} from ${conversations}
+          where ${conversations.organizationId} = ${ofTenant} and ${conversations.id} = ${ofConversationId} and ${conversations.status} = 'ACTIVE')`,
+        conversationId: ofConversationId,
+        parentId: newestMessage(ofTenant, ofConversationId),
+        role: 'USER',
+        senderId: byViewer,
+        content: sql.placeholder('content'),
+        // The transaction may have waited for the lock, and messages stand in the order of their times.
+        createdAt: sql`clock_timestamp()`,
+      })
+      .returning(),
+    getTableColumns(messages),
+  ),
+);
+
 /** Adds a message without an answer. Throws BadUserInput, Conflict (not ACTIVE), NotFound. */
 export const addMessage = (context: Context, { conversationId, content }: AddMessageInput): Promise<MessageRow> => {
   const { unit } = context;
   const { userId } = viewerOf(context);
   const text = writtenText('content', content);
   return unit.transact(async ({ organizationId }) => {
-    const conversation = await lockActiveConversation(organizationId, conversationId);
-    const { workspaceId } = conversation;
-    const message = sole(
-      await database
-        .insert(messages)
-        .values({
-          organizationId,
-          workspaceId,
-          conversationId,
-          parentId: newestMessage(conversation),
-          role: 'USER',
-          senderId: userId,
-          content: text,
-          // The transaction may have waited for the lock, and messages stand in the order of their times.
-          createdAt: sql`clock_timestamp()`,
-        })
-        .returning(),
-    );
-    unit.record({ action: 'message.added', type: 'Message', id: message.id, workspaceId });
+    const values = { organizationId, userId, id: v7(), conversationId, content: text };
+    // Sent together; why the first refuses is told, whatever the second then says.
+    const [lock, added] = await Promise.allSettled([
+      lockActiveConversation(unit, conversationId),
+      unit.select(nextMessage(), values),
+    ]);
+    if (lock.status === 'rejected') throw lock.reason;
+    if (added.status === 'rejected') throw added.reason;
+    const message = sole(added.value);
+    unit.record({ action: 'message.added', type: 'Message', id: message.id, workspaceId: message.workspaceId });
     return message;
   });
 };
