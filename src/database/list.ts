@@ -56,6 +56,12 @@ interface ListOptions<Columns> {
   readonly needs?: Readonly<Record<string, readonly string[]>>;
 }
 
+/** What is asked of a page: fields of the rows' GraphQL type, and the number of all rows. */
+export interface Wanted {
+  readonly fields: ReadonlySet<string>;
+  readonly totalCount: boolean;
+}
+
 /** The shape of `needs` for a GraphQL type and its rows: a field that is forgotten does not compile. */
 export type Needs<Type, Row> = {
   readonly [Field in Exclude<keyof Type, keyof Row | '__typename'>]: readonly (keyof Row)[];
@@ -128,21 +134,24 @@ export const listOf = <Columns extends SelectedFields>(options: ListOptions<Colu
     });
 
   /**
-   * `fields` are the fields asked of the rows' GraphQL type, all when absent.
+   * Without `wanted` all columns are read, and rows are counted when somebody asks.
    * @throws BadUserInput for a wrong page size, cursor, order or filter, before any statement.
    */
   return async <Result = Row>(
     unit: UnitOfWork,
     args: ListArguments,
     parentId = unit.organizationId,
-    fields?: ReadonlySet<string>,
+    wanted?: Wanted,
   ): Promise<Connection<Result>> => {
-    const page = pageOf(options, args, fields);
+    const page = pageOf(options, args, wanted?.fields);
     const filter = conditionOf(options.filters ?? {}, args.filter);
     const filterToken = filter === undefined ? '' : JSON.stringify(args.filter);
     const token = `${page.size} ${page.order} ${page.backward} ${page.from?.join() ?? ''} ${page.columns.token} ${filterToken}`;
-    const found = await pages(unit, page, filter, token).load(parentId);
     const total = () => counts(unit, filter, filterToken).load(parentId);
+    const rows = pages(unit, page, filter, token).load(parentId);
+    // Sent together with the page; whoever asks for the number gets its failure.
+    if (wanted?.totalCount === true) total().catch(() => undefined);
+    const found = await rows;
     // The cast is safe where `Result` is the domain's row type for the same table.
     return connectionOf(found, page, keyIn(options.columns, options.orders[page.field]), total) as Connection<Result>;
   };
@@ -274,15 +283,22 @@ const pageStatement = <Row>(
 };
 
 const countStatement = ({ from: table, parent, where }: ListOptions<SelectedFields>, filter: SQL | undefined) => {
-  const ofParents = parent === undefined ? undefined : sql`${parent} = any(${bound.keys}::uuid[])`;
   const ofTenant = table.organizationId && eq(table.organizationId, bound.organizationId);
-  const statement = database
-    .select({ parent: parent === undefined ? sql<string | null>`null` : sql<string | null>`${parent}`, total: count() })
-    .from(table)
-    .where(and(ofTenant, ofParents, where, filter));
-  return Statement.select(parent === undefined ? statement : statement.groupBy(parent), {
-    plannedAnew: filter !== undefined,
-  });
+  const rows = (ofParent: SQL | undefined) =>
+    database
+      .select({ total: count() })
+      .from(table)
+      .where(and(ofTenant, ofParent, where, filter));
+  const total = (of: SQL | undefined) => sql`(${rows(of)})`.mapWith(Number);
+  // A count for each parent, not one with groups, which would be sorted first.
+  return Statement.select(
+    parent === undefined
+      ? database.select({ parent: sql<string | null>`null`, total: total(undefined) }).from(sql`(select) as once`)
+      : database
+          .select({ parent: sql<string | null>`parent.id`, total: total(sql`${parent} = parent.id`) })
+          .from(sql`unnest(${bound.keys}::uuid[]) as parent(id)`),
+    { plannedAnew: filter !== undefined },
+  );
 };
 
 /** An edge computes its cursor only when it is asked for. */

@@ -1,23 +1,29 @@
 import { Kind, type FieldNode, type GraphQLResolveInfo, type SelectionSetNode } from 'graphql';
+import type { Wanted } from '../database/list.ts';
 
 type Info = Pick<GraphQLResolveInfo, 'fieldNodes' | 'fragments'>;
 
 /** By the field's nodes, which a document that is kept compiled keeps too. */
-const known = new WeakMap<readonly FieldNode[], ReadonlySet<string>>();
+const known = new WeakMap<readonly FieldNode[], Wanted>();
 
 /**
- * Names of the fields that an operation asks of the nodes of a connection field, under `edges { node { … } }`. Conditions (`@skip`, `@include`,
- * types of fragments) are taken as met, so there may be more names than are needed and never fewer.
+ * What an operation asks of a connection field: the fields of its nodes, under `edges { node { … } }`, and whether its `totalCount`. Conditions
+ * (`@skip`, `@include`, types of fragments) are taken as met, so there may be more than is needed and never less.
  */
-export const nodeFields = (info: Info): ReadonlySet<string> => {
+export const wantedOf = (info: Info): Wanted => {
   const found = known.get(info.fieldNodes);
   if (found !== undefined) return found;
-  const edges = below(info.fieldNodes, info).filter(({ name }) => name.value === 'edges');
-  const nodes = below(edges, info).filter(({ name }) => name.value === 'node');
-  const names = new Set(below(nodes, info).map(({ name }) => name.value));
-  known.set(info.fieldNodes, names);
-  return names;
+  const connection = below(info.fieldNodes, info);
+  const nodes = named('node', below(named('edges', connection), info));
+  const wanted = {
+    fields: new Set(below(nodes, info).map(({ name }) => name.value)),
+    totalCount: named('totalCount', connection).length > 0,
+  };
+  known.set(info.fieldNodes, wanted);
+  return wanted;
 };
+
+const named = (field: string, fields: readonly FieldNode[]) => fields.filter(({ name }) => name.value === field);
 
 const below = (fields: readonly FieldNode[], info: Info): FieldNode[] =>
   fields.flatMap(({ selectionSet }) => (selectionSet === undefined ? [] : fieldsIn(selectionSet, info)));

@@ -2,7 +2,7 @@ import type { Resolvers } from '../../generated/resolvers.ts';
 import { globalId } from '../../ids.ts';
 import { chunkById, documentById } from '../content/loaders.ts';
 import { found } from '../nodes.ts';
-import { nodeFields } from '../selection.ts';
+import { wantedOf } from '../selection.ts';
 import { memberUserById, workspaceById } from '../tenancy/loaders.ts';
 import { writeAnswer } from './answering.ts';
 import { answerNow, storeQuestion } from './asking.ts';
@@ -50,13 +50,13 @@ export const resolvers: Resolvers = {
   },
   Workspace: {
     conversations: (workspace, args, { unit }, info) =>
-      conversationsByWorkspace(unit, args, workspace.id, nodeFields(info)),
+      conversationsByWorkspace(unit, args, workspace.id, wantedOf(info)),
   },
   Conversation: {
     workspace: ({ workspaceId }, _args, { unit }) => found('Workspace', workspaceId, workspaceById(unit)),
     startedBy: ({ userId }, _args, { unit }) => (userId === null ? null : memberUserById(unit).load(userId)),
     messages: (conversation, args, { unit }, info) =>
-      messagesByConversation(unit, args, conversation.id, nodeFields(info)),
+      messagesByConversation(unit, args, conversation.id, wantedOf(info)),
   },
   Message: {
     error: ({ errorCode, errorMessage }) =>

@@ -101,11 +101,13 @@ export const messages = tenantTable(
       columns: [message.organizationId, message.parentId],
       foreignColumns: [message.organizationId, message.id],
     }).onDelete('cascade'),
+    // The workspace is there for the row policy: a count then reads the index alone.
     index('messages_created_at_index').on(
       message.organizationId,
       message.conversationId,
       message.createdAt,
       message.id,
+      message.workspaceId,
     ),
     index('messages_parent_id_index').on(message.organizationId, message.parentId),
     index('messages_lease_until_index')

@@ -1,0 +1,2 @@
+DROP INDEX "messages_created_at_index";--> statement-breakpoint
+CREATE INDEX "messages_created_at_index" ON "messages" USING btree ("organization_id","conversation_id","created_at","id","workspace_id");
