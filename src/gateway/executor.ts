@@ -2,6 +2,7 @@ import type { ApolloServerOptionsWithGateway } from '@apollo/server';
 import { GraphQLError, type DocumentNode, type ExecutionResult, type GraphQLSchema } from 'graphql';
 import { compileQuery, isCompiledQuery } from 'graphql-jit';
 import type { Context } from '../domains/context.ts';
+import { introspects, withLeafIds } from './leaf-ids.ts';
 import { variableReader, withReadVariables } from './variables.ts';
 
 export type Variables = Record<string, unknown>;
@@ -20,12 +21,13 @@ type Run = (context: Context, variables: Variables) => Promise<ExecutionResult>;
 /** Compiles each operation of a document once; the compiled code goes when the document does. */
 export const compiledOperations = (schema: GraphQLSchema) => {
   const byDocument = new WeakMap<DocumentNode, Map<string, Run>>();
+  const executed = withLeafIds(schema);
   return (document: DocumentNode, operationName: string | undefined): Run => {
     const operations = byDocument.get(document) ?? new Map<string, Run>();
     byDocument.set(document, operations);
     const known = operations.get(operationName ?? '');
     if (known !== undefined) return known;
-    const made = compiled(schema, document, operationName);
+    const made = compiled(introspects(document) ? schema : executed, document, operationName);
     operations.set(operationName ?? '', made);
     return made;
   };
