@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
-import { readFile, readdir } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { promisify } from 'node:util';
 import postgres from 'postgres';
 
@@ -23,24 +24,45 @@ export const cpuSeconds = async (pid: number): Promise<number> => {
 export const cpuSecondsOfFamily = async (pid: number): Promise<number> => {
   const stat = await statOf(pid);
   const ended = (Number(stat[13]) + Number(stat[14])) / ticksPerSecond;
-  const living = await Promise.all((await childrenOf(pid)).map(cpuSeconds));
+  const living = await Promise.all((await childrenOf(pid)).map((child) => cpuSeconds(child.pid)));
   return (await cpuSeconds(pid)) + ended + living.reduce((sum, seconds) => sum + (seconds || 0), 0);
 };
 
-/** The processes that a process has begun, from any of its threads. */
-export const childrenOf = async (pid: number): Promise<number[]> => {
-  const threads = await readdir(`/proc/${pid}/task`).catch((): string[] => []);
-  const lists = await Promise.all(
-    threads.map((thread) => readFile(`/proc/${pid}/task/${thread}/children`, 'utf8').catch(() => '')),
-  );
-  return lists.flatMap((list) => list.split(' ').filter(Boolean).map(Number));
+/** What a process holds in memory, in bytes. PSS counts a page shared by n processes as one nth. */
+export interface Memory {
+  readonly rss: number;
+  readonly pss: number;
+}
+
+/** The memory of a process by the kernel's account, on Linux; undefined once it is gone. */
+export const memoryOf = async (pid: number): Promise<Memory | undefined> => {
+  const text = await readFile(`/proc/${pid}/smaps_rollup`, 'utf8').catch(() => '');
+  const bytes = (name: string) => Number(new RegExp(`^${name}:\\s*(\\d+) kB`, 'm').exec(text)?.[1]) * 1024;
+  return text === '' ? undefined : { rss: bytes('Rss'), pss: bytes('Pss') };
 };
 
-/** Resident memory of a process now, in bytes; 0 when it is gone. */
-export const residentBytes = async (pid: number): Promise<number> => {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
-  return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0) * 1024;
+/** A process that another one has started. */
+export interface Child {
+  readonly pid: number;
+  /** The file that it runs, such as `worker.ts`, without its directory. */
+  readonly program: string;
+}
+
+/** The processes that a process has started and that still run, on Linux. */
+export const childrenOf = async (pid: number): Promise<Child[]> => {
+  const pids = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
+  const children = pids
+    .split(' ')
+    .filter(Boolean)
+    .map(async (child) => {
+      const words = (await readFile(`/proc/${child}/cmdline`, 'utf8').catch(() => '')).split('\0');
+      return { pid: Number(child), program: basename(words.find((word) => word.endsWith('.ts')) ?? '') };
+    });
+  return Promise.all(children);
 };
+
+/** Bytes in whole megabytes, for a table. */
+export const megabytes = (bytes: number): string => `${Math.round(bytes / 1e6)}`;
 
 /** The process that leads a local Postgres server; `url` is the superuser's. */
 export const postgresPid = async (url: string): Promise<number> => {

@@ -13,7 +13,8 @@ import {
 } from '../scripts/tessera-process.ts';
 import { Inspector, inspectorAddress, type Census } from './load/inspector.ts';
 import { driveLanes, openLane, type Lane, type Tally } from './load/lane.ts';
-import { childrenOf, median, megabytes, memoryOf } from './load/process-memory.ts';
+import { childrenOf, megabytes, memoryOf } from './processes.ts';
+import { median } from './statistics.ts';
 
 /**
  * Whether a server under mixed load keeps what it should have let go: `npm run bench:soak -- --minutes 10`, on Linux. Queries, mutations,

@@ -6,12 +6,15 @@ import { join } from 'node:path';
 import postgres from 'postgres';
 import { startPostgres } from '../scripts/postgres.ts';
 import { createTesseraDatabase } from '../scripts/tessera-database.ts';
-import { cpuSeconds, cpuSecondsOfFamily, postgresPid, residentBytes } from './processes.ts';
+import { cleanup } from './cleanup.ts';
+import { markdownTable } from './markdown-table.ts';
+import { cpuSeconds, cpuSecondsOfFamily, megabytes, memoryOf, postgresPid } from './processes.ts';
 import { contenders, type Contender, type ContenderName } from './speed/contenders.ts';
 import { loadDataSet, type Place } from './speed/data-set.ts';
 import { sendLoad, writeRequests } from './speed/load.ts';
 import type { Asked, Sent } from './speed/dialects.ts';
 import { workloads, type Subject, type Workload } from './speed/operations.ts';
+import { median } from './statistics.ts';
 
 const usage = `npm run bench -- [--rounds 3] [--seconds 8] [--connections 32] [--servers Tessera,PostGraphile] [--workloads W1,W3]
 
@@ -131,66 +134,67 @@ const measure = async (
     ...load,
     nodeMicros: micros((await cpuSeconds(contender.pid)) - before[0]),
     postgresMicros: micros((await cpuSecondsOfFamily(postmaster)) - before[1]),
-    residentBytes: await residentBytes(contender.pid),
+    residentBytes: (await memoryOf(contender.pid))?.rss ?? 0,
   };
 };
 
 const run = async (names: readonly ContenderName[], asked: readonly Workload[], course: Course): Promise<Sample[]> => {
+  await using held = cleanup();
   const directory = await mkdtemp(join(tmpdir(), 'tessera-bench-'));
+  held.defer(() => rm(directory, { recursive: true, force: true }));
   const cluster = await startPostgres();
+  held.defer(() => cluster.stop());
   const running: Contender[] = [];
   const samples: Sample[] = [];
-  try {
-    await configure(cluster.superuserUrl);
-    await cluster.restart();
-    const database = await createTesseraDatabase(cluster.superuserUrl, 'bench');
-    say('Loading the data set (about a minute) …');
-    const places = await loadDataSet(database.ownerUrl);
-    const postmaster = await postgresPid(cluster.superuserUrl);
-    for (const name of names) running.push(await contenders[name](database, directory));
+  await configure(cluster.superuserUrl);
+  await cluster.restart();
+  const database = await createTesseraDatabase(cluster.superuserUrl, 'bench');
+  say('Loading the data set (about a minute) …');
+  const places = await loadDataSet(database.ownerUrl);
+  const postmaster = await postgresPid(cluster.superuserUrl);
+  for (const name of names) {
+    const contender = await contenders[name](database, directory);
+    held.defer(async () => void (await contender.stop()));
+    running.push(contender);
+  }
 
-    const files = new Map<string, string>();
-    for (const workload of asked) {
-      const subjects = new Map<Contender, Asked[]>();
+  const files = new Map<string, string>();
+  for (const workload of asked) {
+    const subjects = new Map<Contender, Asked[]>();
+    for (const contender of running) {
+      const own = await withCursors(contender, workload, subjectsOf(workload, places));
+      subjects.set(contender, own);
+      const file = join(directory, `${running.indexOf(contender)}-${workload}`);
+      files.set(`${contender.name} ${workload}`, file);
+      await writeRequests(
+        file,
+        own.map((subject) => contender.dialect.request(workload, subject)),
+      );
+    }
+    await checkEqual(running, workload, subjects);
+    say(`${workload}: all servers answer alike.`);
+  }
+
+  for (let round = 0; round <= course.rounds; round += 1)
+    for (const workload of asked)
       for (const contender of running) {
-        const own = await withCursors(contender, workload, subjectsOf(workload, places));
-        subjects.set(contender, own);
-        const file = join(directory, `${running.indexOf(contender)}-${workload}`);
-        files.set(`${contender.name} ${workload}`, file);
-        await writeRequests(
-          file,
-          own.map((subject) => contender.dialect.request(workload, subject)),
+        const file = files.get(`${contender.name} ${workload}`) ?? '';
+        const begun = new Date();
+        // Round 0 warms up and does not count.
+        const seconds = round === 0 ? 3 : course.seconds;
+        const sample = await measure(contender, workload, file, postmaster, {
+          ...course,
+          seconds,
+          offset: round * 997,
+        });
+        if (workload === 'W5') await clean(database.ownerUrl, begun);
+        if (round === 0) continue;
+        samples.push(sample);
+        say(
+          `round ${round} ${workload} ${contender.name}: ${sample.perSecond.toFixed(0)}/s, ${sample.nodeMicros.toFixed(0)} + ${sample.postgresMicros.toFixed(0)} µs`,
         );
       }
-      await checkEqual(running, workload, subjects);
-      say(`${workload}: all servers answer alike.`);
-    }
-
-    for (let round = 0; round <= course.rounds; round += 1)
-      for (const workload of asked)
-        for (const contender of running) {
-          const file = files.get(`${contender.name} ${workload}`) ?? '';
-          const begun = new Date();
-          // Round 0 warms up and does not count.
-          const seconds = round === 0 ? 3 : course.seconds;
-          const sample = await measure(contender, workload, file, postmaster, {
-            ...course,
-            seconds,
-            offset: round * 997,
-          });
-          if (workload === 'W5') await clean(database.ownerUrl, begun);
-          if (round === 0) continue;
-          samples.push(sample);
-          say(
-            `round ${round} ${workload} ${contender.name}: ${sample.perSecond.toFixed(0)}/s, ${sample.nodeMicros.toFixed(0)} + ${sample.postgresMicros.toFixed(0)} µs`,
-          );
-        }
-    return samples;
-  } finally {
-    for (const contender of running) await contender.stop();
-    await cluster.stop();
-    await rm(directory, { recursive: true, force: true });
-  }
+  return samples;
 };
 
 /** The tables fit into memory, as those of a busy server do. */
@@ -201,40 +205,34 @@ const configure = async (superuserUrl: string): Promise<void> => {
   await sql.end();
 };
 
-const median = (numbers: readonly number[]): number =>
-  numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
-
-const row = (cells: readonly (string | number)[]) => `| ${cells.join(' | ')} |`;
-
 const table = (samples: readonly Sample[], names: readonly string[], asked: readonly Workload[]): string => {
   const of = (server: string, workload: Workload) =>
     samples.filter((sample) => sample.server === server && sample.workload === workload);
-  const rows = (title: string, cell: (found: readonly Sample[], workload: Workload) => string) => [
-    row([title, ...asked]),
-    row(['---', ...asked.map(() => '--:')]),
-    ...names.map((name) => row([name, ...asked.map((workload) => cell(of(name, workload), workload))])),
-    '',
-  ];
+  const rows = (title: string, cell: (found: readonly Sample[], workload: Workload) => string) =>
+    markdownTable(
+      [title, ...asked],
+      names.map((name) => [name, ...asked.map((workload) => cell(of(name, workload), workload))]),
+    );
   const middle = (found: readonly Sample[], key: 'perSecond' | 'p50' | 'p99' | 'nodeMicros' | 'postgresMicros') =>
     median(found.map((sample) => sample[key]));
   const [limit = ''] = names;
+  const memory = (name: string) =>
+    samples.filter(({ server }) => server === name).map((sample) => sample.residentBytes);
   return [
-    ...rows('requests/s (node µs + Postgres µs a request)', (found) => {
+    rows('requests/s (node µs + Postgres µs a request)', (found) => {
       const [perSecond, node, server] = (['perSecond', 'nodeMicros', 'postgresMicros'] as const).map((key) =>
         middle(found, key).toFixed(0),
       );
       return `${perSecond} (${node} + ${server})`;
     }),
-    ...rows(`of ${limit}`, (found, workload) =>
+    rows(`of ${limit}`, (found, workload) =>
       (middle(found, 'perSecond') / middle(of(limit, workload), 'perSecond')).toFixed(2),
     ),
-    ...rows('p50 / p99 ms', (found) => `${middle(found, 'p50').toFixed(1)} / ${middle(found, 'p99').toFixed(1)}`),
-    row(['server', 'resident memory under load, MB']),
-    row(['---', '--:']),
-    ...names.map((name) => {
-      const sizes = samples.filter((sample) => sample.server === name).map((sample) => sample.residentBytes);
-      return row([name, (Math.max(...sizes) / 1e6).toFixed(0)]);
-    }),
+    rows('p50 / p99 ms', (found) => `${middle(found, 'p50').toFixed(1)} / ${middle(found, 'p99').toFixed(1)}`),
+    markdownTable(
+      ['server', 'most resident memory, MB'],
+      names.map((name) => [name, megabytes(Math.max(...memory(name)))]),
+    ),
   ].join('\n');
 };
 

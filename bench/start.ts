@@ -10,7 +10,8 @@ import {
   type TesseraProcess,
 } from '../scripts/tessera-process.ts';
 import { askGuide, driveLanes, openLane, startConversation, type Lane } from './load/lane.ts';
-import { childrenOf, median, megabytes, memoryOf } from './load/process-memory.ts';
+import { childrenOf, megabytes, memoryOf } from './processes.ts';
+import { median } from './statistics.ts';
 import { Visitor, type Account } from './load/visitor.ts';
 
 /**

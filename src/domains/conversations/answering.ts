@@ -72,7 +72,7 @@ export const writeAnswer = (services: Services, unit: UnitOfWork, asked: Asked):
     publish({ kind: 'delta', messageId: answer.id, text, position }),
   );
   const abort = new AbortController();
-  const stopWatching = watch(services, unit.as(unit.scope), asked, abort);
+  const stopWatching = watch(services, unit, asked, abort);
   publish({ kind: 'started', messageId: answer.id });
   const done = work(services, unit, asked, deltas, abort.signal)
     .then((ending) => {
@@ -111,7 +111,8 @@ const settlePatiently = async (unit: UnitOfWork, asked: Asked, ending: Ending): 
 /** Renews the lease and listens for a wish to stop, until the function returned is called. */
 const watch = (services: Services, unit: UnitOfWork, asked: Asked, abort: AbortController): (() => void) => {
   const renew = () => {
-    renewLease(asked, unit).then(
+    // A unit for each: one that is slow must not take the next into its transaction.
+    renewLease(asked, unit.as(unit.scope)).then(
       (awaited) => (awaited ? undefined : abort.abort()),
       (error: unknown) => services.log.warn({ err: error, messageId: asked.answer.id }, 'A lease was not renewed.'),
     );

@@ -1,6 +1,7 @@
 import { eq, and, sql } from 'drizzle-orm';
 import { v7 } from 'uuid';
 import { database } from '../../database/client.ts';
+import { Unavailable } from '../../errors.ts';
 import type { AskInput } from '../../generated/resolvers.ts';
 import { viewerOf, type Context } from '../context.ts';
 import { deploymentFor, type Callable } from '../modelhub/deployments.ts';
@@ -77,9 +78,12 @@ export const storeQuestion = (context: Context, { conversationId, text }: AskInp
   });
 };
 
-/** An answer as it is now. Throws NotFound when its conversation was deleted meanwhile. */
-export const answerNow = async (context: Context, id: string): Promise<MessageRow> =>
-  found('Message', id, messageById(context.unit).clear(id));
+/** An answer that was written. Throws NotFound when its conversation was deleted meanwhile, Unavailable when it could not be stored. */
+export const answerNow = async (context: Context, id: string): Promise<MessageRow> => {
+  const answer = await found('Message', id, messageById(context.unit).clear(id));
+  if (answer.status === 'STREAMING') throw new Unavailable('The answer could not be stored.');
+  return answer;
+};
 
 /** Promises for another lease's time that the answer is being written; false when it is no longer awaited. */
 export const renewLease = async ({ question, answer }: Asked, unit: Context['unit']): Promise<boolean> =>
