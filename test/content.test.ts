@@ -421,7 +421,8 @@ test('search is planned for its tenant each time, never once for all', async () 
   const vector = { model: 'any', embedding: Array.from({ length: 1536 }, () => 0.1), weight: 1 };
   const scope = { organizationId, workspaceIds: [uuidOf(workspaceId)] };
   const statement = hybridSearch(searchTables, { ...scope, terms: ['plan'], vector, first: 7 });
-  const plans = await unitOf(ada).run(async () => {
+  const unit = unitOf(ada);
+  const plans = await unit.run(async () => {
     // What Postgres chooses by itself from the sixth run on, where most tenants are small.
     await database.execute(sql`set local plan_cache_mode = force_generic_plan`);
     await database.execute(searchSettings);
@@ -430,6 +431,7 @@ test('search is planned for its tenant each time, never once for all', async () 
     return database.execute(sql`select max(custom_plans) >= 3 as custom, max(generic_plans)::integer as generic
       from pg_prepared_statements where statement like '%aim as materialized%'`);
   });
+  await unit.rest();
   expect([...plans]).toEqual([{ custom: true, generic: 0 }]);
 });
 

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Pool } from '../database/pool.ts';
 import type { Bus } from './bus.ts';
@@ -7,6 +8,9 @@ import { LocalBus } from './local-bus.ts';
 const channel = 'tessera';
 /** Postgres takes 8,000 bytes for a notification. */
 const maxBytes = 7900;
+
+/** How long a message may wait for others: notifying takes a lock that all of the server's databases share. */
+const gatherMs = 5;
 
 interface Envelope {
   readonly from: string;
@@ -54,6 +58,7 @@ export class PostgresBus implements Bus {
   /** Sends what waits until nothing does, in order, all that has gathered meanwhile at once. */
   async #send(): Promise<void> {
     while (this.#waiting.length > 0) {
+      await pause(gatherMs);
       const payloads = this.#waiting.splice(0);
       const notified = 'select pg_notify($1, payload) from unnest($2::text[]) as payload';
       await this.#pool.run(notified, [channel, payloads]).catch((error: unknown) => {

@@ -161,8 +161,6 @@ export class BossQueue implements Queue {
       throw new Error(messageOf(error), { cause: error });
     } finally {
       await unit.rest();
-      // Where there was one, there may be more: the next is looked for at once and not at the next poll.
-      this.#wake(job.name);
     }
   }
 
