@@ -5,7 +5,7 @@ import { BadUserInput } from '../errors.ts';
 import { database } from './client.ts';
 import { decodeCursor, encodeCursor, type Position } from './cursor.ts';
 import { conditionOf, type Filterable } from './filter.ts';
-import { bound, lazily, type Loader } from './loader.ts';
+import { bound, lazily, uuidArray, type Loader } from './loader.ts';
 import { Statement, type Selection } from './statement.ts';
 import type { UnitOfWork } from './unit-of-work.ts';
 
@@ -105,7 +105,7 @@ export const listOf = <Columns extends SelectedFields>(options: ListOptions<Colu
   ): Promise<Row[]> => {
     const values = {
       organizationId: unit.organizationId,
-      keys,
+      keys: uuidArray(keys),
       size: page.size + 1,
       ...Object.fromEntries((page.from ?? []).map((value, index) => [`from${index}`, value])),
     };
@@ -128,7 +128,7 @@ export const listOf = <Columns extends SelectedFields>(options: ListOptions<Colu
   const counts = (unit: UnitOfWork, filter: SQL | undefined, token: string): Loader<number> =>
     kept(unit, options, `count ${token}`, async (keys) => {
       const statement = filter === undefined ? countOfAll() : countStatement(options, filter);
-      const rows = await unit.select(statement, { organizationId: unit.organizationId, keys });
+      const rows = await unit.select(statement, { organizationId: unit.organizationId, keys: uuidArray(keys) });
       const numbers = new Map(rows.map((row) => [row.parent ?? unit.organizationId, row.total]));
       return keys.map((key) => numbers.get(key) ?? 0);
     });

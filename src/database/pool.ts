@@ -178,13 +178,13 @@ export class Pool {
     });
   }
 
-  /** Runs one statement that belongs to no unit of work. What it leaves open when it fails is undone. */
-  async run(text: string, values: readonly unknown[] = []) {
+  /** Runs one statement that belongs to no unit of work. What it leaves open when it fails is undone. `prepare` keeps its plan. */
+  async run(text: string, values: readonly unknown[] = [], prepare = false) {
     const session = await this.lend();
     // The cast is safe: these are values that the driver can send.
     const given = [...values] as never[];
     try {
-      const result = await (given.length === 0 ? session.send(text) : session.unsafe(text, given, { prepare: false }));
+      const result = await (given.length === 0 ? session.send(text) : session.unsafe(text, given, { prepare }));
       session.release();
       return result;
     } catch (error) {

@@ -11,7 +11,7 @@ import {
   type PgColumnBuilderBase,
   type PgTableExtraConfigValue,
 } from 'drizzle-orm/pg-core';
-import { v7 } from 'uuid';
+import { newId } from '../ids.ts';
 
 /**
  * Who may see a row of a tenant's table.
@@ -36,7 +36,7 @@ export const moment = () => timestamp({ precision: 3, withTimezone: true, mode: 
 export const globalColumns = () => ({
   id: uuid()
     .primaryKey()
-    .$defaultFn(() => v7()),
+    .$defaultFn(() => newId()),
   createdAt: moment().notNull().defaultNow(),
   updatedAt: moment()
     .notNull()
@@ -48,7 +48,7 @@ const tenantColumns = () => ({
   organizationId: uuid().notNull(),
   id: uuid()
     .notNull()
-    .$defaultFn(() => v7()),
+    .$defaultFn(() => newId()),
   createdAt: moment().notNull().defaultNow(),
   /** Kept by a trigger. */
   updatedAt: moment().notNull().defaultNow(),

@@ -1,11 +1,11 @@
 import { sql, type Placeholder } from 'drizzle-orm';
-import { v7 } from 'uuid';
 import { database } from '../database/client.ts';
 import { lazily } from '../database/loader.ts';
 import { Statement } from '../database/statement.ts';
 import type { Change, Ledger, UnitOfWork } from '../database/unit-of-work.ts';
 import type { Bus } from './bus.ts';
 import { events, platformEvents } from './tables.ts';
+import { newId } from '../ids.ts';
 
 /** What the bus carries of a change: enough to look it up. */
 export interface Announcement {
@@ -62,7 +62,7 @@ export const ledgerOn = (bus: Bus): Ledger => ({
 export const topicOf = (organizationId: string | null): string => `changes:${organizationId ?? 'platform'}`;
 
 const rowOf = ({ action, type, id, data = {} }: Change, { scope, options: { origin } }: UnitOfWork) => ({
-  id: v7(),
+  id: newId(),
   action,
   targetType: type,
   targetId: id,

@@ -61,7 +61,7 @@ export class PostgresBus implements Bus {
       await pause(gatherMs);
       const payloads = this.#waiting.splice(0);
       const notified = 'select pg_notify($1, payload) from unnest($2::text[]) as payload';
-      await this.#pool.run(notified, [channel, payloads]).catch((error: unknown) => {
+      await this.#pool.run(notified, [channel, payloads], true).catch((error: unknown) => {
         this.#log.warn({ message: Error.isError(error) ? error.message : '' }, 'Notifications were lost.');
       });
     }

@@ -10,7 +10,6 @@ import {
 } from 'graphql';
 import type { SubscribePayload } from 'graphql-ws';
 import { useServer } from 'graphql-ws/use/ws';
-import { v7 } from 'uuid';
 import { WebSocket, WebSocketServer } from 'ws';
 import type { Context } from '../domains/context.ts';
 import type { Services } from '../domains/services.ts';
@@ -22,6 +21,7 @@ import { bearerToken, clientAddress, contextOf } from './context.ts';
 import type { Gateway } from './gateway.ts';
 import { queryTooComplex } from './limits.ts';
 import type { Viewers } from './viewer.ts';
+import { newId } from '../ids.ts';
 
 const maxOperationsPerSocket = 100;
 const maxMessageBytes = 200_000;
@@ -81,7 +81,7 @@ export const serveSockets = (
   );
 
   const originOf = (request: IncomingMessage): Origin => ({
-    requestId: v7(),
+    requestId: newId(),
     address: clientAddress(request.headers, request.socket.remoteAddress, services.settings.trustedProxies),
     userAgent: request.headers['user-agent']?.slice(0, 500) ?? null,
   });

@@ -1,13 +1,13 @@
 import { and, eq, inArray, sql } from 'drizzle-orm';
 import { fromDrizzle, PgBoss, type Db, type JobWithMetadata } from 'pg-boss';
 import type { Logger } from 'pino';
-import { v7 } from 'uuid';
 import { database } from '../database/client.ts';
 import type { Pool } from '../database/pool.ts';
 import { UnitOfWork, type Ledger } from '../database/unit-of-work.ts';
 import type { Bus } from '../events/bus.ts';
 import { jobTopic, type Enqueued, type JobHandler, type Queue } from './queue.ts';
 import { jobs } from './tables.ts';
+import { newId } from '../ids.ts';
 
 /** What the queue's own row carries: enough to find the tenant and our row. */
 interface Payload {
@@ -75,14 +75,14 @@ export class BossQueue implements Queue {
       // One that an earlier version made stays as it was otherwise.
       await boss.updateQueue(kind, queue);
       // Brings the queue into the package's cache: looking it up inside a caller's transaction would need a second connection.
-      await boss.findJobs(kind, { id: v7() });
+      await boss.findJobs(kind, { id: newId() });
     }
     return new BossQueue(boss, options);
   }
 
   async enqueue(unit: UnitOfWork, { kind, data, target, workspaceId }: Enqueued): Promise<string> {
     return unit.transact(async ({ organizationId, userId }) => {
-      const id = v7();
+      const id = newId();
       const readers = [
         organizationId,
         ...(userId === null ? [] : [userId]),

@@ -1,9 +1,9 @@
 import { and, eq, sql, type SQL } from 'drizzle-orm';
-import { v7 } from 'uuid';
 import { database } from '../../database/client.ts';
 import type { ChunkTerms } from '../../search/chunk-terms.ts';
 import type { Chunk } from './parsing/chunk.ts';
 import { chunkEmbeddings, documentChunks, documents } from './tables.ts';
+import { newId } from '../../ids.ts';
 
 /** A chunk that a document has now. */
 export interface CurrentChunk {
@@ -66,7 +66,7 @@ export const planned = (chunks: readonly Chunk[], current: readonly CurrentChunk
   const byHash = Map.groupBy(current, (chunk) => chunk.hash);
   return chunks.map((chunk) => {
     const same = byHash.get(chunk.hash)?.shift();
-    return same === undefined ? { kind: 'new', chunk, id: v7() } : { kind: 'kept', chunk, current: same };
+    return same === undefined ? { kind: 'new', chunk, id: newId() } : { kind: 'kept', chunk, current: same };
   });
 };
 

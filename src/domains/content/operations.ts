@@ -1,5 +1,4 @@
 import { and, eq, sql } from 'drizzle-orm';
-import { v7 } from 'uuid';
 import { database } from '../../database/client.ts';
 import { sole } from '../../database/rows.ts';
 import type { Transaction, UnitOfWork } from '../../database/unit-of-work.ts';
@@ -12,6 +11,7 @@ import { requireRole } from '../tenancy/workspaces.ts';
 import { documentFields } from './loaders.ts';
 import { documents, files, type DocumentRow, type FileRow } from './tables.ts';
 import { issuesOf, mimeTypeIssues, textIssues } from './validation.ts';
+import { newId } from '../../ids.ts';
 
 /** The job that reads a document; `jobs.ts` handles it. */
 export const ingestKind = 'content.ingest-document';
@@ -31,7 +31,7 @@ export const addDocument = (context: Context, input: AddDocumentInput): Promise<
     const file = typeof input.fileId === 'string' ? await shareFile(transaction, input.fileId, workspaceId) : null;
     const row = {
       organizationId: transaction.organizationId,
-      id: v7(),
+      id: newId(),
       workspaceId,
       title: input.title.trim(),
       sourceUri: input.sourceUri ?? null,

@@ -1,7 +1,6 @@
 import { buffer } from 'node:stream/consumers';
 import type { Readable } from 'node:stream';
 import { and, eq } from 'drizzle-orm';
-import { v7 } from 'uuid';
 import { database } from '../../database/client.ts';
 import { sole } from '../../database/rows.ts';
 import { nowhere, UnitOfWork, type Origin } from '../../database/unit-of-work.ts';
@@ -20,6 +19,7 @@ import { sniff } from './parsing/sniff.ts';
 import { UnreadableDocument } from './parsing/unreadable-document.ts';
 import { files, type FileRow } from './tables.ts';
 import { issuesOf, mimeTypeIssues } from './validation.ts';
+import { newId } from '../../ids.ts';
 
 const prefix = 'tsr_upload_';
 const openMs = 60 * 60 * 1000;
@@ -77,7 +77,7 @@ export const receiveUpload = async (
   const file = await awaited(unit.unit, unit.fileId);
   const { organizationId } = file;
   if (declaredLength !== undefined && declaredLength !== file.size) throw wrongSize(file);
-  const aside = `${asideFolder}/${organizationId}/${v7()}`;
+  const aside = `${asideFolder}/${organizationId}/${newId()}`;
   try {
     const stored = await takeIn(services, aside, stream, file);
     const mimeType = await typeOf(services, aside, stored, file);

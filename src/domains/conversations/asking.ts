@@ -1,5 +1,4 @@
 import { eq, and, sql } from 'drizzle-orm';
-import { v7 } from 'uuid';
 import { database } from '../../database/client.ts';
 import { Unavailable } from '../../errors.ts';
 import type { AskInput } from '../../generated/resolvers.ts';
@@ -13,6 +12,7 @@ import { lockActiveConversation, newestMessage } from './conversation-lock.ts';
 import { messageById } from './loaders.ts';
 import { messages, runningAnswers, type MessageRow } from './tables.ts';
 import { writtenText } from './written-text.ts';
+import { newId } from '../../ids.ts';
 
 /** How long an answer may go without a word of the process that writes it. */
 export const leaseSeconds = 30;
@@ -41,7 +41,7 @@ export const storeQuestion = (context: Context, { conversationId, text }: AskInp
     const workspace = await found('Workspace', workspaceId, workspaceById(unit));
     const callable = await deploymentFor(unit, services, workspace);
     const shared = { organizationId, workspaceId, conversationId, createdAt: sql`clock_timestamp()` };
-    const questionId = v7();
+    const questionId = newId();
     const [question, answer] = await database
       .insert(messages)
       .values([
@@ -55,7 +55,7 @@ export const storeQuestion = (context: Context, { conversationId, text }: AskInp
         },
         {
           ...shared,
-          id: v7(),
+          id: newId(),
           parentId: questionId,
           role: 'ASSISTANT' as const,
           content: '',

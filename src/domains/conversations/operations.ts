@@ -1,5 +1,4 @@
 import { getTableColumns, sql } from 'drizzle-orm';
-import { v7 } from 'uuid';
 import { database } from '../../database/client.ts';
 import { bound, lazily } from '../../database/loader.ts';
 import { sole } from '../../database/rows.ts';
@@ -27,6 +26,7 @@ import {
   type MessageRow,
 } from './tables.ts';
 import { writtenText } from './written-text.ts';
+import { newId } from '../../ids.ts';
 
 const maxTitle = 255;
 const maxComment = 2000;
@@ -126,7 +126,7 @@ export const addMessage = (context: Context, { conversationId, content }: AddMes
   const { userId } = viewerOf(context);
   const text = writtenText('content', content);
   return unit.transact(async ({ organizationId }) => {
-    const values = { organizationId, userId, id: v7(), conversationId, content: text };
+    const values = { organizationId, userId, id: newId(), conversationId, content: text };
     // Sent together; why the first refuses is told, whatever the second then says.
     const [lock, added] = await Promise.allSettled([
       lockActiveConversation(unit, conversationId),

@@ -1,5 +1,4 @@
 import { eq, sql } from 'drizzle-orm';
-import { v7 } from 'uuid';
 import { database } from '../../database/client.ts';
 import { violates } from '../../database/failures.ts';
 import { sole } from '../../database/rows.ts';
@@ -8,6 +7,7 @@ import { BadUserInput, Conflict, type InputIssue } from '../../errors.ts';
 import { hashPassword, needsRehash, verifyNobody, verifyPassword } from '../../secrets/passwords.ts';
 import { issueToken } from '../../secrets/tokens.ts';
 import { accessTokens, passwords, sessions, users, type platformRoles } from './tables.ts';
+import { newId } from '../../ids.ts';
 
 export interface NewUser {
   readonly email: string;
@@ -37,7 +37,7 @@ export const newPasswordHash = async (field: string, password: string, about: re
 /** Makes a user with a password, in the running transaction. Throws Conflict when the e-mail is taken in any case. */
 export const createUser = (unit: UnitOfWork, { passwordHash, ...user }: NewUser): Promise<string> =>
   unit.transact(async () => {
-    const userId = v7();
+    const userId = newId();
     try {
       await database.insert(users).values({ id: userId, ...user });
     } catch (error) {

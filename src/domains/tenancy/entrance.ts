@@ -1,4 +1,3 @@
-import { v7 } from 'uuid';
 import { database } from '../../database/client.ts';
 import { nowhere, type UnitOfWork } from '../../database/unit-of-work.ts';
 import { BadUserInput, Forbidden, Unauthenticated, type InputIssue } from '../../errors.ts';
@@ -8,6 +7,7 @@ import { accountOf, createUser, newPasswordHash, startSession, type NewUser } fr
 import { memberships, organizations } from './tables.ts';
 import { withFreeSlug } from './slugs.ts';
 import { discovery, scopeOf, viewerOfSession } from './viewers.ts';
+import { newId } from '../../ids.ts';
 
 /** A signed-in viewer with the bearer token of the new session. */
 export interface Entrance {
@@ -46,7 +46,7 @@ export const foundOrganization = async (
   name: string,
   owner: Omit<NewUser, 'defaultOrganizationId'>,
 ): Promise<{ organizationId: string; userId: string }> => {
-  const organizationId = v7();
+  const organizationId = newId();
   const founding = unit.as({ ...nowhere, organizationId, workspaces: '*' });
   return founding.transact(async () => {
     await withFreeSlug(name, async (slug) => {
@@ -78,7 +78,7 @@ export const signIn = async (context: Context, input: SignInInput): Promise<Entr
   if (account === null) {
     // It belongs to no tenant, least of all to that of the token which the request may carry.
     const platform = context.unit.as(nowhere);
-    await platform.transact(async () => platform.record({ action: 'sign_in.failed', type: 'User', id: v7() }));
+    await platform.transact(async () => platform.record({ action: 'sign_in.failed', type: 'User', id: newId() }));
     throw new Unauthenticated('The e-mail address or the password is wrong.');
   }
   await throttles.signIn.forgive(accountKey);

@@ -1,5 +1,4 @@
 import { and, eq } from 'drizzle-orm';
-import { v7 } from 'uuid';
 import { database } from '../../database/client.ts';
 import { BadUserInput, Forbidden, NotFound, type InputIssue } from '../../errors.ts';
 import type { CreateWorkspaceInput, UpdateWorkspaceInput } from '../../generated/resolvers.ts';
@@ -7,6 +6,7 @@ import { viewerOf, type Context, type Viewer, type WorkspaceRole } from '../cont
 import { goOnAs } from './entrance.ts';
 import { withFreeSlug } from './slugs.ts';
 import { workspaceMemberships, workspaces, type WorkspaceRow } from './tables.ts';
+import { newId } from '../../ids.ts';
 
 const ranks: Readonly<Record<WorkspaceRole, number>> = { VIEWER: 1, EDITOR: 2, ADMIN: 3 };
 
@@ -69,7 +69,7 @@ export const createWorkspace = async (context: Context, input: CreateWorkspaceIn
   const issues = issuesOf({ ...input, chatMode: input.chatMode ?? undefined, language: input.language ?? undefined });
   if (issues.length > 0) throw new BadUserInput(issues);
   const viewer = viewerOf(context);
-  const id = v7();
+  const id = newId();
   await goOnAs(context, {
     ...viewer,
     workspaces: viewer.workspaces === '*' ? '*' : [...viewer.workspaces, id],
