@@ -56,10 +56,11 @@ interface ListOptions<Columns> {
   readonly needs?: Readonly<Record<string, readonly string[]>>;
 }
 
-/** What is asked of a page: fields of the rows' GraphQL type, and the number of all rows. */
+/** What is asked of a page: fields of the rows' GraphQL type, the number of all rows, and where the page lies. */
 export interface Wanted {
   readonly fields: ReadonlySet<string>;
   readonly totalCount: boolean;
+  readonly pageInfo: boolean;
 }
 
 /** The shape of `needs` for a GraphQL type and its rows: a field that is forgotten does not compile. */
@@ -82,6 +83,8 @@ interface Page {
   readonly descending: boolean;
   readonly from: Position | null;
   readonly columns: Reading;
+  /** Whether a row beyond the page is read too, which tells whether there are more. */
+  readonly looksBeyond: boolean;
 }
 
 export const defaultPageSize = 20;
@@ -106,7 +109,7 @@ export const listOf = <Columns extends SelectedFields>(options: ListOptions<Colu
     const values = {
       organizationId: unit.organizationId,
       keys: uuidArray(keys),
-      size: page.size + 1,
+      size: page.size + (page.looksBeyond ? 1 : 0),
       ...Object.fromEntries((page.from ?? []).map((value, index) => [`from${index}`, value])),
     };
     if (filter !== undefined) return unit.select(pageStatement<Row>(options, page, filter), values);
@@ -143,10 +146,10 @@ export const listOf = <Columns extends SelectedFields>(options: ListOptions<Colu
     parentId = unit.organizationId,
     wanted?: Wanted,
   ): Promise<Connection<Result>> => {
-    const page = pageOf(options, args, wanted?.fields);
+    const page = pageOf(options, args, wanted);
     const filter = conditionOf(options.filters ?? {}, args.filter);
     const filterToken = filter === undefined ? '' : JSON.stringify(args.filter);
-    const token = `${page.size} ${page.order} ${page.backward} ${page.from?.join() ?? ''} ${page.columns.token} ${filterToken}`;
+    const token = `${page.size} ${page.order} ${page.backward} ${page.from?.join() ?? ''} ${page.columns.token} ${page.looksBeyond} ${filterToken}`;
     const total = () => counts(unit, filter, filterToken).load(parentId);
     const rows = pages(unit, page, filter, token).load(parentId);
     // Sent together with the page; whoever asks for the number gets its failure.
@@ -223,11 +226,7 @@ const chosen = (
   return all.filter((name) => wanted.has(name));
 };
 
-const pageOf = (
-  options: ListOptions<SelectedFields>,
-  args: ListArguments,
-  fields: ReadonlySet<string> | undefined,
-): Page => {
+const pageOf = (options: ListOptions<SelectedFields>, args: ListArguments, wanted: Wanted | undefined): Page => {
   const backward = args.last !== undefined && args.last !== null;
   if (backward && !(misses(args.first) && misses(args.after)))
     throw new BadUserInput('first', 'Give first and after, or last and before, not both.');
@@ -243,8 +242,9 @@ const pageOf = (
   const cursor = (backward ? args.before : args.after) ?? null;
   const accepts = [patterns[column.columnType] ?? /(?!)/, uuidText];
   const from = cursor === null ? null : decodeCursor(backward ? 'before' : 'after', order, accepts, cursor);
-  const columns = columnsFor(options, fields);
-  return { size, backward, order, field, descending: direction === 'DESC', from, columns };
+  const columns = columnsFor(options, wanted?.fields);
+  const looksBeyond = wanted?.pageInfo ?? true;
+  return { size, backward, order, field, descending: direction === 'DESC', from, columns, looksBeyond };
 };
 
 const pageStatement = <Row>(

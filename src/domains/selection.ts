@@ -7,7 +7,8 @@ type Info = Pick<GraphQLResolveInfo, 'fieldNodes' | 'fragments'>;
 const known = new WeakMap<readonly FieldNode[], Wanted>();
 
 /**
- * What an operation asks of a connection field: the fields of its nodes, under `edges { node { … } }`, and whether its `totalCount`. Conditions
+ * What an operation asks of a connection field: the fields of its nodes, under `edges { node { … } }`, and whether its `totalCount` and
+ * `pageInfo`. Conditions
  * (`@skip`, `@include`, types of fragments) are taken as met, so there may be more than is needed and never less.
  */
 export const wantedOf = (info: Info): Wanted => {
@@ -18,6 +19,7 @@ export const wantedOf = (info: Info): Wanted => {
   const wanted = {
     fields: new Set(below(nodes, info).map(({ name }) => name.value)),
     totalCount: named('totalCount', connection).length > 0,
+    pageInfo: named('pageInfo', connection).length > 0,
   };
   known.set(info.fieldNodes, wanted);
   return wanted;
