@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { readFileSync } from 'node:fs';
+import { assertObjectType, buildSchema, getNamedType, isLeafType, isRequiredArgument } from 'graphql';
 import { v7 } from 'uuid';
 import { database } from '../src/database/client.ts';
 import { documents } from '../src/domains/content/tables.ts';
@@ -319,4 +321,55 @@ test('only a selected count is counted, and only selected rows are read', async 
       '{ workspaces(first: 10) { edges { node { documents(first: 2) { totalCount edges { node { id } } } } } } }',
     ),
   ).toBe(3);
+});
+
+/** Fields that can be asked for without arguments, each with the least that has to be asked below it. */
+const selections = (type: string): string[] => {
+  const schema = buildSchema(readFileSync(new URL('../schema.graphql', import.meta.url), 'utf8'));
+  const fields = assertObjectType(schema.getType(type)).getFields();
+  return Object.values(fields)
+    .filter(({ args }) => !args.some(isRequiredArgument))
+    .map((field) => `${field.name}${isLeafType(getNamedType(field.type)) ? '' : ' { __typename }'}`);
+};
+
+test.each([
+  ['Conversation', 'conversations(first: 2) { edges { node { FIELD } } }'],
+  ['Message', 'conversations(first: 2) { edges { node { messages(first: 2) { edges { node { FIELD } } } } } }'],
+])('each field of a listed %s finds the columns it is made of', async (type, path) => {
+  const workspaceId = await workspaceOf(ada);
+  const { startConversation }: { startConversation: { conversation: { id: string } } } = await ada.want(
+    'mutation ($input: StartConversationInput!) { startConversation(input: $input) { conversation { id } } }',
+    { input: { workspaceId, title: 'Columns' } },
+  );
+  await ada.want('mutation ($input: AddMessageInput!) { addMessage(input: $input) { message { id } } }', {
+    input: { conversationId: startConversation.conversation.id, content: 'All of them' },
+  });
+  const each = selections(type);
+  expect(each.length).toBeGreaterThan(8);
+  for (const selection of each) {
+    const { data, errors } = await ada.ask(
+      `query ($id: ID!) { workspace(id: $id) { ${path.replace('FIELD', selection)} } }`,
+      { id: workspaceId },
+    );
+    expect({ selection, errors }).toEqual({ selection, errors: [] });
+    expect(JSON.stringify(data)).toContain(selection.split(' ')[0]);
+  }
+});
+
+test('a page reads the columns it is asked for and no others, also by fragments', async () => {
+  const { statements } = await ada.ask(
+    `query ($id: ID!) { workspace(id: $id) { conversations(first: 2) { ...page } } }
+     fragment page on ConversationConnection { edges { node { ... on Conversation { title } } } }`,
+    { id: garden },
+  );
+  const list = statements.find((text) => text.includes('lateral')) ?? '';
+  expect(list).toContain('"title"');
+  expect(list).not.toContain('"ended_at"');
+});
+
+test('nobody sees that ids are leaves of types of their own when they are written', async () => {
+  const asked = '{ __type(name: "Message") { fields { name type { ofType { name } } } } }';
+  const { __type }: { __type: { fields: { name: string; type: { ofType: { name: string } | null } }[] } } =
+    await ada.want(asked);
+  expect(__type.fields.find(({ name }) => name === 'id')?.type.ofType?.name).toBe('ID');
 });

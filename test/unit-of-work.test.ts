@@ -102,6 +102,26 @@ const ofAdaOnce = async <Row>(statement: () => Promise<Row[]>): Promise<Row[]> =
   return rows;
 };
 
+test('a connection that is handed on with its transaction open lends nobody its rights', async () => {
+  const first = ofAda();
+  expect(await first.run(members)).toHaveLength(1);
+  const rows: unknown[] = [];
+  // It waits for the only connection, and gets it with the end of the first unit's transaction in front of its own faulty message.
+  const second = opening('begin; select from').run(async () => rows.push(...(await members())));
+  const refused = expect(second).rejects.toMatchObject({ code: '42601' });
+  await pause(20);
+  await first.rest();
+  await refused;
+  expect(rows).toEqual([]);
+  expect(await ofAdaOnce(members)).toHaveLength(1);
+});
+
+test('statements of a unit that is over do not reach whoever has the connection now', async () => {
+  const session = await pool.lend();
+  session.release();
+  expect(() => session.send('select 1')).toThrow('The connection to the database was lost.');
+});
+
 test('a unit of nobody sees no row of a tenant', async () => {
   const unit = new UnitOfWork(nowhere, options());
   expect(await unit.run(members)).toEqual([]);

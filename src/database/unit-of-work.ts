@@ -246,8 +246,8 @@ export class UnitOfWork {
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /**
- * What `app_set_viewer` does, without the call of a function: that took as long as the look-up of a row. The ids are checked and then
- * written into the text: the message is sent by the simple protocol, which binds nothing.
+ * Plain statements and not a function of the database: its call took as long as the look-up of a row. The ids are checked and then written
+ * into the text: the message is sent by the simple protocol, which binds nothing.
  */
 const viewerStatement = ({ organizationId, userId, principals, workspaces }: Scope): string => {
   const ids = [organizationId, userId, ...principals, ...(workspaces === '*' ? [] : workspaces)];

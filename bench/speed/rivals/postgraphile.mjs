@@ -23,7 +23,7 @@ if (database === undefined || port === undefined) throw new Error('--database <u
 if (process.env.NODE_ENV !== 'production' || process.env.GRAPHILE_ENV !== 'production')
   throw new Error('NODE_ENV and GRAPHILE_ENV have to be production.');
 
-/** What the row policies read, as `app_set_viewer` sets it. */
+/** What the row policies read. */
 const viewerOf = ({ node }) => {
   const { 'x-organization-id': organizationId = '', 'x-user-id': userId = '' } = node?.req.headers ?? {};
   return {
