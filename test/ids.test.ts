@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { fromUUID } from 'typeid-js';
 import { version } from 'uuid';
 import { globalId, newId, parseGlobalId } from '../src/ids.ts';

@@ -107,11 +107,13 @@ test('a connection that is handed on with its transaction open lends nobody its 
   expect(await first.run(members)).toHaveLength(1);
   const rows: unknown[] = [];
   // It waits for the only connection, and gets it with the end of the first unit's transaction in front of its own faulty message.
-  const second = opening('begin; select from').run(async () => rows.push(...(await members())));
-  const refused = expect(second).rejects.toMatchObject({ code: '42601' });
+  const second = opening('begin; select from');
+  const waiting = second.run(async () => rows.push(...(await members())));
+  const refused = expect(waiting).rejects.toMatchObject({ code: '42601' });
   await pause(20);
   await first.rest();
   await refused;
+  await second.rest();
   expect(rows).toEqual([]);
   expect(await ofAdaOnce(members)).toHaveLength(1);
 });

@@ -46,24 +46,29 @@ export const lazily = <Value>(make: () => Value): (() => Value) => {
   return () => (made ??= { value: make() }).value;
 };
 
-/** Loads at most one row for each key: one statement for all keys of a field level. An unknown key gives null. */
-export const loadOne = <Row>(build: () => Selection<Row>, keyOf: (row: Row) => string) => {
+/** How one row is found for a key. */
+export interface OneByKey<Row> {
+  /** By batches: one statement for all keys of a field level. An unknown key gives null. */
+  (unit: UnitOfWork): Loader<Row | null>;
+  /** For who holds all keys of a field level at once: the rows by key, in one statement; unknown keys are left out. */
+  readonly all: (unit: UnitOfWork, keys: readonly string[]) => Promise<Map<string, Row>>;
+}
+
+/** Loads at most one row for each key. */
+export const loadOne = <Row>(build: () => Selection<Row>, keyOf: (row: Row) => string): OneByKey<Row> => {
   const token = {};
   const statement = lazily(() => Statement.select(build()));
-  return (unit: UnitOfWork): Loader<Row | null> =>
-    ofUnit(
-      token,
-      unit,
-      () =>
-        new DataLoader(
-          async (keys: readonly string[]) => {
-            const rows = new Map<string, Row>();
-            for (const row of await rowsOf(unit, statement(), keys)) rows.set(keyOf(row), row);
-            return keys.map((key) => rows.get(key) ?? null);
-          },
-          { maxBatchSize },
-        ),
-    );
+  const all = async (unit: UnitOfWork, keys: readonly string[]): Promise<Map<string, Row>> => {
+    const rows = new Map<string, Row>();
+    for (const row of await rowsOf(unit, statement(), keys)) rows.set(keyOf(row), row);
+    return rows;
+  };
+  const batched = (unit: UnitOfWork) => async (keys: readonly string[]) => {
+    const rows = await all(unit, keys);
+    return keys.map((key) => rows.get(key) ?? null);
+  };
+  const load = (unit: UnitOfWork) => ofUnit(token, unit, () => new DataLoader(batched(unit), { maxBatchSize }));
+  return Object.assign(load, { all });
 };
 
 /** Loads the rows of each key, in the statement's order. Only for what is bounded by its nature; lists use `listOf`. */

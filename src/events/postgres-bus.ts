@@ -10,7 +10,7 @@ const channel = 'tessera';
 const maxBytes = 7900;
 
 /** How long a message may wait for others: notifying takes a lock that all of the server's databases share. */
-const gatherMs = 5;
+const gatherMs = 10;
 
 interface Envelope {
   readonly from: string;

@@ -3,7 +3,8 @@ import { database } from '../../database/client.ts';
 import { listOf, type Needs } from '../../database/list.ts';
 import { bound, loadMany, loadOne } from '../../database/loader.ts';
 import type { Conversation, Message } from '../../generated/resolvers.ts';
-import { citations, conversations, feedback, messages, type ConversationRow, type MessageRow } from './tables.ts';
+import { memberUserById } from '../tenancy/loaders.ts';
+import { citations, conversations, feedback, messages, type ConversationRow } from './tables.ts';
 
 export const conversationById = loadOne(
   () =>
@@ -86,6 +87,10 @@ export const messagesByConversation = listOf({
   columns: getTableColumns(messages),
   orders: { CREATED_AT: messages.createdAt },
   defaultOrder: { field: 'CREATED_AT', direction: 'ASC' },
+  companions: {
+    sender: { of: memberUserById, key: 'senderId' },
+    feedback: { of: ownFeedbackByMessage, key: 'id' },
+  },
   needs: {
     error: ['errorCode', 'errorMessage'],
     sender: ['senderId'],
@@ -93,5 +98,5 @@ export const messagesByConversation = listOf({
     citations: [],
     parent: ['parentId'],
     conversation: ['conversationId'],
-  } satisfies Needs<Message, MessageRow>,
+  } satisfies Needs<Message, typeof messages.$inferSelect>,
 });

@@ -61,8 +61,12 @@ export const resolvers: Resolvers = {
   Message: {
     error: ({ errorCode, errorMessage }) =>
       errorCode === null ? null : { code: errorCode, message: errorMessage ?? '' },
-    sender: ({ senderId }, _args, { unit }) => (senderId === null ? null : memberUserById(unit).load(senderId)),
-    feedback: ({ id }, _args, { unit }) => ownFeedbackByMessage(unit).load(id),
+    sender: (message, _args, { unit }) => {
+      if (message.sender !== undefined) return message.sender;
+      return message.senderId === null ? null : memberUserById(unit).load(message.senderId);
+    },
+    feedback: ({ id, feedback }, _args, { unit }) =>
+      feedback === undefined ? ownFeedbackByMessage(unit).load(id) : feedback,
     citations: ({ id }, _args, { unit }) => citationsByMessage(unit).load(id),
     parent: ({ parentId }, _args, { unit }) => (parentId === null ? null : messageById(unit).load(parentId)),
     conversation: ({ conversationId }, _args, { unit }) =>

@@ -14,6 +14,7 @@ import {
 } from 'drizzle-orm/pg-core';
 import { moment, oneOf, tenantTable, word } from '../../database/tenant-table.ts';
 import { documentChunks } from '../content/tables.ts';
+import type { UserRow } from '../identity/tables.ts';
 import { workspaces } from '../tenancy/tables.ts';
 
 export const conversationKinds = ['CHAT', 'VOICE'] as const;
@@ -115,7 +116,12 @@ export const messages = tenantTable(
       .where(sql`${message.status} = 'STREAMING'`),
   ],
 );
-export type MessageRow = typeof messages.$inferSelect;
+export type MessageRow = typeof messages.$inferSelect & {
+  /** There where a page was read with it. */
+  readonly sender?: UserRow | null;
+  /** The viewer's own; there where a page was read with it. */
+  readonly feedback?: FeedbackRow | null;
+};
 
 /** Where a statement of an answer stands: the passage, and the words quoted from it. */
 export const citations = tenantTable(
