@@ -11,8 +11,8 @@ const cacheMs = 5000;
 
 /** Viewers of tokens seen in the last seconds. Unknown tokens are not kept: their number has no bound. */
 export class Viewers {
-  readonly #cache = new LRUCache<string, Promise<Viewer | null>>({ max: 10_000, ttl: cacheMs });
-  readonly #hashesBySession = new LRUCache<string, string>({ max: 10_000, ttl: cacheMs });
+  readonly #cache = new LRUCache<string, Promise<Viewer | null>>({ max: 10_000, ttl: cacheMs, ttlAutopurge: true });
+  readonly #hashesBySession = new LRUCache<string, string>({ max: 10_000, ttl: cacheMs, ttlAutopurge: true });
 
   /** The viewer a bearer token stands for; null when it is unknown, expired or revoked. */
   ofToken(services: Services, origin: Origin, token: string): Promise<Viewer | null> {
