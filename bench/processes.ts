@@ -56,7 +56,7 @@ export const childrenOf = async (pid: number): Promise<Child[]> => {
     .filter(Boolean)
     .map(async (child) => {
       const words = (await readFile(`/proc/${child}/cmdline`, 'utf8').catch(() => '')).split('\0');
-      return { pid: Number(child), program: basename(words.find((word) => word.endsWith('.ts')) ?? '') };
+      return { pid: Number(child), program: basename(words.findLast((word) => word.endsWith('.ts')) ?? '') };
     });
   return Promise.all(children);
 };
