@@ -136,8 +136,7 @@ export const listOf = <Columns extends SelectedFields>(options: ListOptions<Colu
     const companion = options.companions?.[field];
     if (companion === undefined) return;
     const keys = new Set(rows.map((row) => row[companion.key]).filter((key) => typeof key === 'string'));
-    const found: ReadonlyMap<unknown, unknown> =
-      keys.size === 0 ? new Map() : await companion.of.all(unit, [...keys]);
+    const found: ReadonlyMap<unknown, unknown> = keys.size === 0 ? new Map() : await companion.of.all(unit, [...keys]);
     for (const row of rows) row[field] = found.get(row[companion.key]) ?? null;
   };
 
