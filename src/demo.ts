@@ -1,10 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { globSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { Viewer } from './domains/context.ts';
 import { addDocument } from './domains/content/operations.ts';
 import { documentList } from './domains/content/loaders.ts';
-import { permissionsOfRole } from './domains/tenancy/permissions.ts';
+import { founderOf } from './domains/tenancy/viewers.ts';
 import { workspaceList } from './domains/tenancy/loaders.ts';
 import { createWorkspace } from './domains/tenancy/workspaces.ts';
 import { contextFor } from './gateway/context.ts';
@@ -15,7 +14,7 @@ const guide = fileURLToPath(new URL('../docs/guide', import.meta.url));
 
 /** Fills an organization with a demo workspace that holds Tessera's own guide. What is there already stays as it is. */
 export const fillDemo = async ({ services }: Installation, { organizationId, userId }: Account): Promise<void> => {
-  const context = contextFor(services, systemOrigin, founder(organizationId, userId));
+  const context = contextFor(services, systemOrigin, founderOf(organizationId, userId));
   const known = await workspaceList(context.unit, { filter: { slug: { eq: 'demo' } } });
   const workspaceId = known.edges[0]?.node.id ?? (await createWorkspace(context, { name: 'Demo', published: true })).id;
   const present = await documentList(context.unit, { first: 100 }, workspaceId);
@@ -27,15 +26,3 @@ export const fillDemo = async ({ services }: Installation, { organizationId, use
     if (!titles.has(title)) await addDocument(context, { workspaceId, title, text, mimeType: 'text/markdown' });
   }
 };
-
-/** The first owner of an organization, before any session. */
-const founder = (organizationId: string, userId: string): Viewer => ({
-  userId,
-  organizationId,
-  sessionId: userId,
-  role: 'OWNER',
-  permissions: new Set(permissionsOfRole.OWNER),
-  workspaceRoles: new Map(),
-  workspaces: '*',
-  principals: [userId, organizationId],
-});

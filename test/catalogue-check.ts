@@ -56,14 +56,18 @@ union select 'trigger that a shard cannot run', tgname from triggers
   where kind = 'reference' or (kind = 'tenant' and (
     coalesce(tgoldtable, tgnewtable) is not null or prosrc ~* '\\ynotify\\y|pg_notify'
     or (prosrc ~* '\\y(insert into|update \\w+ set|delete from)\\y' and prosrc !~* 'organization_id')))
-union select 'row security off', relname from tables where kind = 'tenant' and not relrowsecurity
-union select 'row security not forced', relname from tables where kind = 'tenant' and not relforcerowsecurity
+union select 'row security off', relname from tables where (kind = 'tenant' or note ~ '@personal') and not relrowsecurity
+union select 'row security not forced', relname from tables
+  where (kind = 'tenant' or note ~ '@personal') and not relforcerowsecurity
 union select 'no policy for ' || privilege, relname from tables cross join commands
-  where kind = 'tenant' and has_table_privilege('tessera_server', tables.oid, privilege)
+  where (kind = 'tenant' or note ~ '@personal') and has_table_privilege('tessera_server', tables.oid, privilege)
     and not exists (select from pg_policy where polrelid = tables.oid and polpermissive and polcmd in ('*', letter::"char"))
 union select 'policy without the tenant', polname from pg_policy join tables on tables.oid = polrelid
-  where coalesce(pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid), '')
+  where kind = 'tenant' and coalesce(pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid), '')
     !~ '^\\(+organization_id = \\(?NULLIF\\(current_setting\\(''app.organization_id''::text, true\\), ''''::text\\)\\)?::uuid\\)( AND |$)'
+union select 'policy without the user', polname from pg_policy join tables on tables.oid = polrelid
+  where kind = 'reference' and concat(pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid))
+    !~ '^(\\(+user_id = \\(?NULLIF\\(current_setting\\(''app.user_id''::text, true\\), ''''::text\\)\\)?::uuid\\)){1,2}$'
 union select 'policy that a shard cannot run', polname from pg_policy
   where concat(polqual, polwithcheck) ~ 'SUBLINK' or (pg_get_expr(polqual, polrelid) ~ 'current_setting'
     and pg_get_expr(polqual, polrelid) !~ 'NULLIF\\(current_setting\\([^)]*, true\\)')

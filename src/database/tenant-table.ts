@@ -44,6 +44,24 @@ export const globalColumns = () => ({
     .$onUpdate(() => new Date().toISOString()),
 });
 
+/**
+ * A table whose rows are one person's own in every organization, such as their credentials: `globalColumns`, `user_id` and a policy that
+ * shows them to that user alone. Its comment holds `@personal`, so that `app_guard_tables()` forces row security.
+ */
+export const personalTable = <Name extends string, Own extends Columns>(
+  name: Name,
+  own: Own,
+  extras: (table: BuiltPersonal<Own>) => PgTableExtraConfigValue[] = () => [],
+) => {
+  const mine = sql.raw(`user_id = nullif(current_setting('app.user_id', true), '')::uuid`);
+  const columns = { ...globalColumns(), userId: uuid().notNull(), ...own };
+  return pgTable(name, columns, (table) => [
+    pgPolicy(`${name}_owner`, { using: mine, withCheck: mine }),
+    // The cast is safe: the builder's columns are those of `columns`, which the compiler cannot see through the spread.
+    ...extras(table as unknown as BuiltPersonal<Own>),
+  ]);
+};
+
 const tenantColumns = () => ({
   organizationId: uuid().notNull(),
   id: uuid()
@@ -55,6 +73,12 @@ const tenantColumns = () => ({
 });
 type TenantColumns = ReturnType<typeof tenantColumns>;
 type Columns = Record<string, PgColumnBuilderBase>;
+type BuiltPersonal<Own extends Columns> = ReturnType<
+  typeof pgTable<
+    string,
+    ReturnType<typeof globalColumns> & { userId: ReturnType<ReturnType<typeof uuid>['notNull']> } & Own
+  >
+>;
 type Built<Own extends Columns> = ReturnType<typeof pgTable<string, TenantColumns & Own>>;
 
 const sameTenant = sql.raw(`organization_id = nullif(current_setting('app.organization_id', true), '')::uuid`);
@@ -80,6 +104,8 @@ export const policies = (name: string, access: Access | LogAccess, columns: Colu
     : [
         pgPolicy(`${name}_read`, { for: 'select', using: visible(access.log, columns) }),
         pgPolicy(`${name}_append`, { for: 'insert', withCheck: sameTenant }),
+        // The server has no right to delete; only the owner's erasure of an organization does.
+        pgPolicy(`${name}_erase`, { for: 'delete', using: sameTenant }),
       ];
 
 /**

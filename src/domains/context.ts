@@ -1,23 +1,38 @@
 import type { Origin, UnitOfWork } from '../database/unit-of-work.ts';
-import { Forbidden, Unauthenticated } from '../errors.ts';
+import { Unauthenticated } from '../errors.ts';
 import type { Permission } from '../generated/resolvers.ts';
+import type { Standing } from './permissions.ts';
 import type { Services } from './services.ts';
 
 export type OrganizationRole = 'OWNER' | 'ADMIN' | 'MANAGER' | 'MEMBER' | 'GUEST';
 export type WorkspaceRole = 'ADMIN' | 'EDITOR' | 'VIEWER';
+export type PlatformRole = 'NONE' | 'ADMIN' | 'SUPERADMIN';
+
+/** What the viewer showed to be let in. */
+export interface Credential {
+  readonly kind: 'SESSION' | 'API_KEY' | 'DEVICE' | 'EXTENSION_KEY';
+  readonly id: string;
+  /** Addresses and networks (CIDR) it may be shown from; null: any. */
+  readonly allowedAddresses: readonly string[] | null;
+}
 
 /** Who is asking, in which organization, with what rights. */
 export interface Viewer {
   readonly userId: string;
   readonly organizationId: string;
-  readonly sessionId: string;
+  readonly credential: Credential;
   readonly role: OrganizationRole;
+  /** What permissions are decided by. */
+  readonly standing: Standing;
+  /** All that the standing allows. */
   readonly permissions: ReadonlySet<Permission>;
+  /** Whether they act as ADMIN in every workspace they see. */
+  readonly holdsAllWorkspaces: boolean;
   /** Roles in workspaces by their ids; workspaces seen without a role are missing. */
   readonly workspaceRoles: ReadonlyMap<string, WorkspaceRole>;
-  /** Workspaces seen: memberships and published ones; `'*'` for who holds all. */
+  /** Workspaces seen: memberships and published ones; `'*'` for all. */
   readonly workspaces: '*' | readonly string[];
-  /** Principals whose grants the viewer holds. */
+  /** Principals whose grants the viewer holds: user, groups, workspaces seen, and for who holds all workspaces the organization. */
   readonly principals: readonly string[];
 }
 
@@ -34,9 +49,4 @@ export interface Context {
 export const viewerOf = ({ viewer }: Pick<Context, 'viewer'>): Viewer => {
   if (viewer === null) throw new Unauthenticated();
   return viewer;
-};
-
-/** For fields below the root, which carry no `@allow`. Throws Forbidden when the viewer lacks the permission. */
-export const requirePermission = ({ permissions }: Viewer, permission: Permission): void => {
-  if (!permissions.has(permission)) throw new Forbidden(permission);
 };

@@ -10,6 +10,17 @@ import type { FileStore } from '../storage/store.ts';
 import type { Throttle } from './identity/throttle.ts';
 import type { UnitOfWork } from '../database/unit-of-work.ts';
 
+/** What is kept of viewers for some seconds. Who takes rights away forgets them, so that the next request looks anew. */
+export interface ViewerCache {
+  /** Those let in by one session, key or device. */
+  forgetCredential(id: string): void;
+  /** Those of one person, wherever they are. */
+  forgetUser(userId: string): void;
+  /** Those of one organization. */
+  forgetOrganization(organizationId: string): void;
+  forgetAll(): void;
+}
+
 /** What a process holds for all requests: made once at the start, handed to operations that need it. */
 export interface Services {
   readonly settings: Settings;
@@ -28,8 +39,7 @@ export interface Services {
     readonly signInByAddress: Throttle;
     readonly signUp: Throttle;
   };
-  /** What is cached of viewers; a change of their rights forgets them at once in this process. */
-  readonly viewers: { forget(sessionId: string): void; forgetAll(): void };
+  readonly viewers: ViewerCache;
   readonly onStatement: StatementListener | undefined;
 }
 

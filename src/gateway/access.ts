@@ -1,5 +1,15 @@
 import { getDirective, MapperKind, mapSchema } from '@graphql-tools/utils';
-import { defaultFieldResolver, type GraphQLFieldConfig, type GraphQLFieldResolver, type GraphQLSchema } from 'graphql';
+import {
+  defaultFieldResolver,
+  getNamedType,
+  isInterfaceType,
+  isObjectType,
+  type GraphQLFieldConfig,
+  type GraphQLFieldResolver,
+  type GraphQLObjectType,
+  type GraphQLOutputType,
+  type GraphQLSchema,
+} from 'graphql';
 import { Forbidden, Unauthenticated } from '../errors.ts';
 import type { Context } from '../domains/context.ts';
 import type { Permission } from '../generated/resolvers.ts';
@@ -7,11 +17,46 @@ import type { Permission } from '../generated/resolvers.ts';
 type Field = GraphQLFieldConfig<unknown, Context>;
 type Resolver = GraphQLFieldResolver<unknown, Context>;
 
-/** Puts the rule of each root field (`@allow` or `@public`) in front of its resolver. Throws when a root field has none. */
-export const withAccessRules = (schema: GraphQLSchema): GraphQLSchema =>
-  mapSchema(schema, {
-    [MapperKind.ROOT_FIELD]: (field: Field, name, type) => guarded(field, ruleOf(schema, field, `${type}.${name}`)),
+/**
+ * Puts the rules of the SDL in front of the resolvers: that of each root field (`@allow` or `@public`), and that of the type which a
+ * field gives, be it by itself, in a list or in a connection. Payloads of mutations give back what was changed by a right of its own.
+ * Throws when a root field has no rule, or a type that `node(id)` finds has none.
+ */
+export const withAccessRules = (schema: GraphQLSchema): GraphQLSchema => {
+  const roots = new Set(
+    [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()].map((type) => type?.name),
+  );
+  const payloads = new Set(
+    Object.values(schema.getMutationType()?.getFields() ?? {}).map(({ type }) => getNamedType(type).name),
+  );
+  const open = entitiesOf(schema).filter((type) => getDirective(schema, type, 'allow') === undefined);
+  if (open.length > 0) throw new Error(`These types need @allow: ${open.map(({ name }) => name).join(', ')}.`);
+  return mapSchema(schema, {
+    [MapperKind.OBJECT_FIELD]: (field: Field, name, type) => {
+      const given = payloads.has(type) ? undefined : permissionOfType(schema, field.type);
+      if (!roots.has(type)) return given === undefined ? field : guarded(field, [given]);
+      const rule = ruleOf(schema, field, `${type}.${name}`);
+      if (rule === null) return field;
+      return guarded(field, [rule.permission, given]);
+    },
   });
+};
+
+/** The types that `node(id)` finds. */
+const entitiesOf = (schema: GraphQLSchema): readonly GraphQLObjectType[] => {
+  const node = schema.getType('Node');
+  return isInterfaceType(node) ? schema.getPossibleTypes(node) : [];
+};
+
+/** Whether a viewer may read rows of a type, for who finds out only then which type it is. Throws Forbidden. */
+export const requireReadable = (
+  schema: GraphQLSchema,
+  type: string,
+  { permissions }: { readonly permissions: ReadonlySet<Permission> },
+): void => {
+  const permission = permissionAt(schema, type);
+  if (permission !== undefined && !permissions.has(permission)) throw new Forbidden(permission);
+};
 
 /** Null for a public field; otherwise what the viewer must hold, if anything beyond being signed in. */
 type Rule = { readonly permission: Permission | undefined } | null;
@@ -24,20 +69,34 @@ const ruleOf = (schema: GraphQLSchema, field: Field, coordinate: string): Rule =
   return allow === undefined ? null : { permission: allow.permission as Permission | undefined };
 };
 
-const guarded = (field: Field, rule: Rule): Field => {
-  if (rule === null) return field;
+/** What reading rows of a type takes; a connection takes what its nodes take. */
+const permissionOfType = (schema: GraphQLSchema, output: GraphQLOutputType): Permission | undefined => {
+  const { name } = getNamedType(output);
+  return permissionAt(schema, name.endsWith('Connection') ? name.slice(0, -'Connection'.length) : name);
+};
+
+const permissionAt = (schema: GraphQLSchema, name: string): Permission | undefined => {
+  const type = schema.getType(name);
+  // The cast is safe: the SDL types the argument with the enum.
+  return isObjectType(type)
+    ? (getDirective(schema, type, 'allow')?.[0]?.permission as Permission | undefined)
+    : undefined;
+};
+
+const guarded = (field: Field, required: readonly (Permission | undefined)[]): Field => {
+  const permissions = [...new Set(required.filter((permission) => permission !== undefined))];
   const { resolve = defaultFieldResolver, subscribe } = field;
   // A subscription is checked once, when it starts; what it delivers is checked by its source.
   return subscribe === undefined
-    ? { ...field, resolve: behind(rule, resolve) }
-    : { ...field, subscribe: behind(rule, subscribe) };
+    ? { ...field, resolve: behind(permissions, resolve) }
+    : { ...field, subscribe: behind(permissions, subscribe) };
 };
 
 const behind =
-  ({ permission }: NonNullable<Rule>, resolve: Resolver): Resolver =>
+  (required: readonly Permission[], resolve: Resolver): Resolver =>
   (source, args, context, info) => {
     const { viewer } = context;
     if (viewer === null) throw new Unauthenticated();
-    if (permission !== undefined && !viewer.permissions.has(permission)) throw new Forbidden(permission);
+    for (const permission of required) if (!viewer.permissions.has(permission)) throw new Forbidden(permission);
     return resolve(source, args, context, info);
   };

@@ -4,6 +4,7 @@ import type { Context, Viewer } from '../domains/context.ts';
 import type { Services } from '../domains/services.ts';
 import { scopeOf } from '../domains/tenancy/viewers.ts';
 import { tokenPrefix } from '../secrets/tokens.ts';
+import { isWithin } from '../domains/identity/addresses.ts';
 import type { Viewers } from './viewer.ts';
 
 /** The token of `Authorization: Bearer …`; null without one. */
@@ -34,8 +35,12 @@ export const contextOf = async (
   // What has not the form of a token needs no look-up.
   const known = token !== null && tokenPrefix(token) !== undefined;
   const viewer = known ? await services.viewers.ofToken(services, origin, token) : null;
-  return contextFor(services, origin, viewer);
+  return contextFor(services, origin, viewer !== null && mayComeFrom(viewer, origin.address) ? viewer : null);
 };
+
+/** Whether the viewer's credential may be shown from this address. */
+const mayComeFrom = ({ credential: { allowedAddresses } }: Viewer, address: string | null): boolean =>
+  allowedAddresses === null || (address !== null && isWithin(address, allowedAddresses));
 
 /** A context for one operation of a viewer who is known already. */
 export const contextFor = (services: Services, origin: Origin, viewer: Viewer | null): Context => {

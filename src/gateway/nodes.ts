@@ -1,9 +1,10 @@
 import { MapperKind, mapSchema } from '@graphql-tools/utils';
 import { isInterfaceType, type GraphQLFieldConfig, type GraphQLSchema } from 'graphql';
 import type { Connection } from '../database/list.ts';
-import type { Context } from '../domains/context.ts';
+import { viewerOf, type Context } from '../domains/context.ts';
 import { BadUserInput, NotFound } from '../errors.ts';
 import { globalId, parseGlobalId, prefixOf } from '../ids.ts';
+import { requireReadable } from './access.ts';
 import type { NodeLoader } from './schema.ts';
 
 const maxNodes = 100;
@@ -20,11 +21,12 @@ export const nodeResolvers = (schema: GraphQLSchema, loaders: ReadonlyMap<string
   if (unloaded.length > 0) throw new Error(`No domain tells how to load: ${unloaded.join(', ')}.`);
   const byPrefix = new Map(types.map((type) => [prefixOf(type), type]));
 
-  const load = async (id: string, { unit }: Context): Promise<object | null> => {
+  const load = async (id: string, { unit, viewer }: Context): Promise<object | null> => {
     const parsed = parseGlobalId(id);
     const type = parsed === null ? undefined : byPrefix.get(parsed.prefix);
     const loader = type === undefined ? undefined : loaders.get(type);
-    if (parsed === null || loader === undefined) return null;
+    if (parsed === null || type === undefined || loader === undefined) return null;
+    requireReadable(schema, type, viewerOf({ viewer }));
     const row = await loader(unit).load(parsed.uuid);
     return row === null ? null : { __typename: type, ...row };
   };
@@ -36,7 +38,7 @@ export const nodeResolvers = (schema: GraphQLSchema, loaders: ReadonlyMap<string
     },
     nodes: (_root, { ids }: { ids: string[] }, context) => {
       if (ids.length > maxNodes) throw new BadUserInput('ids', `At most ${maxNodes} ids at a time.`);
-      return Promise.all(ids.map((id) => load(id, context)));
+      return ids.map((id) => load(id, context));
     },
   };
   return mapSchema(schema, {

@@ -17,7 +17,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 /** Loads the entities of a type by id; null for those the viewer does not see. */
 export type NodeLoader = (unit: UnitOfWork) => Loader<object | null>;
 
-/** What a domain's `resolvers.ts` exports. */
+/** What a domain's `resolvers.ts` exports, or each file of the folder of that name. */
 interface DomainResolvers {
   readonly resolvers: Resolvers;
   readonly nodes?: Readonly<Record<string, NodeLoader>>;
@@ -34,7 +34,7 @@ export const readTypeDefinitions = (): string[] =>
 
 const readResolvers = (): Promise<DomainResolvers[]> =>
   Promise.all(
-    globSync('src/domains/*/resolvers.ts', { cwd: root })
+    globSync(['src/domains/*/resolvers.ts', 'src/domains/*/resolvers/*.ts'], { cwd: root })
       .sort()
       // The cast is safe: the compiler checks that each of these files exports its resolvers under this type.
       .map((path) => import(pathToFileURL(`${root}/${path}`).href) as Promise<DomainResolvers>),

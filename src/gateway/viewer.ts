@@ -1,18 +1,17 @@
 import { LRUCache } from 'lru-cache';
 import { UnitOfWork, nowhere, type Origin } from '../database/unit-of-work.ts';
-import type { Viewer } from '../domains/context.ts';
-import type { Services } from '../domains/services.ts';
+import type { Credential, Viewer } from '../domains/context.ts';
+import type { Services, ViewerCache } from '../domains/services.ts';
 import { tokenTarget } from '../domains/identity/operations.ts';
-import { discovery, viewerOfSession } from '../domains/tenancy/viewers.ts';
+import { discovery, viewerOfCredential } from '../domains/tenancy/viewers.ts';
 import { hashToken } from '../secrets/tokens.ts';
 
 /** How long a revocation in another process may go unnoticed. */
 const cacheMs = 5000;
 
 /** Viewers of tokens seen in the last seconds. Unknown tokens are not kept: their number has no bound. */
-export class Viewers {
+export class Viewers implements ViewerCache {
   readonly #cache = new LRUCache<string, Promise<Viewer | null>>({ max: 10_000, ttl: cacheMs, ttlAutopurge: true });
-  readonly #hashesBySession = new LRUCache<string, string>({ max: 10_000, ttl: cacheMs, ttlAutopurge: true });
 
   /** The viewer a bearer token stands for; null when it is unknown, expired or revoked. */
   ofToken(services: Services, origin: Origin, token: string): Promise<Viewer | null> {
@@ -22,30 +21,55 @@ export class Viewers {
     const viewer = this.#look(services, origin, hash);
     this.#cache.set(hash, viewer);
     viewer.then(
-      (found) => (found === null ? this.#cache.delete(hash) : this.#hashesBySession.set(found.sessionId, hash)),
+      (found) => void (found === null && this.#cache.delete(hash)),
       () => this.#cache.delete(hash),
     );
     return viewer;
   }
 
-  /** Called where a session ends or its rights change: the next request looks again. */
-  forget(sessionId: string): void {
-    const hash = this.#hashesBySession.get(sessionId);
-    if (hash !== undefined) this.#cache.delete(hash);
+  forgetCredential(id: string): void {
+    this.#forget(({ credential }) => credential.id === id);
+  }
+
+  forgetUser(userId: string): void {
+    this.#forget((viewer) => viewer.userId === userId);
+  }
+
+  forgetOrganization(organizationId: string): void {
+    this.#forget((viewer) => viewer.organizationId === organizationId);
   }
 
   forgetAll(): void {
     this.#cache.clear();
   }
 
+  /** Looks through all, which are few and seldom forgotten. One that is just being looked up goes too: it may have been read before the change. */
+  #forget(matches: (viewer: Viewer) => boolean): void {
+    for (const [hash, viewer] of this.#cache.entries())
+      void viewer.then(
+        (found) => found !== null && matches(found) && this.#cache.peek(hash) === viewer && this.#cache.delete(hash),
+        () => undefined,
+      );
+  }
+
   async #look(services: Services, origin: Origin, hash: string): Promise<Viewer | null> {
     const anonymous = new UnitOfWork(nowhere, { ...services, origin });
     const target = await resting(anonymous, tokenTarget(anonymous, hash));
-    if (target?.kind !== 'SESSION' || target.userId === null) return null;
-    const unit = new UnitOfWork(discovery(target.organizationId, target.userId), { ...services, origin });
-    return resting(unit, viewerOfSession(unit, target.userId, target.subjectId));
+    if (target === null || target.userId === null || target.organizationId === null) return null;
+    const { kind, organizationId, userId, subjectId: id } = target;
+    if (!isCredential(kind)) return null;
+    const unit = new UnitOfWork(discovery(organizationId, userId), { ...services, origin });
+    return resting(unit, viewerOfCredential(unit, { kind, id, organizationId, userId }));
   }
 }
+
+const credentialKinds: readonly string[] = [
+  'SESSION',
+  'API_KEY',
+  'DEVICE',
+  'EXTENSION_KEY',
+] satisfies Credential['kind'][];
+const isCredential = (kind: string): kind is Credential['kind'] => credentialKinds.includes(kind);
 
 /** Gives the unit's connection back once the work is done. */
 const resting = async <Result>(unit: UnitOfWork, work: Promise<Result>): Promise<Result> => {

@@ -7,7 +7,7 @@ import type { AddDocumentInput, UpdateDocumentInput } from '../../generated/reso
 import { viewerOf, type Context } from '../context.ts';
 import type { Services } from '../services.ts';
 import { workspaces } from '../tenancy/tables.ts';
-import { requireRole } from '../tenancy/workspaces.ts';
+import { requirePermission } from '../permissions.ts';
 import { documentFields } from './loaders.ts';
 import { documents, files, type DocumentRow, type FileRow } from './tables.ts';
 import { issuesOf, mimeTypeIssues, textIssues } from './validation.ts';
@@ -27,7 +27,7 @@ export const addDocument = (context: Context, input: AddDocumentInput): Promise<
   return unit.transact(async (transaction) => {
     await requireWorkspace(transaction, workspaceId);
     const viewer = viewerOf(context);
-    requireRole(viewer, workspaceId, 'EDITOR');
+    requirePermission(viewer, 'DOCUMENT_WRITE', workspaceId);
     const file = typeof input.fileId === 'string' ? await shareFile(transaction, input.fileId, workspaceId) : null;
     const row = {
       organizationId: transaction.organizationId,
@@ -98,7 +98,7 @@ const is = ({ organizationId }: Transaction, id: string) =>
 const lockedDocument = async (context: Context, transaction: Transaction, id: string): Promise<DocumentRow> => {
   const [current] = await database.select(documentFields).from(documents).where(is(transaction, id)).for('update');
   if (current === undefined) throw new NotFound('Document', id);
-  requireRole(viewerOf(context), current.workspaceId, 'EDITOR');
+  requirePermission(viewerOf(context), 'DOCUMENT_WRITE', current.workspaceId);
   return current;
 };
 

@@ -13,7 +13,7 @@ import type {
 import { viewerOf, type Context } from '../context.ts';
 import { found } from '../nodes.ts';
 import { workspaceById } from '../tenancy/loaders.ts';
-import { requireRole } from '../tenancy/workspaces.ts';
+import { requirePermission } from '../permissions.ts';
 import { giveUpAnswersOf } from './answering.ts';
 import { lockActiveConversation, lockConversation, newestMessage, ofConversation } from './conversation-lock.ts';
 import { messageById } from './loaders.ts';
@@ -52,7 +52,7 @@ export const startConversation = (
 /** Whoever started a conversation may change it, and the workspace's admins. */
 const requireOwner = (context: Context, { userId, workspaceId }: ConversationRow): void => {
   const viewer = viewerOf(context);
-  if (viewer.userId !== userId) requireRole(viewer, workspaceId, 'ADMIN');
+  if (viewer.userId !== userId) requirePermission(viewer, 'CONVERSATION_MANAGE', workspaceId);
 };
 
 /** Changes a conversation. Throws BadUserInput, Forbidden, NotFound. */

@@ -2,7 +2,7 @@ import type { ResolversTypes } from '../../generated/resolvers.ts';
 import { globalId } from '../../ids.ts';
 import { viewerOf, type Context } from '../context.ts';
 import { found } from '../nodes.ts';
-import { discovery, scopeOf, viewerOfSession } from '../tenancy/viewers.ts';
+import { discovery, scopeOf, viewerOfCredential } from '../tenancy/viewers.ts';
 import { toldSoFar } from './answering.ts';
 import { answersTopic, type AnswerNotice } from './events.ts';
 import { conversationById, messageById } from './loaders.ts';
@@ -68,9 +68,9 @@ export const answerStream = async (
 
 /** Looks up the subscriber's rights anew; the context goes on with them. */
 const seesConversation = async (context: Context, conversationId: string): Promise<boolean> => {
-  const { userId, organizationId, sessionId } = viewerOf(context);
+  const { userId, organizationId, credential } = viewerOf(context);
   const looking = context.unit.as(discovery(organizationId, userId));
-  const viewer = await viewerOfSession(looking, userId, sessionId);
+  const viewer = await viewerOfCredential(looking, { ...credential, organizationId, userId });
   await looking.rest();
   if (viewer === null || !viewer.permissions.has('CONVERSATION_READ')) return false;
   context.viewer = viewer;

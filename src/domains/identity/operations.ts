@@ -115,11 +115,11 @@ export const startSession = (unit: UnitOfWork): Promise<{ token: string; session
 
 /** Ends the session that a token stands for. */
 export const endSession = (unit: UnitOfWork, sessionId: string): Promise<void> =>
-  unit.transact(async ({ organizationId, database }) => {
+  unit.transact(async () => {
     await database
       .update(sessions)
       .set({ revokedAt: sql`now()` })
-      .where(sql`${sessions.organizationId} = ${organizationId} and ${sessions.id} = ${sessionId}`);
+      .where(eq(sessions.id, sessionId));
     await database.delete(accessTokens).where(eq(accessTokens.subjectId, sessionId));
     unit.record({ action: 'session.ended', type: 'Session', id: sessionId });
   });

@@ -12,7 +12,7 @@ import type {
 import { viewerOf, type Context } from '../context.ts';
 import { found } from '../nodes.ts';
 import { workspaces, type WorkspaceRow } from '../tenancy/tables.ts';
-import { requireRole } from '../tenancy/workspaces.ts';
+import { requirePermission } from '../permissions.ts';
 import { keyColumns, modelById, providerById } from './loaders.ts';
 import { models, providerKeys, providers, type ModelRow, type ProviderKeyRow, type ProviderRow } from './tables.ts';
 
@@ -150,7 +150,7 @@ export const setWorkspaceModel = (
     const ofWorkspace = and(eq(workspaces.organizationId, organizationId), eq(workspaces.id, workspaceId));
     const [current] = await database.select().from(workspaces).where(ofWorkspace).for('update');
     if (current === undefined) throw new NotFound('Workspace', workspaceId);
-    requireRole(viewerOf(context), workspaceId, 'ADMIN');
+    requirePermission(viewerOf(context), 'WORKSPACE_MANAGE', workspaceId);
     const model = modelId ? await found('Model', modelId, modelById(unit)) : null;
     if (model !== null && model.type !== 'TEXT' && model.type !== 'CODE')
       throw new BadUserInput('modelId', 'This model writes no text.');

@@ -4,9 +4,9 @@ import { BadUserInput, Forbidden, Unauthenticated, type InputIssue } from '../..
 import type { SignInInput, SignUpInput } from '../../generated/resolvers.ts';
 import type { Context, Viewer } from '../context.ts';
 import { accountOf, createUser, newPasswordHash, startSession, type NewUser } from '../identity/operations.ts';
-import { memberships, organizations } from './tables.ts';
+import { memberships, organizations, userOrganizations } from './tables.ts';
 import { withFreeSlug } from './slugs.ts';
-import { discovery, scopeOf, viewerOfSession } from './viewers.ts';
+import { discovery, scopeOf, viewerOfCredential } from './viewers.ts';
 import { newId } from '../../ids.ts';
 
 /** A signed-in viewer with the bearer token of the new session. */
@@ -59,6 +59,7 @@ export const foundOrganization = async (
     });
     const userId = await createUser(founding, { ...owner, defaultOrganizationId: organizationId });
     await database.insert(memberships).values({ organizationId, userId, role: 'OWNER' });
+    await database.insert(userOrganizations).values({ organizationId, userId });
     founding.record({ action: 'organization.created', type: 'Organization', id: organizationId, data: { name } });
     founding.record({ action: 'user.created', type: 'User', id: userId });
     return { organizationId, userId };
@@ -91,7 +92,7 @@ const enter = async (
 ): Promise<Entrance> => {
   const arriving = context.unit.as(discovery(organizationId, userId));
   const { token, sessionId } = await startSession(arriving);
-  const viewer = await viewerOfSession(arriving, userId, sessionId);
+  const viewer = await viewerOfCredential(arriving, { kind: 'SESSION', id: sessionId, organizationId, userId });
   await arriving.rest();
   if (viewer === null) throw new Unauthenticated('This account has no place in its organization any more.');
   await goOnAs(context, viewer);

@@ -1,4 +1,4 @@
-import { and, eq, getTableColumns, isNull, sql } from 'drizzle-orm';
+import { and, eq, getTableColumns, sql } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import { listOf } from '../../database/list.ts';
 import { bound, loadOne } from '../../database/loader.ts';
@@ -12,7 +12,10 @@ export const memberUserById = loadOne(
       .select({
         id: users.id,
         email: users.email,
+        username: users.username,
         name: users.name,
+        bio: users.bio,
+        avatarKey: users.avatarKey,
         createdAt: users.createdAt,
         updatedAt: users.updatedAt,
       })
@@ -30,13 +33,7 @@ export const organizationById = loadOne(
     database
       .select()
       .from(organizations)
-      .where(
-        and(
-          sql`${organizations.id} = any(${bound.keys})`,
-          eq(organizations.id, bound.organizationId),
-          isNull(organizations.deletedAt),
-        ),
-      ),
+      .where(and(sql`${organizations.id} = any(${bound.keys})`, eq(organizations.id, bound.organizationId))),
   (organization) => organization.id,
 );
 

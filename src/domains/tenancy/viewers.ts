@@ -1,79 +1,240 @@
-import { and, eq, isNull, sql } from 'drizzle-orm';
+import { and, eq, gt, isNotNull, isNull, sql, type SQL } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import type { Scope, UnitOfWork } from '../../database/unit-of-work.ts';
-import type { Viewer, WorkspaceRole } from '../context.ts';
-import { sessions, users } from '../identity/tables.ts';
-import { permissionsOfPlatformRole, permissionsOfRole } from './permissions.ts';
-import { memberships, organizations, workspaceMemberships, workspaces } from './tables.ts';
+import type { Permission } from '../../generated/resolvers.ts';
+import type { Credential, Viewer, WorkspaceRole } from '../context.ts';
+import { devices, extensionKeys, sessions, users } from '../identity/tables.ts';
+import { allPermissions, permissionsOf, type Grant, type Standing } from '../permissions.ts';
+import {
+  apiKeyWorkspaces,
+  apiKeys,
+  groupMemberships,
+  groups,
+  memberships,
+  organizations,
+  userPermissions,
+  workspaceMemberships,
+  workspaces,
+} from './tables.ts';
 
 interface WorkspacePlace {
   readonly id: string;
   readonly role: WorkspaceRole | null;
 }
 
-const places = sql<WorkspacePlace[]>`(
-  select coalesce(json_agg(json_build_object('id', ${workspaces.id}, 'role', ${workspaceMemberships.role})), '[]')
-  from ${workspaces}
-  left join ${workspaceMemberships} on ${workspaceMemberships.organizationId} = ${workspaces.organizationId}
-    and ${workspaceMemberships.workspaceId} = ${workspaces.id} and ${workspaceMemberships.userId} = ${users.id}
-  where ${workspaces.organizationId} = ${memberships.organizationId}
-    and (${workspaceMemberships.userId} is not null
-      or (${memberships.role} not in ('OWNER', 'ADMIN', 'GUEST') and ${workspaces.published}))
-)`;
+const { organizationId, userId, credentialId } = {
+  organizationId: sql.placeholder('organizationId'),
+  userId: sql.placeholder('userId'),
+  credentialId: sql.placeholder('credentialId'),
+};
 
-const placeholder = { organizationId: sql.placeholder('organizationId'), userId: sql.placeholder('userId') };
+/** Rows of a sub-select as an array of JSON. */
+const all = <Row>(columns: SQL, from: SQL) => sql<Row[]>`(select coalesce(json_agg(${columns}), '[]') from ${from})`;
 
-const standing = () =>
-  database
-    .select({ role: memberships.role, platformRole: users.platformRole, places: places.as('places') })
-    .from(memberships)
-    .innerJoin(users, eq(users.id, memberships.userId))
-    .innerJoin(organizations, eq(organizations.id, memberships.organizationId));
-const inGoodStanding = and(
-  eq(memberships.organizationId, placeholder.organizationId),
-  eq(memberships.userId, placeholder.userId),
-  isNull(users.suspendedAt),
-  isNull(users.deletedAt),
-  isNull(organizations.deletedAt),
+const places = all<WorkspacePlace>(
+  sql`json_build_object('id', ${workspaces.id}, 'role', ${workspaceMemberships.role})`,
+  sql`${workspaces}
+    left join ${workspaceMemberships} on ${workspaceMemberships.organizationId} = ${workspaces.organizationId}
+      and ${workspaceMemberships.workspaceId} = ${workspaces.id} and ${workspaceMemberships.userId} = ${users.id}
+    where ${workspaces.organizationId} = ${memberships.organizationId}
+      and (${workspaceMemberships.userId} is not null
+        or (${memberships.role} not in ('OWNER', 'ADMIN', 'GUEST') and ${workspaces.published}))`,
 );
-const standingInSession = standing()
-  .innerJoin(
-    sessions,
+
+const grants = all<Grant>(
+  sql`json_build_object('permission', ${userPermissions.permission}, 'effect', ${userPermissions.effect})`,
+  sql`${userPermissions} where ${userPermissions.organizationId} = ${memberships.organizationId}
+    and ${userPermissions.userId} = ${users.id}`,
+);
+
+const activeGroups = all<string>(
+  sql`${groups.id}`,
+  sql`${groupMemberships} join ${groups} on ${groups.organizationId} = ${groupMemberships.organizationId}
+      and ${groups.id} = ${groupMemberships.groupId}
+    where ${groupMemberships.organizationId} = ${memberships.organizationId}
+      and ${groupMemberships.userId} = ${users.id} and ${groups.active}`,
+);
+
+const standingOfMember = database
+  .select({
+    role: memberships.role,
+    platformRole: users.platformRole,
+    dormant: sql<boolean>`${organizations.deletedAt} is not null`,
+    places: places.as('places'),
+    grants: grants.as('grants'),
+    groups: activeGroups.as('groups'),
+  })
+  .from(memberships)
+  .innerJoin(users, eq(users.id, memberships.userId))
+  .innerJoin(organizations, eq(organizations.id, memberships.organizationId))
+  .where(
     and(
-      eq(sessions.organizationId, memberships.organizationId),
-      eq(sessions.userId, users.id),
-      eq(sessions.id, sql.placeholder('sessionId')),
-      isNull(sessions.revokedAt),
+      eq(memberships.organizationId, organizationId),
+      eq(memberships.userId, userId),
+      isNull(memberships.suspendedAt),
+      isNull(users.suspendedAt),
+      isNull(users.deletedAt),
+      isNull(organizations.suspendedAt),
+      // Only its owners enter a deleted organization.
+      sql`(${organizations.deletedAt} is null or ${memberships.role} = 'OWNER')`,
     ),
   )
-  .where(inGoodStanding)
-  .prepare('standingInSession');
+  .prepare('standingOfMember');
+
+const liveSession = database
+  .select({ id: sessions.id })
+  .from(sessions)
+  .where(
+    and(
+      eq(sessions.id, credentialId),
+      eq(sessions.organizationId, organizationId),
+      isNull(sessions.revokedAt),
+      gt(sessions.expiresAt, sql`now()`),
+    ),
+  )
+  .prepare('liveSession');
+
+const liveDevice = database
+  .select({ id: devices.id })
+  .from(devices)
+  .where(and(eq(devices.id, credentialId), eq(devices.organizationId, organizationId), isNotNull(devices.approvedAt)))
+  .prepare('liveDevice');
+
+const liveExtensionKey = database
+  .select({ id: extensionKeys.id })
+  .from(extensionKeys)
+  .where(and(eq(extensionKeys.id, credentialId), eq(extensionKeys.organizationId, organizationId)))
+  .prepare('liveExtensionKey');
+
+const liveApiKey = database
+  .select({
+    scopes: apiKeys.scopes,
+    allWorkspaces: apiKeys.allWorkspaces,
+    allowedAddresses: apiKeys.allowedAddresses,
+    workspaces: all<string>(
+      sql`${apiKeyWorkspaces.workspaceId}`,
+      sql`${apiKeyWorkspaces} where ${apiKeyWorkspaces.organizationId} = ${apiKeys.organizationId}
+        and ${apiKeyWorkspaces.apiKeyId} = ${apiKeys.id}`,
+    ).as('workspaces'),
+  })
+  .from(apiKeys)
+  .where(
+    and(
+      eq(apiKeys.organizationId, organizationId),
+      eq(apiKeys.id, credentialId),
+      eq(apiKeys.userId, userId),
+      isNull(apiKeys.revokedAt),
+      sql`(${apiKeys.expiresAt} is null or ${apiKeys.expiresAt} > now())`,
+    ),
+  )
+  .prepare('liveApiKey');
+
+/** How far a credential reaches; null when it is no longer valid. */
+interface Reach {
+  readonly scopes: ReadonlySet<Permission> | null;
+  readonly workspaces: '*' | readonly string[];
+  readonly allowedAddresses: readonly string[] | null;
+}
+
+const unlimited: Reach = { scopes: null, workspaces: '*', allowedAddresses: null };
+/** The rules themselves keep one's personal affairs from whoever has scopes. */
+const ofDevices: ReadonlySet<Permission> = new Set(allPermissions);
+const ofExtensions: ReadonlySet<Permission> = new Set(['PAGE_SAVE']);
+
+interface Keys extends Record<string, unknown> {
+  readonly organizationId: string;
+  readonly userId: string;
+  readonly credentialId: string;
+}
+
+const reaches: Readonly<Record<Credential['kind'], (keys: Keys) => Promise<Reach | null>>> = {
+  SESSION: async (keys) => ((await liveSession.execute(keys)).length === 0 ? null : unlimited),
+  DEVICE: async (keys) => ((await liveDevice.execute(keys)).length === 0 ? null : { ...unlimited, scopes: ofDevices }),
+  EXTENSION_KEY: async (keys) =>
+    (await liveExtensionKey.execute(keys)).length === 0 ? null : { ...unlimited, scopes: ofExtensions },
+  API_KEY: async (keys) => {
+    const [key] = await liveApiKey.execute(keys);
+    if (key === undefined) return null;
+    const { scopes, allWorkspaces, allowedAddresses } = key;
+    return { scopes: new Set(scopes), workspaces: allWorkspaces ? '*' : key.workspaces, allowedAddresses };
+  },
+};
 
 /** All that a viewer may see is being worked out, so this unit sees the whole organization, for one user. */
 export const discovery = (organizationId: string, userId: string): Scope => ({
   organizationId,
   userId,
-  principals: [],
+  principals: [userId, organizationId],
   workspaces: '*',
 });
 
-/** The viewer that a session stands for now; null when it has ended or its user lost their place. The unit is one of `discovery`. */
-export const viewerOfSession = async (unit: UnitOfWork, userId: string, sessionId: string): Promise<Viewer | null> => {
-  const { organizationId } = unit;
-  const [found] = await unit.run(() => standingInSession.execute({ organizationId, userId, sessionId }));
-  if (found === undefined) return null;
-  const holdsAll = found.role === 'OWNER' || found.role === 'ADMIN';
-  const seen = found.places.map((place) => place.id);
+/** What a credential leads to, before anything is known of its validity. */
+export interface Claim extends Pick<Credential, 'kind' | 'id'> {
+  readonly organizationId: string;
+  readonly userId: string;
+}
+
+/**
+ * The viewer that a credential stands for now; null when it has ended or its user lost their place. The unit is one of `discovery`.
+ */
+export const viewerOfCredential = async (unit: UnitOfWork, { kind, id, ...whose }: Claim): Promise<Viewer | null> => {
+  const [reach, member] = await Promise.all([
+    unit.run(() => reaches[kind]({ ...whose, credentialId: id })),
+    memberNow(unit, whose),
+  ]);
+  if (reach === null || member === null) return null;
+  return viewerFrom(member, { kind, id, allowedAddresses: reach.allowedAddresses }, whose, reach);
+};
+
+/** What a member may do after a sign-in of their own; null for who has no place in the organization. The unit is one of `discovery`. */
+export const viewerOfMember = async (
+  unit: UnitOfWork,
+  whose: Pick<Claim, 'organizationId' | 'userId'>,
+): Promise<Viewer | null> => {
+  const member = await memberNow(unit, whose);
+  return member && viewerFrom(member, { kind: 'SESSION', id: whose.userId, allowedAddresses: null }, whose, unlimited);
+};
+
+type Whose = Pick<Claim, 'organizationId' | 'userId'>;
+type Member = Awaited<ReturnType<typeof standingOfMember.execute>>[number];
+
+const memberNow = async (unit: UnitOfWork, { organizationId, userId }: Whose): Promise<Member | null> => {
+  const [member] = await unit.run(() => standingOfMember.execute({ organizationId, userId }));
+  return member ?? null;
+};
+
+const viewerFrom = (member: Member, credential: Credential, whose: Whose, { scopes, workspaces }: Reach): Viewer => {
+  const { role, platformRole, grants, dormant } = member;
+  const standing: Standing = { role, platformRole, grants, scopes, dormant };
+  const holdsAllWorkspaces = role === 'OWNER' || role === 'ADMIN';
+  const within = (id: string) => workspaces === '*' || workspaces.includes(id);
+  const places = dormant ? [] : member.places.filter(({ id }) => within(id));
+  const seen = places.map(({ id }) => id);
+  const sees = holdsAllWorkspaces && !dormant ? workspaces : seen;
   return {
-    userId,
-    organizationId,
-    sessionId,
-    role: found.role,
-    permissions: new Set([...permissionsOfRole[found.role], ...(permissionsOfPlatformRole[found.platformRole] ?? [])]),
-    workspaceRoles: new Map(found.places.flatMap(({ id, role }) => (role === null ? [] : [[id, role]]))),
-    workspaces: holdsAll ? '*' : seen,
-    principals: [userId, ...seen, ...(holdsAll ? [organizationId] : [])],
+    ...whose,
+    credential,
+    role,
+    standing,
+    permissions: permissionsOf(standing),
+    holdsAllWorkspaces,
+    workspaceRoles: new Map(places.flatMap(({ id, role }) => (role === null ? [] : [[id, role]]))),
+    workspaces: sees,
+    principals: [
+      whose.userId,
+      ...member.groups,
+      ...(sees === '*' ? seen : sees),
+      // For a key of some workspaces, what belongs to none of them is out of sight.
+      ...(holdsAllWorkspaces && workspaces === '*' ? [whose.organizationId] : []),
+    ],
   };
+};
+
+/** The first owner of an organization, for what is done in their name before any sign-in. */
+export const founderOf = (organizationId: string, userId: string): Viewer => {
+  const member: Member = { role: 'OWNER', platformRole: 'NONE', dormant: false, places: [], grants: [], groups: [] };
+  const credential = { kind: 'SESSION', id: userId, allowedAddresses: null } as const;
+  return viewerFrom(member, credential, { organizationId, userId }, unlimited);
 };
 
 /** What the row policies see of a viewer. */

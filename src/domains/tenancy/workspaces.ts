@@ -1,24 +1,13 @@
 import { and, eq } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
-import { BadUserInput, Forbidden, NotFound, type InputIssue } from '../../errors.ts';
+import { BadUserInput, NotFound, type InputIssue } from '../../errors.ts';
 import type { CreateWorkspaceInput, UpdateWorkspaceInput } from '../../generated/resolvers.ts';
-import { viewerOf, type Context, type Viewer, type WorkspaceRole } from '../context.ts';
+import { viewerOf, type Context } from '../context.ts';
+import { requirePermission } from '../permissions.ts';
 import { goOnAs } from './entrance.ts';
 import { withFreeSlug } from './slugs.ts';
 import { workspaceMemberships, workspaces, type WorkspaceRow } from './tables.ts';
 import { newId } from '../../ids.ts';
-
-const ranks: Readonly<Record<WorkspaceRole, number>> = { VIEWER: 1, EDITOR: 2, ADMIN: 3 };
-
-/** Who holds all workspaces acts as ADMIN in each; who sees a published one without being in it, as VIEWER. */
-export const roleIn = (viewer: Viewer, workspaceId: string): WorkspaceRole =>
-  viewer.workspaces === '*' ? 'ADMIN' : (viewer.workspaceRoles.get(workspaceId) ?? 'VIEWER');
-
-/** Throws Forbidden when the viewer, who sees the workspace, has a lower role in it. */
-export const requireRole = (viewer: Viewer, workspaceId: string, role: WorkspaceRole): void => {
-  if (ranks[roleIn(viewer, workspaceId)] < ranks[role])
-    throw new Forbidden(`WORKSPACE_${role}`, `This needs the role ${role} in the workspace.`);
-};
 
 const isLanguage = (code: string): boolean => /^[a-z]{2}$/.test(code);
 const within = (low: number, high: number) => (value: number) => value >= low && value <= high;
@@ -104,7 +93,7 @@ export const updateWorkspace = (context: Context, { id, ...input }: UpdateWorksp
     const ofWorkspace = and(eq(workspaces.organizationId, organizationId), eq(workspaces.id, id));
     const [current] = await database.select().from(workspaces).where(ofWorkspace).for('update');
     if (current === undefined) throw new NotFound('Workspace', id);
-    requireRole(viewerOf(context), id, 'ADMIN');
+    requirePermission(viewerOf(context), 'WORKSPACE_MANAGE', id);
     const issues = issuesOf(fields);
     if (issues.length > 0) throw new BadUserInput(issues);
     if (Object.keys(fields).length === 0) return current;
@@ -126,7 +115,7 @@ export const deleteWorkspace = (context: Context, id: string): Promise<string> =
     const ofWorkspace = and(eq(workspaces.organizationId, organizationId), eq(workspaces.id, id));
     const [current] = await database.select({ id: workspaces.id }).from(workspaces).where(ofWorkspace).for('update');
     if (current === undefined) throw new NotFound('Workspace', id);
-    requireRole(viewerOf(context), id, 'ADMIN');
+    requirePermission(viewerOf(context), 'WORKSPACE_MANAGE', id);
     await database.delete(workspaces).where(ofWorkspace);
     context.unit.record({ action: 'workspace.deleted', type: 'Workspace', id, workspaceId: id });
     return id;

@@ -1,0 +1,131 @@
+import { Forbidden } from '../errors.ts';
+import type { Permission } from '../generated/resolvers.ts';
+import type { OrganizationRole, PlatformRole, Viewer, WorkspaceRole } from './context.ts';
+
+/** Roles from the least to the most; each holds what those before it hold. */
+export const organizationRanks: readonly OrganizationRole[] = ['GUEST', 'MEMBER', 'MANAGER', 'ADMIN', 'OWNER'];
+export const workspaceRanks: readonly WorkspaceRole[] = ['VIEWER', 'EDITOR', 'ADMIN'];
+export const platformRanks: readonly PlatformRole[] = ['NONE', 'ADMIN', 'SUPERADMIN'];
+
+/** Whether a role is at least another one of the same kind. */
+export const atLeast = <Role>(ranks: readonly Role[], role: Role, least: Role): boolean =>
+  ranks.indexOf(role) >= ranks.indexOf(least);
+
+/** What holds a permission: a role of the organization or of the installation, and in a workspace a role there too. */
+export interface PermissionRule {
+  /** The least role of an organization that holds it. */
+  readonly role?: OrganizationRole;
+  /** The least role of the installation that holds it, whatever the role in the organization. */
+  readonly platformRole?: PlatformRole;
+  /** The least role in the workspace concerned. */
+  readonly workspaceRole?: WorkspaceRole;
+  /** It is one's own affair after a sign-in: no key or device holds it, and nobody can give or deny it. */
+  readonly personal?: true;
+  /** The owners of a deleted organization hold it still. */
+  readonly outlivesDeletion?: true;
+}
+
+/** The one table of who may do what; the documentation prints it. */
+export const permissionRules: Readonly<Record<Permission, PermissionRule>> = {
+  ACCOUNT_MANAGE: { role: 'GUEST', personal: true, outlivesDeletion: true },
+  MEMBER_READ: { role: 'MEMBER' },
+  MEMBER_INVITE: { role: 'MANAGER' },
+  MEMBER_MANAGE: { role: 'ADMIN' },
+  GROUP_MANAGE: { role: 'ADMIN' },
+  PERMISSION_GRANT: { role: 'ADMIN' },
+  API_KEY_CREATE: { role: 'MEMBER' },
+  API_KEY_MANAGE: { role: 'ADMIN' },
+  LOGIN_LINK_CREATE: { role: 'ADMIN' },
+  ORGANIZATION_MANAGE: { role: 'ADMIN' },
+  ORGANIZATION_OWN: { role: 'OWNER', personal: true, outlivesDeletion: true },
+  WORKSPACE_READ: { role: 'GUEST', workspaceRole: 'VIEWER' },
+  WORKSPACE_CREATE: { role: 'MANAGER' },
+  WORKSPACE_MANAGE: { role: 'GUEST', workspaceRole: 'ADMIN' },
+  DOCUMENT_READ: { role: 'GUEST', workspaceRole: 'VIEWER' },
+  DOCUMENT_WRITE: { role: 'MEMBER', workspaceRole: 'EDITOR' },
+  PAGE_SAVE: { role: 'MEMBER', workspaceRole: 'EDITOR' },
+  CONVERSATION_READ: { role: 'GUEST', workspaceRole: 'VIEWER' },
+  CONVERSATION_WRITE: { role: 'GUEST', workspaceRole: 'VIEWER' },
+  CONVERSATION_MANAGE: { role: 'GUEST', workspaceRole: 'ADMIN' },
+  MODEL_READ: { role: 'GUEST' },
+  MODEL_MANAGE: { role: 'ADMIN' },
+  JOB_READ: { role: 'GUEST', outlivesDeletion: true },
+  PLATFORM_MANAGE: { platformRole: 'ADMIN', personal: true, outlivesDeletion: true },
+  PLATFORM_ADMINISTER: { platformRole: 'SUPERADMIN', personal: true, outlivesDeletion: true },
+};
+
+// The cast is safe: the compiler checks that the table has each permission as a key and no other.
+export const allPermissions = Object.keys(permissionRules) as Permission[];
+
+/** A permission that a member was given or denied by hand. */
+export interface Grant {
+  readonly permission: Permission;
+  readonly effect: 'ALLOW' | 'DENY';
+}
+
+/** Who asks for a permission: what a viewer is made of. */
+export interface Standing {
+  readonly role: OrganizationRole;
+  readonly platformRole: PlatformRole;
+  readonly grants: readonly Grant[];
+  /** What the credential is limited to; null: nothing. */
+  readonly scopes: ReadonlySet<Permission> | null;
+  /** The organization is deleted: only what brings it back, takes its data out or ends it is left. */
+  readonly dormant: boolean;
+}
+
+/** What decided about a permission; the first that applies, in this order. */
+export type Decider =
+  | 'CREDENTIAL'
+  | 'DORMANT_ORGANIZATION'
+  | 'DENIAL'
+  | 'PLATFORM_ROLE'
+  | 'ORGANIZATION_ROLE'
+  | 'GRANT'
+  | 'NOTHING'
+  | 'WORKSPACE_ROLE';
+
+export interface Decision {
+  readonly allowed: boolean;
+  readonly by: Decider;
+}
+
+/** Whether somebody holds a permission in their organization, and why. A workspace's own roles come on top: see `decisionIn`. */
+export const decisionOn = (standing: Standing, permission: Permission): Decision => {
+  const { role, platformRole, personal = false, outlivesDeletion = false } = permissionRules[permission];
+  const grant = standing.grants.find((each) => each.permission === permission);
+  const { scopes } = standing;
+  if (scopes !== null && (personal || !scopes.has(permission))) return { allowed: false, by: 'CREDENTIAL' };
+  if (standing.dormant && !outlivesDeletion) return { allowed: false, by: 'DORMANT_ORGANIZATION' };
+  if (grant?.effect === 'DENY' && !personal) return { allowed: false, by: 'DENIAL' };
+  if (platformRole !== undefined && atLeast(platformRanks, standing.platformRole, platformRole))
+    return { allowed: true, by: 'PLATFORM_ROLE' };
+  if (role !== undefined && atLeast(organizationRanks, standing.role, role))
+    return { allowed: true, by: 'ORGANIZATION_ROLE' };
+  if (grant?.effect === 'ALLOW' && !personal) return { allowed: true, by: 'GRANT' };
+  return { allowed: false, by: 'NOTHING' };
+};
+
+/** All that somebody holds in their organization. */
+export const permissionsOf = (standing: Standing): ReadonlySet<Permission> =>
+  new Set(allPermissions.filter((permission) => decisionOn(standing, permission).allowed));
+
+/** Who holds all workspaces acts as ADMIN in each; who sees a published one without being in it, as VIEWER. */
+export const roleIn = (viewer: Viewer, workspaceId: string): WorkspaceRole =>
+  viewer.holdsAllWorkspaces ? 'ADMIN' : (viewer.workspaceRoles.get(workspaceId) ?? 'VIEWER');
+
+/** Whether the viewer, who sees the workspace, holds a permission in it, and why. */
+export const decisionIn = (viewer: Viewer, permission: Permission, workspaceId: string): Decision => {
+  const decision = decisionOn(viewer.standing, permission);
+  const { workspaceRole } = permissionRules[permission];
+  if (!decision.allowed || workspaceRole === undefined) return decision;
+  return { allowed: atLeast(workspaceRanks, roleIn(viewer, workspaceId), workspaceRole), by: 'WORKSPACE_ROLE' };
+};
+
+/** Throws Forbidden when the viewer lacks the permission, or with a workspace, which they see, lacks it there. */
+export const requirePermission = (viewer: Viewer, permission: Permission, workspaceId?: string): void => {
+  if (!viewer.permissions.has(permission)) throw new Forbidden(permission);
+  const { workspaceRole } = permissionRules[permission];
+  if (workspaceId !== undefined && workspaceRole !== undefined && !decisionIn(viewer, permission, workspaceId).allowed)
+    throw new Forbidden(permission, `This needs the role ${workspaceRole} in the workspace.`);
+};
