@@ -272,7 +272,7 @@ CREATE INDEX "users_created_at_index" ON "users" USING btree ("created_at","id")
 CREATE INDEX "organizations_created_at_index" ON "organizations" USING btree ("created_at","id");--> statement-breakpoint
 CREATE INDEX "sessions_user_id_created_at_index" ON "sessions" USING btree ("user_id","created_at","id");--> statement-breakpoint
 ALTER TABLE "users" ADD CONSTRAINT "users_username_key" UNIQUE("username");--> statement-breakpoint
-ALTER TABLE "access_tokens" ADD CONSTRAINT "access_tokens_kind_check" CHECK ("access_tokens"."kind" in ('SESSION', 'UPLOAD', 'API_KEY', 'DEVICE', 'EXTENSION_KEY', 'PAIRING', 'LOGIN_LINK', 'INVITE', 'EMAIL_VERIFICATION', 'PASSWORD_RESET', 'SIGN_IN_CHALLENGE', 'DOWNLOAD'));--> statement-breakpoint
+ALTER TABLE "access_tokens" ADD CONSTRAINT "access_tokens_kind_check" CHECK ("access_tokens"."kind" in ('SESSION', 'UPLOAD', 'API_KEY', 'DEVICE', 'EXTENSION_KEY', 'PAIRING', 'LOGIN_LINK', 'INVITE', 'EMAIL_VERIFICATION', 'PASSWORD_RESET', 'DOWNLOAD'));--> statement-breakpoint
 ALTER TABLE "users" ADD CONSTRAINT "users_username_check" CHECK ("users"."username" ~ '^[a-z][a-z0-9._@-]{1,63}$');--> statement-breakpoint
 ALTER TABLE "users" ADD CONSTRAINT "users_daily_message_limit_check" CHECK ("users"."daily_message_limit" >= 0);--> statement-breakpoint
 CREATE POLICY "events_erase" ON "events" AS PERMISSIVE FOR DELETE TO public USING (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid);--> statement-breakpoint

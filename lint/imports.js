@@ -44,13 +44,13 @@ const indexIn = (rows, name) => rows.findIndex((row) => row.includes(name));
 const placeOf = (path) => {
   const [layer = '', second = '', ...rest] = relative(source, path).split('/');
   const name = layer.replace(/\.ts$/, '');
-  return { name, domain: name === 'domains' && rest.length > 0 ? second : undefined, file: rest.at(-1) ?? '' };
+  return { name, domain: name === 'domains' && rest.length > 0 ? second : undefined, room: rest[0] ?? '' };
 };
 
 /** What is wrong with the import, or undefined. */
 const fault = (from, to) => {
   const foreign = to.domain !== undefined && to.domain !== from.domain;
-  if (foreign && to.file === 'resolvers.ts') return `The resolvers of ${to.domain} are the gateway's to find.`;
+  if (foreign && /^resolvers(\.ts)?$/.test(to.room)) return `The resolvers of ${to.domain} are the gateway's to find.`;
   if (from.name === to.name) return from.name === 'domains' ? domainFault(from, to) : undefined;
   if (to.name === '..' || everywhere.has(from.name) || everywhere.has(to.name)) return undefined;
   const [above, below] = [indexIn(layers, from.name), indexIn(layers, to.name)];

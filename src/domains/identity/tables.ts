@@ -123,7 +123,6 @@ export const tokenKinds = [
   'INVITE',
   'EMAIL_VERIFICATION',
   'PASSWORD_RESET',
-  'SIGN_IN_CHALLENGE',
   'DOWNLOAD',
 ] as const;
 
