@@ -59,7 +59,7 @@ const joined = async (bed: Testbed, organization: string, user: string, workspac
   });
   const origin = { requestId: 'test', address: null, userAgent: null };
   const unit = new UnitOfWork(discovery(organizationId, userId), { ...bed.server.installation.services, origin });
-  const { token } = await startSession(unit);
+  const { token } = await startSession(unit, bed.server.installation.services.settings.sessions);
   return new Person(bed, token);
 };
 
