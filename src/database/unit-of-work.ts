@@ -181,10 +181,7 @@ export class UnitOfWork {
       const result = await work(inner);
       const changes = inner.#changes;
       await inner.#write(await opened);
-      this.#afterCommit.push(
-        () => this.options.ledger.announce(changes, inner),
-        ...inner.#afterCommit,
-      );
+      this.#afterCommit.push(() => this.options.ledger.announce(changes, inner), ...inner.#afterCommit);
       return result;
     } finally {
       inner.#writing = false;

@@ -121,9 +121,10 @@ const base64url = /^[A-Za-z0-9_-]+={0,2}$/;
 const hasBytes = (given: string, count: number): boolean =>
   given.length <= 200 && base64url.test(given) && Buffer.from(given, 'base64url').length === count;
 
+const at = (field: string, holds: boolean, message: string): InputIssue[] =>
+  holds ? [] : [{ field: `subscription.${field}`, message }];
+
 const subscriptionIssues = ({ endpoint, keys }: WebPushSubscriptionInput): InputIssue[] => {
-  const at = (field: string, holds: boolean, message: string): InputIssue[] =>
-    holds ? [] : [{ field: `subscription.${field}`, message }];
   const reachable = endpoint.protocol === 'https:' && endpoint.username === '' && endpoint.href.length <= 2000;
   return [
     ...at('endpoint', reachable, 'A push service has an https address of at most 2,000 characters.'),

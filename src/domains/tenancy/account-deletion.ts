@@ -96,7 +96,8 @@ export const deleteAccount = async (context: Context, password: string): Promise
     const places = await placesOf(unit, userId);
     // One that is deleted already keeps them as the owner who may bring it back.
     requireLeavable(places.filter(({ deleted }) => !deleted));
-    for (const place of places) await unit.nested(discovery(place.organizationId, userId), () => leaveFor(place, userId));
+    for (const place of places)
+      await unit.nested(discovery(place.organizationId, userId), () => leaveFor(place, userId));
     await endCredentials(userId);
     const [deleted] = await database
       .update(users)
@@ -214,10 +215,7 @@ export const eraseUser = async (unit: UnitOfWork, services: Services, userId: st
       await unit.nested(discovery(place.organizationId, userId), (inner) =>
         place.lone ? eraseOrganization(place.organizationId) : removeMember(inner, userId),
       );
-    const [gone] = await database
-      .delete(users)
-      .where(eq(users.id, userId))
-      .returning({ avatarKey: users.avatarKey });
+    const [gone] = await database.delete(users).where(eq(users.id, userId)).returning({ avatarKey: users.avatarKey });
     if (gone === undefined) throw new NotFound('User', userId);
     unit.record({ action: 'user.erased', type: 'User', id: userId });
     return { ...gone, lone: places.filter((place) => place.lone) };
@@ -235,7 +233,12 @@ const removeMember = (unit: UnitOfWork, userId: string): Promise<void> =>
       .where(and(eq(memberships.organizationId, organizationId), eq(memberships.userId, userId)))
       .returning({ id: memberships.id });
     if (left !== undefined)
-      unit.record({ action: 'membership.removed', type: 'Membership', id: left.id, data: { reason: 'ACCOUNT_ERASED' } });
+      unit.record({
+        action: 'membership.removed',
+        type: 'Membership',
+        id: left.id,
+        data: { reason: 'ACCOUNT_ERASED' },
+      });
   });
 
 /** What hangs on the organization goes with its row. Its log and the bytes of its files stay behind: nothing of the product reads them. */

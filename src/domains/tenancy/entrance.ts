@@ -93,7 +93,11 @@ const enter = async (
   const arriving = context.unit.as(discovery(organizationId, userId));
   const { sessions } = context.services.settings;
   const { token, sessionId } = await startSession(arriving, sessions);
-  const viewer = await viewerOfCredential(arriving, { kind: 'SESSION', id: sessionId, organizationId, userId }, sessions);
+  const viewer = await viewerOfCredential(
+    arriving,
+    { kind: 'SESSION', id: sessionId, organizationId, userId },
+    sessions,
+  );
   await arriving.rest();
   if (viewer === null) throw new Unauthenticated('This account has no place in its organization any more.');
   await goOnAs(context, viewer);
