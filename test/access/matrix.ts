@@ -7,7 +7,8 @@ export type Operation = 'query' | 'mutation' | 'subscription';
 
 /** What was seen of one caller. */
 export interface Sight {
-  readonly outcome: Outcome | string;
+  /** An `Outcome`, or a code that no fixture expects. */
+  readonly outcome: string;
   /** All that came back, for messages. */
   readonly told: string;
 }
@@ -22,16 +23,16 @@ export const operationOf = (kind: Operation, field: string, values: Readonly<Rec
 
 /** Asks once as one person and says what that person got. An error anywhere counts, for a field that was selected was refused. */
 export const look = async (person: Person, kind: Operation, text: string, { shows }: Fixture): Promise<Sight> => {
-  const { data, errors } = kind === 'subscription' ? await firstOf(person, text) : await person.ask(text);
+  const { data, errors }: First = kind === 'subscription' ? await firstOf(person, text) : await person.ask(text);
   const told = JSON.stringify({ data, errors });
   const code = errors[0]?.extensions?.code;
-  if (code !== undefined) return { outcome: String(code), told };
+  if (code !== undefined) return { outcome: code, told };
   return { outcome: (shows ?? new RegExp(secret)).test(JSON.stringify(data ?? null)) ? 'data' : 'own', told };
 };
 
 interface First {
   readonly data?: unknown;
-  readonly errors: readonly { readonly extensions?: Record<string, unknown> }[];
+  readonly errors: readonly { readonly extensions?: { readonly code?: string } }[];
 }
 
 /** The first result of a subscription; one that stays silent has nothing to tell. */
