@@ -2,7 +2,6 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import postgres from 'postgres';
@@ -56,10 +55,12 @@ test('SMTP gets the mail with a Message-ID of its own, and a refusal is an error
     onRcptTo: ({ address }, _session, done) =>
       done(address.startsWith('nobody') ? new Error('There is no such mailbox.') : null),
     onData: (stream, _session, done) => {
-      text(stream).then((message) => {
+      let message = '';
+      stream.setEncoding('utf8').on('data', (part: string) => (message += part));
+      stream.on('end', () => {
         received.push(message);
         done();
-      }, done);
+      });
     },
   });
   await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready));

@@ -7,5 +7,5 @@ export const clientLink = (
   parameters: Readonly<Record<string, string>>,
 ): string => {
   const base = (settings.appUrl ?? address.url).replace(/\/+$/, '');
-  return `${base}${path}?${new URLSearchParams(parameters)}`;
+  return `${base}${path}?${new URLSearchParams(parameters).toString()}`;
 };
