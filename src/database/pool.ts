@@ -52,6 +52,7 @@ class Connection {
     return this.#execute(text, values, { prepare });
   }
 
+  /** Sends at once: left alone, the driver sends when the answer is awaited, and not in the order of the calls. */
   #execute(text: string, values: never[], options: { prepare?: boolean; simple?: boolean }) {
     const onexecute = () => {
       this.#unsent.delete(rejectable);
@@ -61,7 +62,7 @@ class Connection {
     const query = this.#sql.unsafe(text, values, { ...options, onexecute } as postgres.UnsafeQueryOptions);
     const rejectable = query as unknown as Rejectable;
     this.#unsent.add(rejectable);
-    return query;
+    return query.execute();
   }
 
   /** Called when the socket closes: the driver rejects what it has sent, and would leave waiting for ever what waits behind. */

@@ -10,31 +10,35 @@ import { conversations, messages, type ConversationRow } from './tables.ts';
 export const ofConversation = (organizationId: string, id: string) =>
   and(eq(conversations.organizationId, organizationId), eq(conversations.id, id));
 
-const locked = lazily(() =>
-  Statement.select<ConversationRow>(
-    database
-      .select()
-      .from(conversations)
-      .where(
-        and(
-          eq(conversations.organizationId, bound.organizationId),
-          eq(conversations.id, sql.placeholder('conversationId')),
-        ),
-      )
-      .for('update'),
-  ),
+const known = and(
+  eq(conversations.organizationId, bound.organizationId),
+  eq(conversations.id, sql.placeholder('conversationId')),
 );
+const whole = lazily(() =>
+  Statement.select<ConversationRow>(database.select().from(conversations).where(known).for('update')),
+);
+/** What has to be known before a message is added. */
+type State = Pick<ConversationRow, 'status' | 'workspaceId'>;
+const state = lazily(() => {
+  const { status, workspaceId } = conversations;
+  return Statement.select<State>(
+    database.select({ status, workspaceId }).from(conversations).where(known).for('update'),
+  );
+});
 
-/** Locks a conversation until the end of the transaction. Throws NotFound. */
-export const lockConversation = async (unit: UnitOfWork, conversationId: string): Promise<ConversationRow> => {
-  const [row] = await unit.select(locked(), { organizationId: unit.organizationId, conversationId });
+const locked = async <Row>(statement: Statement<Row>, unit: UnitOfWork, conversationId: string): Promise<Row> => {
+  const [row] = await unit.select(statement, { organizationId: unit.organizationId, conversationId });
   if (row === undefined) throw new NotFound('Conversation', conversationId);
   return row;
 };
 
-/** Locks a conversation that takes messages. Throws NotFound, Conflict. */
-export const lockActiveConversation = async (unit: UnitOfWork, conversationId: string): Promise<ConversationRow> => {
-  const row = await lockConversation(unit, conversationId);
+/** Locks a conversation until the end of the transaction. Throws NotFound. */
+export const lockConversation = (unit: UnitOfWork, conversationId: string): Promise<ConversationRow> =>
+  locked(whole(), unit, conversationId);
+
+/** Locks a conversation that takes messages, and gives its workspace. Throws NotFound, Conflict. */
+export const lockActiveConversation = async (unit: UnitOfWork, conversationId: string): Promise<State> => {
+  const row = await locked(state(), unit, conversationId);
   if (row.status !== 'ACTIVE') throw new Conflict('conversationId', 'This conversation takes no more messages.');
   return row;
 };
