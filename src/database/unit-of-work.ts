@@ -70,10 +70,10 @@ export interface Transaction {
    * Runs the last statement of the transaction. Entries and commit are sent behind it without awaiting it, so it has to fail by itself where nothing
    * may be written: what is thrown later undoes nothing. In a transaction that has joined another it is a statement like any other.
    */
-  conclude<Row>(
+  readonly conclude: <Row>(
     logged: LoggedStatement<Row>,
     values: Readonly<Record<string, unknown> & { id: string }>,
-  ): Promise<Row[]>;
+  ) => Promise<Row[]>;
 }
 
 interface Open {

@@ -42,6 +42,8 @@ const tenantEntry = lazily(() =>
 );
 const platformEntry = lazily(() => Statement.returning(database.insert(platformEvents).values(placeholders), {}));
 
+const given = (name: keyof typeof placeholders) => sql`${sql.param(placeholders[name], events[name])}`.as(name);
+
 /** A tenant's table whose rows belong to workspaces. */
 type WorkspaceTable = PgTable & Record<'organizationId' | 'id' | 'workspaceId', PgColumn>;
 
@@ -56,7 +58,6 @@ export const logged = <Row>(
 ): LoggedStatement<Row> => {
   const columns = getTableColumns(table);
   const written = database.$with('written', columns).as(insert.getSQL());
-  const given = (name: keyof typeof placeholders) => sql`${sql.param(placeholders[name], events[name])}`.as(name);
   const entry = database.insert(events).select(
     database
       .select({

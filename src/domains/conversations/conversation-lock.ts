@@ -1,4 +1,4 @@
-import { and, eq, sql, type SQLWrapper } from 'drizzle-orm';
+import { and, eq, sql, type SQL, type SQLWrapper } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import { bound, lazily } from '../../database/loader.ts';
 import { Statement } from '../../database/statement.ts';
@@ -43,11 +43,26 @@ export const lockActiveConversation = async (unit: UnitOfWork, conversationId: s
   return row;
 };
 
-/** A conversation's newest message, for a statement that adds the next one while the conversation is locked. */
-export const newestMessage = (organizationId: SQLWrapper | string, conversationId: SQLWrapper | string) => sql<
-  string | null
->`(
-  select newest.id from ${messages} newest
+const newest = (
+  column: 'id' | 'created_at',
+  organizationId: SQLWrapper | string,
+  conversationId: SQLWrapper | string,
+) =>
+  sql`(
+  select newest.${sql.identifier(column)} from ${messages} newest
   where newest.organization_id = ${organizationId} and newest.conversation_id = ${conversationId}
   order by newest.created_at desc, newest.id desc limit 1
 )`;
+
+/** A conversation's newest message, for a statement that adds the next one while the conversation is locked. */
+export const newestMessage = (
+  organizationId: SQLWrapper | string,
+  conversationId: SQLWrapper | string,
+): SQL<string | null> => sql`${newest('id', organizationId, conversationId)}`;
+
+/**
+ * The time of the next message, for the same statement. It is not `now()`, because the transaction may have waited for the lock, and it is later than
+ * that of every other message, because messages stand in the order of their times: two can be added within the millisecond that times are kept to.
+ */
+export const nextMoment = (organizationId: SQLWrapper | string, conversationId: SQLWrapper | string): SQL<string> =>
+  sql`greatest(clock_timestamp(), ${newest('created_at', organizationId, conversationId)} + interval '1 millisecond')`;

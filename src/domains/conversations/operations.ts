@@ -15,7 +15,13 @@ import { found } from '../nodes.ts';
 import { workspaceById } from '../tenancy/loaders.ts';
 import { requireRole } from '../tenancy/workspaces.ts';
 import { giveUpAnswersOf } from './answering.ts';
-import { lockActiveConversation, lockConversation, newestMessage, ofConversation } from './conversation-lock.ts';
+import {
+  lockActiveConversation,
+  lockConversation,
+  newestMessage,
+  nextMoment,
+  ofConversation,
+} from './conversation-lock.ts';
 import { messageById } from './loaders.ts';
 import {
   conversations,
@@ -114,8 +120,7 @@ const nextMessage = lazily(() =>
         role: 'USER',
         senderId: byViewer,
         content: sql.placeholder('content'),
-        // The transaction may have waited for the lock, and messages stand in the order of their times.
-        createdAt: sql`clock_timestamp()`,
+        createdAt: nextMoment(ofTenant, ofConversationId),
       })
       .returning(),
   ),
