@@ -17,6 +17,8 @@ import { LocalBus } from './events/local-bus.ts';
 import { ledgerOn } from './events/ledger.ts';
 import { PostgresBus } from './events/postgres-bus.ts';
 import { Viewers } from './gateway/viewer.ts';
+import { openPostbox } from './mail/postbox.ts';
+import { openTransport } from './mail/transport.ts';
 import { BossQueue } from './queue/boss.ts';
 import { openKeyRing, type KeyRing } from './secrets/encryption.ts';
 import type { Settings } from './settings.ts';
@@ -70,6 +72,8 @@ export const openInstallation = async (
     const viewers = new Viewers(bus);
     void viewers.listen().catch((error: unknown) => log.error({ err: error }, 'Changes of rights are not heard.'));
     const limited = (points: number, seconds: number) => (settings.rateLimit ? throttle(points, seconds) : unthrottled);
+    const keyRing = await keyRingOf(settings);
+    const transport = openTransport({ ...settings.mail, outbox: resolve(settings.dataDirectory, 'outbox') });
     const services = {
       settings,
       log,
@@ -79,7 +83,8 @@ export const openInstallation = async (
       bus,
       queue,
       store: await openStore(storeSettings(settings)),
-      keyRing: await keyRingOf(settings),
+      keyRing,
+      mail: openPostbox(transport, queue, keyRing),
       throttles: { signIn: limited(10, 900), signInByAddress: limited(100, 900), signUp: limited(50, 3600) },
       viewers,
       activity,
@@ -92,6 +97,7 @@ export const openInstallation = async (
       close: async (graceMs) => {
         const began = performance.now();
         await Promise.all([queue.stop(graceMs), activity.stop()]);
+        transport.close();
         await bus.close();
         // Whoever still holds a connection has had the rest of the grace to give it back.
         const left = Math.max(500, (graceMs - (performance.now() - began)) / 2);
