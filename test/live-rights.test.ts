@@ -8,6 +8,9 @@ import { database } from '../src/database/client.ts';
 import { answersTopic } from '../src/domains/conversations/events.ts';
 import { resumeUser, suspendUser } from '../src/domains/identity/accounts.ts';
 import { workspaceMemberships } from '../src/domains/tenancy/tables.ts';
+import { founderOf } from '../src/domains/tenancy/viewers.ts';
+import { LocalBus } from '../src/events/local-bus.ts';
+import { Presences } from '../src/gateway/presences.ts';
 import { globalId, newId } from '../src/ids.ts';
 import { join, sessionsOf, signInTo, type SignedUp } from './people.ts';
 import { conversationIn, unitOf, uuidOf, workspaceOf } from './talk.ts';
@@ -198,6 +201,68 @@ describe('a socket', () => {
     tell(conversationId, 'second');
     for (const deadline = Date.now() + 2000; !client.texts.includes('second') && Date.now() < deadline;) await pause(5);
     expect(client.texts).toContain('second');
+  });
+});
+
+describe('whoever stays', () => {
+  const viewer = founderOf(newId(), newId());
+  const source = (): {
+    stream: AsyncIterableIterator<string>;
+    tell: (text: string) => void;
+    returned: () => boolean;
+  } => {
+    const bus = new LocalBus();
+    const heard = bus.subscribe('texts');
+    const stream: AsyncIterableIterator<string> = {
+      [Symbol.asyncIterator]: () => stream,
+      next: async () => {
+        const { done, value } = await heard.next();
+        return done === true ? { done, value: undefined } : { done: false, value: (value as { text: string }).text };
+      },
+      return: async () => {
+        await heard.return?.();
+        return { done: true, value: undefined };
+      },
+    };
+    return { stream, tell: (text) => bus.publish('texts', { text }), returned: () => bus.size === 0 };
+  };
+
+  test('is looked at again and again, so that time which runs out ends a stay', async () => {
+    const presences = new Presences({ onChange: () => () => undefined }, 20);
+    let valid = true;
+    let left = 0;
+    const look = async () => (valid ? viewer : null);
+    const presence = presences.enter({ look, leave: () => left++ }, viewer);
+    const { stream, returned } = source();
+    const next = presence.bind(stream, viewer).next();
+    await pause(100);
+    expect(left).toBe(0);
+    valid = false;
+    expect(await next).toEqual({ done: true, value: undefined });
+    expect([left, returned()]).toEqual([1, true]);
+    presences.close();
+  });
+
+  test('hears nothing while nobody knows whether they may', async () => {
+    const presences = new Presences({ onChange: () => () => undefined });
+    let known = true;
+    const look = async () => {
+      if (!known) throw new Error('The database is away.');
+      return viewer;
+    };
+    const presence = presences.enter({ look, leave: () => undefined }, viewer);
+    const { stream, tell } = source();
+    const bound = presence.bind(stream, viewer);
+    await presence.looking;
+    known = false;
+    void presence.look();
+    tell('held back');
+    const next = bound.next();
+    expect(await within(100, next)).toBe('too late');
+    known = true;
+    expect(await within(2000, next)).toEqual({ done: false, value: 'held back' });
+    presences.leave(presence);
+    presences.close();
   });
 });
 
