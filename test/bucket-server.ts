@@ -70,10 +70,14 @@ async function put(
 /** Pages of two keys, so that whoever lists has to turn them. */
 function list(objects: Map<string, Buffer>, parameters: URLSearchParams, response: ServerResponse) {
   const after = parameters.get('continuation-token') ?? '';
-  const keys = [...objects.keys()].filter((key) => key.startsWith(parameters.get('prefix') ?? '') && key > after).sort();
+  const keys = [...objects.keys()]
+    .filter((key) => key.startsWith(parameters.get('prefix') ?? '') && key > after)
+    .sort();
   const page = keys.slice(0, 2);
   const more = keys.length > page.length ? `<NextContinuationToken>${page.at(-1)}</NextContinuationToken>` : '';
-  const contents = page.map((key) => `<Contents><Key>${key}</Key><Size>${objects.get(key)?.length}</Size></Contents>`).join('');
+  const contents = page
+    .map((key) => `<Contents><Key>${key}</Key><Size>${objects.get(key)?.length}</Size></Contents>`)
+    .join('');
   const truncated = `<IsTruncated>${more !== ''}</IsTruncated>`;
   return response
     .writeHead(200, { 'content-type': 'application/xml' })

@@ -1,7 +1,7 @@
-import { and, asc, count, eq, gt, gte, inArray, isNotNull, sql } from 'drizzle-orm';
+import { and, count, eq, gte, inArray, isNotNull, sql } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import { sole } from '../../database/rows.ts';
-import { nowhere, UnitOfWork, type Origin } from '../../database/unit-of-work.ts';
+import { nowhere, type UnitOfWork } from '../../database/unit-of-work.ts';
 import { Conflict } from '../../errors.ts';
 import type { EraseOrganizationInput } from '../../generated/resolvers.ts';
 import type { JobHandler } from '../../queue/queue.ts';
@@ -10,7 +10,6 @@ import { asideFolder } from '../../storage/store.ts';
 import type { Context } from '../context.ts';
 import { confirmPassword } from '../identity/confirmation.ts';
 import type { Services, Work } from '../services.ts';
-import { settingsOf } from './organization-settings.ts';
 import { lockedOrganization } from './organization-types.ts';
 import { requireSlug } from './slugs.ts';
 import { organizations, workspaces, type OrganizationRow } from './tables.ts';
@@ -31,8 +30,12 @@ const isUnderWay = async (organizationId: string): Promise<boolean> => {
   return (await database.select({ id: jobs.id }).from(jobs).where(and(ofOrganization, open)).limit(1)).length > 0;
 };
 
-/** Adds the job in the unit's transaction and gives its id. Throws Conflict (not deleted, or being erased). */
-const begin = (unit: UnitOfWork, queue: Services['queue'], check: (organization: OrganizationRow) => void) =>
+/** Adds the job in the unit's transaction and gives its id. Throws Conflict (not deleted, or being erased), and what `check` throws. */
+export const beginErasure = (
+  unit: UnitOfWork,
+  queue: Services['queue'],
+  check: (organization: OrganizationRow) => void = () => undefined,
+): Promise<string> =>
   unit.transact(async ({ organizationId }) => {
     const organization = await lockedOrganization(unit);
     check(organization);
@@ -51,50 +54,7 @@ export const eraseOrganization = async (
   { confirmation, password }: EraseOrganizationInput,
 ): Promise<string> => {
   await confirmPassword(context, 'password', password);
-  return begin(context.unit, context.services.queue, (organization) => requireSlug(organization, confirmation));
-};
-
-const nobody: Origin = { requestId: 'purge', address: null, userAgent: null };
-const pageSize = 500;
-const dayMs = 86_400_000;
-
-/** Begins to erase every organization that was deleted longer ago than it keeps deleted things; gives their number. Meant to run daily. */
-export const eraseOverdue = async (services: Services): Promise<number> => {
-  const platform = new UnitOfWork(nowhere, { ...services, origin: nobody });
-  let begun = 0;
-  let after: string | null = null;
-  for (;;) {
-    const page: OrganizationRow[] = await platform.run(() =>
-      database
-        .select()
-        .from(organizations)
-        .where(and(isNotNull(organizations.deletedAt), after === null ? undefined : gt(organizations.id, after)))
-        .orderBy(asc(organizations.id))
-        .limit(pageSize),
-    );
-    await platform.rest();
-    for (const organization of page) if (isOverdue(organization) && (await beginAlone(services, organization))) begun++;
-    const last = page.at(-1);
-    if (last === undefined || page.length < pageSize) return begun;
-    after = last.id;
-  }
-};
-
-const isOverdue = (organization: OrganizationRow): boolean =>
-  organization.deletedAt !== null &&
-  Date.now() > Date.parse(organization.deletedAt) + settingsOf(organization).retentionDays * dayMs;
-
-/** False when another run, or its owner, was faster. */
-const beginAlone = async (services: Services, { id }: OrganizationRow): Promise<boolean> => {
-  const scope = { ...nowhere, organizationId: id, principals: [id], workspaces: '*' as const };
-  const unit = new UnitOfWork(scope, { ...services, origin: nobody });
-  try {
-    await begin(unit, services.queue, () => undefined);
-    return true;
-  } catch (error) {
-    if (error instanceof Conflict) return false;
-    throw error;
-  }
+  return beginErasure(context.unit, context.services.queue, (organization) => requireSlug(organization, confirmation));
 };
 
 /**

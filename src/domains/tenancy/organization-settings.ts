@@ -46,7 +46,9 @@ const settingsShape = z.object(shape);
 export type OrganizationSettings = z.infer<typeof settingsShape>;
 
 /** Changes of settings: absent stays, null goes back to the default. */
-export type SettingsChange = { readonly [Name in keyof OrganizationSettings]?: OrganizationSettings[Name] | null | undefined };
+export type SettingsChange = {
+  readonly [Name in keyof OrganizationSettings]?: OrganizationSettings[Name] | null | undefined;
+};
 
 const names = Object.keys(shape) as (keyof OrganizationSettings)[];
 

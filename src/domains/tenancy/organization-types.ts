@@ -68,8 +68,9 @@ const lockedLiving = async (unit: UnitOfWork): Promise<OrganizationRow> => {
 };
 
 const membersOf = async (organizationId: string): Promise<number> =>
-  sole(await database.select({ total: count() }).from(memberships).where(eq(memberships.organizationId, organizationId)))
-    .total;
+  sole(
+    await database.select({ total: count() }).from(memberships).where(eq(memberships.organizationId, organizationId)),
+  ).total;
 
 const groupsOf = async (organizationId: string): Promise<number> =>
   sole(await database.select({ total: count() }).from(groups).where(eq(groups.organizationId, organizationId))).total;
@@ -132,7 +133,8 @@ export const changeType = (unit: UnitOfWork, type: OrganizationType): Promise<Or
     const refuse = (why: string) => new Conflict('type', `The type ${type} does not fit: ${why}`);
     if (members !== null && (await membersOf(organizationId)) > members)
       throw refuse(`there are more than ${members} members.`);
-    if (bound !== null && (await groupsOf(organizationId)) > bound) throw refuse(`there are more than ${bound} groups.`);
+    if (bound !== null && (await groupsOf(organizationId)) > bound)
+      throw refuse(`there are more than ${bound} groups.`);
     if (!mayInvite && (await openInvitesOf(organizationId)) > 0) throw refuse('invites are open.');
     if (!apiKeyStrategies.includes(organization.apiKeyStrategy))
       throw refuse(`it has no API-key strategy ${organization.apiKeyStrategy}.`);

@@ -37,7 +37,10 @@ const issuesOf = ({ name, slug, type, apiKeyStrategy, settings }: UpdateOrganiza
 ];
 
 /** Changes the viewer's organization. Throws BadUserInput, Conflict, Forbidden (the type is for its owners, or for the installation). */
-export const updateOrganization = async (context: Context, input: UpdateOrganizationInput): Promise<OrganizationRow> => {
+export const updateOrganization = async (
+  context: Context,
+  input: UpdateOrganizationInput,
+): Promise<OrganizationRow> => {
   const issues = issuesOf(input);
   if (issues.length > 0) throw new BadUserInput(issues);
   const { unit, services } = context;
@@ -86,7 +89,10 @@ const changesOf = async (
     throw new Conflict(`settings.${foreign}`, `An organization of the type ${type} cannot set ${foreign}.`);
   const demanded = settingsOf({ settings: stored }).requireTwoFactor && !settingsOf(current).requireTwoFactor;
   if (demanded && !(await hasTwoFactor(viewerOf(context).userId)))
-    throw new Conflict('settings.requireTwoFactor', 'Confirm a second factor of your own first: it would lock you out.');
+    throw new Conflict(
+      'settings.requireTwoFactor',
+      'Confirm a second factor of your own first: it would lock you out.',
+    );
   const wanted: Changes = {
     ...(name && { name: name.trim() }),
     ...(slug && { slug }),
