@@ -14,7 +14,7 @@ import { Presences } from '../src/gateway/presences.ts';
 import { globalId, newId } from '../src/ids.ts';
 import { join, sessionsOf, signInTo, type SignedUp } from './people.ts';
 import { conversationIn, unitOf, uuidOf, workspaceOf } from './talk.ts';
-import { Person, startTestbed, type Testbed } from './testbed.ts';
+import { startTestbed, type Person, type Testbed } from './testbed.ts';
 
 let bed: Testbed;
 const open = new Set<WebSocket>();
