@@ -121,8 +121,13 @@ describe('deleting', () => {
     expect((await organizationRow(ada.organizationId))?.deletedAt).toBeNull();
     expect((await membershipRow(boss.organizationId, ada))?.suspendedAt).toBeNull();
     expect(await ada.codes(whoAmI)).toEqual(['UNAUTHENTICATED']);
+    expect((await restore(ada.email)).errors[0]?.extensions.code).toBe('UNAUTHENTICATED');
     expect((await signIn(ada)).data).toMatchObject({ signIn: { organization: { id: ada.organizationId } } });
-    expect((await actionsOf(ada)).map(({ action }) => action)).toEqual(['user.deleted', 'user.restored']);
+    expect((await actionsOf(ada)).map(({ action }) => action)).toEqual([
+      'user.deleted',
+      'user.restored',
+      'user.restoration_failed',
+    ]);
     expect((await actionsOf(ada))[0]).toMatchObject({ actorId: uuidOf(ada.userId), address: '127.0.0.1' });
   });
 
