@@ -35,7 +35,9 @@ export const contextOf = async (
   // What has not the form of a token needs no look-up.
   const known = token !== null && tokenPrefix(token) !== undefined;
   const viewer = known ? await services.viewers.ofToken(services, origin, token) : null;
-  return contextFor(services, origin, viewer !== null && mayComeFrom(viewer, origin.address) ? viewer : null);
+  if (viewer === null || mayComeFrom(viewer, origin.address)) return contextFor(services, origin, viewer);
+  await services.viewers.reportForeignAddress(services, origin, viewer);
+  return contextFor(services, origin, null);
 };
 
 /** Whether the viewer's credential may be shown from this address. */

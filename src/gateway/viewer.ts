@@ -3,15 +3,19 @@ import { UnitOfWork, nowhere, type Origin } from '../database/unit-of-work.ts';
 import type { Credential, Viewer } from '../domains/context.ts';
 import type { Services, ViewerCache } from '../domains/services.ts';
 import { tokenTarget } from '../domains/identity/operations.ts';
-import { discovery, viewerOfCredential } from '../domains/tenancy/viewers.ts';
+import { discovery, scopeOf, viewerOfCredential } from '../domains/tenancy/viewers.ts';
 import { hashToken } from '../secrets/tokens.ts';
 
 /** How long a revocation in another process may go unnoticed. */
 const cacheMs = 5000;
+/** The log hears of one key's use from foreign addresses at most this often from each process. */
+const reportMs = 60_000;
 
 /** Viewers of tokens seen in the last seconds. Unknown tokens are not kept: their number has no bound. */
 export class Viewers implements ViewerCache {
   readonly #cache = new LRUCache<string, Promise<Viewer | null>>({ max: 10_000, ttl: cacheMs, ttlAutopurge: true });
+  /** Credentials whose use from a foreign address was reported lately. */
+  readonly #reported = new LRUCache<string, true>({ max: 10_000, ttl: reportMs });
 
   /** The viewer a bearer token stands for; null when it is unknown, expired or revoked. */
   ofToken(services: Services, origin: Origin, token: string): Promise<Viewer | null> {
@@ -25,6 +29,15 @@ export class Viewers implements ViewerCache {
       () => this.#cache.delete(hash),
     );
     return viewer;
+  }
+
+  /** Writes to the organization's log that a key was shown from an address it may not come from. */
+  async reportForeignAddress(services: Services, origin: Origin, viewer: Viewer): Promise<void> {
+    const { id } = viewer.credential;
+    if (this.#reported.has(id)) return;
+    this.#reported.set(id, true);
+    const unit = new UnitOfWork(scopeOf(viewer), { ...services, origin });
+    await unit.transact(async () => unit.record({ action: 'api_key.refused', type: 'ApiKey', id }));
   }
 
   forgetCredential(id: string): void {

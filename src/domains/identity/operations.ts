@@ -92,15 +92,24 @@ const replaceHash = (unit: UnitOfWork, userId: string, hash: string): Promise<un
 
 const sessionDays = 30;
 
-/** Starts a session of the unit's user in its organization and gives the bearer token, which is kept nowhere. */
-export const startSession = (unit: UnitOfWork): Promise<{ token: string; sessionId: string }> =>
+/**
+ * Starts a session of the unit's user in its organization and gives the bearer token, which is kept nowhere. One that is handed over
+ * holds no personal permissions.
+ */
+export const startSession = (
+  unit: UnitOfWork,
+  { handedOver = false }: { readonly handedOver?: boolean } = {},
+): Promise<{ token: string; sessionId: string }> =>
   unit.transact(async ({ organizationId, userId }) => {
     if (userId === null) throw new Error('A session needs a user.');
     const { token, hash } = issueToken('tsr_session_');
     const { address, userAgent } = unit.options.origin;
     const expiresAt = new Date(Date.now() + sessionDays * 86_400_000).toISOString();
     const session = sole(
-      await database.insert(sessions).values({ organizationId, userId, address, userAgent, expiresAt }).returning(),
+      await database
+        .insert(sessions)
+        .values({ organizationId, userId, address, userAgent, expiresAt, handedOver })
+        .returning(),
     );
     await database
       .insert(accessTokens)

@@ -1,4 +1,5 @@
 import { and, eq, gt, isNotNull, isNull, sql, type SQL } from 'drizzle-orm';
+import type { PgColumn } from 'drizzle-orm/pg-core';
 import { database } from '../../database/client.ts';
 import type { Scope, UnitOfWork } from '../../database/unit-of-work.ts';
 import type { Permission } from '../../generated/resolvers.ts';
@@ -82,7 +83,7 @@ const standingOfMember = database
   .prepare('standingOfMember');
 
 const liveSession = database
-  .select({ id: sessions.id })
+  .select({ id: sessions.id, handedOver: sessions.handedOver })
   .from(sessions)
   .where(
     and(
@@ -94,16 +95,34 @@ const liveSession = database
   )
   .prepare('liveSession');
 
+/** What somebody left behind in an organization stays dead when they come back. */
+const madeAsMember = (madeAt: PgColumn): SQL => sql`exists (select from ${memberships}
+  where ${memberships.organizationId} = ${organizationId} and ${memberships.userId} = ${userId}
+    and ${memberships.createdAt} <= ${madeAt})`;
+
 const liveDevice = database
   .select({ id: devices.id })
   .from(devices)
-  .where(and(eq(devices.id, credentialId), eq(devices.organizationId, organizationId), isNotNull(devices.approvedAt)))
+  .where(
+    and(
+      eq(devices.id, credentialId),
+      eq(devices.organizationId, organizationId),
+      isNotNull(devices.approvedAt),
+      madeAsMember(devices.createdAt),
+    ),
+  )
   .prepare('liveDevice');
 
 const liveExtensionKey = database
   .select({ id: extensionKeys.id })
   .from(extensionKeys)
-  .where(and(eq(extensionKeys.id, credentialId), eq(extensionKeys.organizationId, organizationId)))
+  .where(
+    and(
+      eq(extensionKeys.id, credentialId),
+      eq(extensionKeys.organizationId, organizationId),
+      madeAsMember(extensionKeys.createdAt),
+    ),
+  )
   .prepare('liveExtensionKey');
 
 const liveApiKey = database
@@ -138,7 +157,7 @@ interface Reach {
 
 const unlimited: Reach = { scopes: null, workspaces: '*', allowedAddresses: null };
 /** The rules themselves keep one's personal affairs from whoever has scopes. */
-const ofDevices: ReadonlySet<Permission> = new Set(allPermissions);
+const impersonal: ReadonlySet<Permission> = new Set(allPermissions);
 const ofExtensions: ReadonlySet<Permission> = new Set(['PAGE_SAVE']);
 
 interface Keys extends Record<string, unknown> {
@@ -148,8 +167,12 @@ interface Keys extends Record<string, unknown> {
 }
 
 const reaches: Readonly<Record<Credential['kind'], (keys: Keys) => Promise<Reach | null>>> = {
-  SESSION: async (keys) => ((await liveSession.execute(keys)).length === 0 ? null : unlimited),
-  DEVICE: async (keys) => ((await liveDevice.execute(keys)).length === 0 ? null : { ...unlimited, scopes: ofDevices }),
+  SESSION: async (keys) => {
+    const [session] = await liveSession.execute(keys);
+    if (session === undefined) return null;
+    return session.handedOver ? { ...unlimited, scopes: impersonal } : unlimited;
+  },
+  DEVICE: async (keys) => ((await liveDevice.execute(keys)).length === 0 ? null : { ...unlimited, scopes: impersonal }),
   EXTENSION_KEY: async (keys) =>
     (await liveExtensionKey.execute(keys)).length === 0 ? null : { ...unlimited, scopes: ofExtensions },
   API_KEY: async (keys) => {
