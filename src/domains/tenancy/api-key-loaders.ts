@@ -49,13 +49,10 @@ export const workspacesOfApiKey = async (
   args: ListArguments,
   apiKeyId: string,
 ): Promise<Connection<WorkspaceRow>> => {
-  const { edges, pageInfo, totalCount } = await entryList<Entry>(unit, args, apiKeyId);
-  const workspaces = await Promise.all(
-    edges.map(({ node }) => found('Workspace', node.workspaceId, workspaceById(unit))),
-  );
-  return {
-    pageInfo,
-    totalCount,
-    edges: workspaces.map((node, index) => ({ node, cursor: edges[index]?.cursor ?? '' })),
-  };
+  const page = await entryList<Entry>(unit, args, apiKeyId);
+  const edges = page.edges.map(async ({ node, cursor }) => ({
+    cursor,
+    node: await found('Workspace', node.workspaceId, workspaceById(unit)),
+  }));
+  return { ...page, edges: await Promise.all(edges) };
 };

@@ -7,6 +7,7 @@ import { BadUserInput, Conflict, NotFound, Unauthenticated } from '../../errors.
 import type { PairDeviceInput } from '../../generated/resolvers.ts';
 import { newId } from '../../ids.ts';
 import { viewerOf, type Context } from '../context.ts';
+import { secretLink } from '../secret-links.ts';
 import { labelIssues } from '../identity/labels.ts';
 import { accessTokens, devices, users, type DeviceRow } from '../identity/tables.ts';
 import { grantToken, redeemToken, revokeTokens } from '../identity/tokens.ts';
@@ -44,9 +45,11 @@ export const startDevicePairing = async (context: Context): Promise<Pairing> => 
     unit.record({ action: 'device.pairing_started', type: 'User', id: userId });
     return grantToken(unit, 'PAIRING', { organizationId, userId, subjectId: userId }, expiresAt);
   });
-  const url = `${services.address.url}/pair#${new URLSearchParams({ token })}`;
+  const url = secretLink(services, '/pair', { token });
   return { token, url, qrCode: await toDataURL(url), expiresAt: expiresAt.toISOString() };
 };
+
+const invalid = () => new Unauthenticated('This pairing is not valid, or no longer.');
 
 /** A device that was paired, with its secret, which is shown once. */
 export interface PairedDevice {
@@ -63,7 +66,6 @@ export const pairDevice = async (context: Context, { token, name, system }: Pair
   const issues = labelIssues('name', name);
   if (issues.length > 0) throw new BadUserInput(issues);
   const target = await redeemToken(context.unit.as(nowhere), 'PAIRING', token);
-  const invalid = () => new Unauthenticated('This pairing is not valid, or no longer.');
   if (target === null || target.userId === null || target.organizationId === null) throw invalid();
   const { organizationId, userId } = target;
   const owned = context.unit.as(discovery(organizationId, userId));

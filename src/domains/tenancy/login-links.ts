@@ -8,6 +8,7 @@ import { viewerOf, type Context, type OrganizationRole, type Viewer } from '../c
 import { startSession } from '../identity/operations.ts';
 import { accessTokens, users } from '../identity/tables.ts';
 import { grantToken, redeemToken } from '../identity/tokens.ts';
+import { secretLink } from '../secret-links.ts';
 import { atLeast, organizationRanks } from '../permissions.ts';
 import { goOnAs, type Entrance } from './entrance.ts';
 import { memberships } from './tables.ts';
@@ -66,8 +67,8 @@ export const createLoginLink = async (
     unit.record({ action: 'login_link.created', type: 'User', id: userId });
     return grantToken(unit, 'LOGIN_LINK', { organizationId, userId, subjectId: userId }, expiresAt);
   });
-  const fragment = new URLSearchParams({ token, ...(path !== '' && { to: path }) });
-  return { token, url: `${services.address.url}/sign-in#${fragment}`, expiresAt: expiresAt.toISOString() };
+  const url = secretLink(services, '/sign-in', { token, ...(path !== '' && { to: path }) });
+  return { token, url, expiresAt: expiresAt.toISOString() };
 };
 
 const refused = (message: string) => new Forbidden('LOGIN_LINK_CREATE', message);
