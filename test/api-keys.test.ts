@@ -8,7 +8,7 @@ import { apiKeys } from '../src/domains/tenancy/tables.ts';
 import { permissionRules } from '../src/domains/permissions.ts';
 import { buildSchema } from '../src/gateway/schema.ts';
 import type { Permission } from '../src/generated/resolvers.ts';
-import { castOf, type Cast } from './two-tenants.ts';
+import { castOf, type Cast } from './access/cast.ts';
 import {
   eventsOf,
   faultsOf,
@@ -119,7 +119,7 @@ describe('bad input', () => {
 
   test("another organization's workspace is NOT_FOUND", async () => {
     const input = { label: 'Robot', scopes: ['MODEL_READ'], workspaceIds: [garden] };
-    expect(await refusedWith(cast.stranger, create, input)).toEqual([['NOT_FOUND', undefined]]);
+    expect(await refusedWith(cast.people.stranger, create, input)).toEqual([['NOT_FOUND', undefined]]);
   });
 });
 
@@ -236,9 +236,9 @@ describe('scopes', () => {
     const held: { viewer: { permissions: string[] } } = await owner.want('{ viewer { permissions } }');
     const { secret } = await keyOf(owner, {
       scopes: scopes.filter((scope) => held.viewer.permissions.includes(scope)),
-      workspaceIds: [cast.neighbourWorkspace],
+      workspaceIds: [cast.otherWorkspace],
     });
-    expect(await seenBy(secret)).toEqual([cast.neighbourWorkspace]);
+    expect(await seenBy(secret)).toEqual([cast.otherWorkspace]);
     // Files and jobs are their maker's own, whom the key acts as.
     for (const name of entities.map((entity) => entity.name).filter((each) => inside.has(each)))
       expect([name, await holder(secret).codes(node, { id: ids[name] })]).toEqual([name, ['NOT_FOUND']]);

@@ -50,7 +50,7 @@ export const memberOf = async (
         .insert(workspaceMemberships)
         .values({ organizationId, userId: user, workspaceId: uuidOf(place.workspace), role: place.role });
   });
-  const { token } = await startSession(unit);
+  const { token } = await startSession(unit, services.settings.sessions);
   return Object.assign(new Person(bed, token), { userId, organizationId: organization });
 };
 

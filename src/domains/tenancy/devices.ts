@@ -7,7 +7,7 @@ import { BadUserInput, Conflict, NotFound, Unauthenticated } from '../../errors.
 import type { PairDeviceInput } from '../../generated/resolvers.ts';
 import { newId } from '../../ids.ts';
 import { viewerOf, type Context } from '../context.ts';
-import { secretLink } from '../secret-links.ts';
+import { secretLink } from '../links.ts';
 import { labelIssues } from '../identity/labels.ts';
 import { accessTokens, devices, users, type DeviceRow } from '../identity/tables.ts';
 import { grantToken, redeemToken, revokeTokens } from '../identity/tokens.ts';

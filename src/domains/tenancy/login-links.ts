@@ -8,7 +8,7 @@ import { viewerOf, type Context, type OrganizationRole, type Viewer } from '../c
 import { startSession } from '../identity/operations.ts';
 import { accessTokens, users } from '../identity/tables.ts';
 import { grantToken, redeemToken } from '../identity/tokens.ts';
-import { secretLink } from '../secret-links.ts';
+import { secretLink } from '../links.ts';
 import { atLeast, organizationRanks } from '../permissions.ts';
 import { goOnAs, type Entrance } from './entrance.ts';
 import { memberships } from './tables.ts';
@@ -102,6 +102,7 @@ export const signInWithLink = async (context: Context, token: string): Promise<E
     throw invalid();
   }
   const { organizationId, userId } = target;
+  const limits = context.services.settings.sessions;
   const arriving = context.unit.as(discovery(organizationId, userId));
   const member = await viewerOfMember(arriving, { organizationId, userId });
   if (member === null || member.standing.platformRole !== 'NONE') {
@@ -110,9 +111,9 @@ export const signInWithLink = async (context: Context, token: string): Promise<E
   }
   const { token: bearer, sessionId: id } = await arriving.transact(async () => {
     arriving.record({ action: 'login_link.used', type: 'User', id: userId });
-    return startSession(arriving, { handedOver: true });
+    return startSession(arriving, limits, { handedOver: true });
   });
-  const viewer = await viewerOfCredential(arriving, { kind: 'SESSION', id, organizationId, userId });
+  const viewer = await viewerOfCredential(arriving, { kind: 'SESSION', id, organizationId, userId }, limits);
   await arriving.rest();
   if (viewer === null) throw invalid();
   await goOnAs(context, viewer);

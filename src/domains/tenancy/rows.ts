@@ -3,10 +3,16 @@ import type { OrganizationRole } from '../context.ts';
 import type { UserRow } from '../identity/tables.ts';
 import type { OrganizationRow } from './tables.ts';
 
-/** Who is asking, as far as it is known without a look at their lists. */
+/** Who is asking, where, and what they may do there. */
 export interface ViewerInfoRow {
   readonly user: UserRow;
   readonly organization: OrganizationRow;
   readonly role: OrganizationRole;
-  readonly permissions: readonly Permission[];
+  readonly permissions: Permission[];
+}
+
+/** An organization that the viewer's person belongs to, whichever the viewer is in. */
+export interface OwnOrganizationRow extends Pick<OrganizationRow, 'id' | 'name' | 'slug' | 'type'> {
+  readonly active: boolean;
+  readonly joinedAt: string;
 }
