@@ -171,6 +171,11 @@ describe('a page', () => {
     expect(parsed.text).not.toContain('alert');
   });
 
+  test('may have its address in the document itself', async () => {
+    const literal = `mutation { savePage(input: { workspaceId: "${garden}", title: "Oaks", url: "https://example.org/oaks", text: "Oaks grow slowly." }) { title } }`;
+    expect(await extension.want(literal)).toEqual({ savePage: { title: 'Oaks' } });
+  });
+
   test.each([
     ['no text', { text: null }, 'text'],
     ['text and HTML', { html: '<p>x</p>' }, 'text'],

@@ -38,7 +38,7 @@ export const memberOf = async (
   role: OrganizationRole,
   places: readonly { readonly workspace: string; readonly role: WorkspaceRole }[] = [],
 ): Promise<Person & Place> => {
-  const { userId } = await bed.signUp(`${role.toLowerCase()}`);
+  const { userId } = await bed.signUp(role.toLowerCase());
   const [organizationId, user] = [uuidOf(organization), uuidOf(userId)];
   const { services } = bed.server.installation;
   const unit = new UnitOfWork(discovery(organizationId, user), { ...services, origin });
@@ -108,3 +108,41 @@ export const eventsOf = async (
 /** Code and field or permission of each error. */
 export const faultsOf = ({ errors }: Answer): readonly (readonly unknown[])[] =>
   errors.map(({ extensions: { code, field, permission } }) => [code, field ?? permission]);
+
+/** Makes an API key of a person and gives its id and secret. */
+export const apiKeyOf = async (
+  person: Person,
+  input: object,
+): Promise<{ readonly id: string; readonly secret: string }> => {
+  const { createApiKey }: { createApiKey: { apiKey: { id: string }; secret: string } } = await person.want(
+    'mutation ($input: CreateApiKeyInput!) { createApiKey(input: $input) { apiKey { id } secret } }',
+    { input },
+  );
+  return { id: createApiKey.apiKey.id, secret: createApiKey.secret };
+};
+
+/** Makes a browser-extension key of a person and gives its id. */
+export const extensionKeyOf = async (person: Person, label: string): Promise<string> => {
+  const { createExtensionKey }: { createExtensionKey: { extensionKey: { id: string } } } = await person.want(
+    'mutation ($label: String!) { createExtensionKey(input: { label: $label }) { extensionKey { id } } }',
+    { label },
+  );
+  return createExtensionKey.extensionKey.id;
+};
+
+/** Begins to pair a device with a person's account and gives the token. */
+export const pairingOf = async (person: Person): Promise<string> => {
+  const { startDevicePairing }: { startDevicePairing: { token: string } } = await person.want(
+    'mutation { startDevicePairing { token } }',
+  );
+  return startDevicePairing.token;
+};
+
+/** Pairs a device with a person's account, which waits for approval, and gives its id. */
+export const deviceOf = async (bed: Testbed, person: Person, name: string): Promise<string> => {
+  const { pairDevice }: { pairDevice: { deviceId: string } } = await bed.anonymous.want(
+    'mutation ($input: PairDeviceInput!) { pairDevice(input: $input) { deviceId } }',
+    { input: { token: await pairingOf(person), name, system: 'LINUX' } },
+  );
+  return pairDevice.deviceId;
+};
