@@ -17,17 +17,21 @@ import { newId } from '../../ids.ts';
 export const ingestKind = 'content.ingest-document';
 
 /**
- * Brings a document into a workspace, to be read in the background. Throws BadUserInput, NotFound (workspace or file),
- * Forbidden (needs EDITOR), Conflict (the file's bytes have not arrived).
+ * Brings a document into a workspace, to be read in the background, by the permission named. Throws BadUserInput, NotFound (workspace
+ * or file), Forbidden (needs EDITOR), Conflict (the file's bytes have not arrived).
  */
-export const addDocument = (context: Context, input: AddDocumentInput): Promise<DocumentRow> => {
+export const addDocument = (
+  context: Context,
+  input: AddDocumentInput,
+  permission: 'DOCUMENT_WRITE' | 'PAGE_SAVE' = 'DOCUMENT_WRITE',
+): Promise<DocumentRow> => {
   refuse(newDocumentIssues(input));
   const { unit, services } = context;
   const { workspaceId } = input;
   return unit.transact(async (transaction) => {
     await requireWorkspace(transaction, workspaceId);
     const viewer = viewerOf(context);
-    requirePermission(viewer, 'DOCUMENT_WRITE', workspaceId);
+    requirePermission(viewer, permission, workspaceId);
     const file = typeof input.fileId === 'string' ? await shareFile(transaction, input.fileId, workspaceId) : null;
     const row = {
       organizationId: transaction.organizationId,

@@ -1,4 +1,4 @@
-import { Unauthenticated } from '../../errors.ts';
+import { Forbidden, Unauthenticated } from '../../errors.ts';
 import type { Resolvers } from '../../generated/resolvers.ts';
 import { globalId } from '../../ids.ts';
 import { viewerOf, type Context } from '../context.ts';
@@ -45,6 +45,8 @@ export const resolvers: Resolvers = {
     },
     signOut: async (_root, _args, context) => {
       const { credential } = viewerOf(context);
+      if (credential.kind !== 'SESSION')
+        throw new Forbidden('ACCOUNT_MANAGE', 'Only a session signs out; keys and devices are revoked.');
       await endSession(context.unit, credential.id);
       context.services.viewers.forgetCredential(credential.id);
       return { signedOut: true };

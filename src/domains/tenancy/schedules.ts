@@ -5,6 +5,7 @@ import { restorableDays } from '../identity/accounts.ts';
 import { accessTokens, throttleCounters, users } from '../identity/tables.ts';
 import type { Schedules, Work } from '../services.ts';
 import { eraseUser } from './account-deletion.ts';
+import { purgeUnapprovedDevices } from './devices.ts';
 
 const atOnce = 1000;
 
@@ -46,8 +47,14 @@ export const removeExpired = async ({ unit }: Work, signal: AbortSignal): Promis
       removed = (await unit.transact(() => database.execute(part))).length;
 };
 
-/** Each night, when few are awake where most servers are. */
+/** Deletes devices that nobody approved. */
+const purgeDevices = async ({ unit }: Work): Promise<void> => {
+  await purgeUnapprovedDevices(unit);
+};
+
+/** Each night, when few are awake where most servers are. Devices go before the tokens that say whose they are. */
 export const schedules: Schedules = {
   'tenancy.purge-accounts': { cron: '17 2 * * *', expireSeconds: 3600, run: purgeAccounts },
+  'tenancy.purge-devices': { cron: '32 2 * * *', expireSeconds: 900, run: purgeDevices },
   'tenancy.remove-expired': { cron: '47 2 * * *', expireSeconds: 3600, run: removeExpired },
 };

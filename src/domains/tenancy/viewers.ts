@@ -1,4 +1,5 @@
 import { and, eq, gt, isNotNull, isNull, sql, type SQL } from 'drizzle-orm';
+import type { PgColumn } from 'drizzle-orm/pg-core';
 import { database } from '../../database/client.ts';
 import type { Scope, UnitOfWork } from '../../database/unit-of-work.ts';
 import type { Permission } from '../../generated/resolvers.ts';
@@ -88,7 +89,10 @@ const standingOfMember = database
   .prepare('standingOfMember');
 
 const liveSession = database
-  .select({ hours: sql<string>`extract(epoch from now() - ${sessions.createdAt}) / 3600` })
+  .select({
+    handedOver: sessions.handedOver,
+    hours: sql<string>`extract(epoch from now() - ${sessions.createdAt}) / 3600`,
+  })
   .from(sessions)
   .where(
     and(
@@ -101,16 +105,34 @@ const liveSession = database
   )
   .prepare('liveSession');
 
+/** What somebody left behind in an organization stays dead when they come back. */
+const madeAsMember = (madeAt: PgColumn): SQL => sql`exists (select from ${memberships}
+  where ${memberships.organizationId} = ${organizationId} and ${memberships.userId} = ${userId}
+    and ${memberships.createdAt} <= ${madeAt})`;
+
 const liveDevice = database
   .select({ id: devices.id })
   .from(devices)
-  .where(and(eq(devices.id, credentialId), eq(devices.organizationId, organizationId), isNotNull(devices.approvedAt)))
+  .where(
+    and(
+      eq(devices.id, credentialId),
+      eq(devices.organizationId, organizationId),
+      isNotNull(devices.approvedAt),
+      madeAsMember(devices.createdAt),
+    ),
+  )
   .prepare('liveDevice');
 
 const liveExtensionKey = database
   .select({ id: extensionKeys.id })
   .from(extensionKeys)
-  .where(and(eq(extensionKeys.id, credentialId), eq(extensionKeys.organizationId, organizationId)))
+  .where(
+    and(
+      eq(extensionKeys.id, credentialId),
+      eq(extensionKeys.organizationId, organizationId),
+      madeAsMember(extensionKeys.createdAt),
+    ),
+  )
   .prepare('liveExtensionKey');
 
 const liveApiKey = database
@@ -147,7 +169,7 @@ interface Reach {
 
 const unlimited: Reach = { scopes: null, workspaces: '*', allowedAddresses: null, hours: null };
 /** The rules themselves keep one's personal affairs from whoever has scopes. */
-const ofDevices: ReadonlySet<Permission> = new Set(allPermissions);
+const impersonal: ReadonlySet<Permission> = new Set(allPermissions);
 const ofExtensions: ReadonlySet<Permission> = new Set(['PAGE_SAVE']);
 
 interface Keys extends Record<string, unknown> {
@@ -160,9 +182,11 @@ interface Keys extends Record<string, unknown> {
 const reaches: Readonly<Record<Credential['kind'], (keys: Keys) => Promise<Reach | null>>> = {
   SESSION: async (keys) => {
     const [session] = await liveSession.execute(keys);
-    return session === undefined ? null : { ...unlimited, hours: Number(session.hours) };
+    if (session === undefined) return null;
+    const { handedOver, hours } = session;
+    return { ...unlimited, scopes: handedOver ? impersonal : null, hours: Number(hours) };
   },
-  DEVICE: async (keys) => ((await liveDevice.execute(keys)).length === 0 ? null : { ...unlimited, scopes: ofDevices }),
+  DEVICE: async (keys) => ((await liveDevice.execute(keys)).length === 0 ? null : { ...unlimited, scopes: impersonal }),
   EXTENSION_KEY: async (keys) =>
     (await liveExtensionKey.execute(keys)).length === 0 ? null : { ...unlimited, scopes: ofExtensions },
   API_KEY: async (keys) => {
