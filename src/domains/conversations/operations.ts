@@ -13,7 +13,7 @@ import type {
 import { viewerOf, type Context } from '../context.ts';
 import { found } from '../nodes.ts';
 import { workspaceById } from '../tenancy/loaders.ts';
-import { requirePermission } from '../permissions.ts';
+import { requireActive, requirePermission } from '../permissions.ts';
 import { giveUpAnswersOf } from './answering.ts';
 import { lockActiveConversation, lockConversation, newestMessage, ofConversation } from './conversation-lock.ts';
 import { messageById } from './loaders.ts';
@@ -31,16 +31,18 @@ import { newId } from '../../ids.ts';
 const maxTitle = 255;
 const maxComment = 2000;
 
-/** Begins a conversation. Throws BadUserInput, NotFound (workspace). */
+/** Begins a conversation. Throws BadUserInput, Conflict (archived), NotFound (workspace). */
 export const startConversation = (
   context: Context,
   { workspaceId, title }: StartConversationInput,
 ): Promise<ConversationRow> => {
   const { unit } = context;
-  const { userId } = viewerOf(context);
+  const viewer = viewerOf(context);
+  const { userId } = viewer;
   const written = writtenText('title', title, maxTitle);
   return unit.transact(async ({ organizationId }) => {
     await found('Workspace', workspaceId, workspaceById(unit));
+    requireActive(viewer, workspaceId);
     const row = sole(
       await database.insert(conversations).values({ organizationId, workspaceId, userId, title: written }).returning(),
     );
@@ -53,9 +55,10 @@ export const startConversation = (
 const requireOwner = (context: Context, { userId, workspaceId }: ConversationRow): void => {
   const viewer = viewerOf(context);
   if (viewer.userId !== userId) requirePermission(viewer, 'CONVERSATION_MANAGE', workspaceId);
+  requireActive(viewer, workspaceId);
 };
 
-/** Changes a conversation. Throws BadUserInput, Forbidden, NotFound. */
+/** Changes a conversation. Throws BadUserInput, Conflict (archived), Forbidden, NotFound. */
 export const updateConversation = (
   context: Context,
   { id, title, status }: UpdateConversationInput,
@@ -83,7 +86,7 @@ export const updateConversation = (
   });
 };
 
-/** Deletes a conversation with its messages and gives up answers being written here. Throws Forbidden, NotFound. */
+/** Deletes a conversation with its messages and gives up answers being written here. Throws Conflict (archived), Forbidden, NotFound. */
 export const deleteConversation = (context: Context, id: string): Promise<string> =>
   context.unit.transact(async ({ organizationId }) => {
     const { workspaceId, ...current } = await lockConversation(context.unit, id);
@@ -120,10 +123,11 @@ const nextMessage = lazily(() =>
   ),
 );
 
-/** Adds a message without an answer. Throws BadUserInput, Conflict (not ACTIVE), NotFound. */
+/** Adds a message without an answer. Throws BadUserInput, Conflict (not ACTIVE, archived), NotFound. */
 export const addMessage = (context: Context, { conversationId, content }: AddMessageInput): Promise<MessageRow> => {
   const { unit } = context;
-  const { userId } = viewerOf(context);
+  const viewer = viewerOf(context);
+  const { userId } = viewer;
   const text = writtenText('content', content);
   return unit.transact(async ({ organizationId }) => {
     const values = { organizationId, userId, id: newId(), conversationId, content: text };
@@ -135,12 +139,14 @@ export const addMessage = (context: Context, { conversationId, content }: AddMes
     if (lock.status === 'rejected') throw lock.reason;
     if (added.status === 'rejected') throw added.reason;
     const message = sole(added.value);
+    // What stands already is undone with the transaction.
+    requireActive(viewer, message.workspaceId);
     unit.record({ action: 'message.added', type: 'Message', id: message.id, workspaceId: message.workspaceId });
     return message;
   });
 };
 
-/** Takes a member's opinion of a message, in place of the one before. Throws BadUserInput, NotFound. */
+/** Takes a member's opinion of a message, in place of the one before. Throws BadUserInput, Conflict (archived), NotFound. */
 export const giveFeedback = (
   context: Context,
   { messageId, score, comment }: GiveFeedbackInput,
@@ -148,9 +154,11 @@ export const giveFeedback = (
   if (score !== 1 && score !== -1) throw new BadUserInput('score', 'A score is 1 or -1.');
   const words = comment?.trim() ? writtenText('comment', comment, maxComment) : null;
   const { unit } = context;
-  const { userId } = viewerOf(context);
+  const viewer = viewerOf(context);
+  const { userId } = viewer;
   return unit.transact(async ({ organizationId }) => {
     const { workspaceId } = await found('Message', messageId, messageById(unit));
+    requireActive(viewer, workspaceId);
     const row = sole(
       await database
         .insert(feedback)

@@ -1,0 +1,1 @@
+CREATE INDEX "workspaces_name_index" ON "workspaces" USING btree ("organization_id","name","id");
