@@ -16,6 +16,8 @@ import { LocalBus } from './events/local-bus.ts';
 import { ledgerOn } from './events/ledger.ts';
 import { PostgresBus } from './events/postgres-bus.ts';
 import { Viewers } from './gateway/viewer.ts';
+import { openPostbox } from './mail/postbox.ts';
+import { openTransport } from './mail/transport.ts';
 import { BossQueue } from './queue/boss.ts';
 import { openKeyRing, type KeyRing } from './secrets/encryption.ts';
 import type { Settings } from './settings.ts';
@@ -65,6 +67,8 @@ export const openInstallation = async (
     const jobs = await readJobs();
     const queue = await BossQueue.open({ pool, ledger, bus, log }, jobs);
     const limited = (points: number, seconds: number) => (settings.rateLimit ? throttle(points, seconds) : unthrottled);
+    const keyRing = await keyRingOf(settings);
+    const transport = openTransport({ ...settings.mail, outbox: resolve(settings.dataDirectory, 'outbox') });
     const services = {
       settings,
       log,
@@ -74,7 +78,8 @@ export const openInstallation = async (
       bus,
       queue,
       store: await openStore(storeSettings(settings)),
-      keyRing: await keyRingOf(settings),
+      keyRing,
+      mail: openPostbox(transport, queue, keyRing),
       throttles: { signIn: limited(10, 900), signInByAddress: limited(100, 900), signUp: limited(50, 3600) },
       viewers: new Viewers(),
       onStatement:
@@ -86,6 +91,7 @@ export const openInstallation = async (
       close: async (graceMs) => {
         const began = performance.now();
         await queue.stop(graceMs);
+        transport.close();
         await bus.close();
         // Whoever still holds a connection has had the rest of the grace to give it back.
         const left = Math.max(500, (graceMs - (performance.now() - began)) / 2);

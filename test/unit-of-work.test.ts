@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { GraphQLError } from 'graphql';
 import { setTimeout as pause } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { and, eq, sql } from 'drizzle-orm';
 import { pino } from 'pino';
 import postgres from 'postgres';
@@ -122,6 +124,31 @@ test('statements of a unit that is over do not reach whoever has the connection 
   const session = await pool.lend();
   session.release();
   expect(() => session.send('select 1')).toThrow('The connection to the database was lost.');
+});
+
+/** Frees all memory that nothing refers to. */
+const collectGarbage = async () => {
+  setFlagsFromString('--expose-gc');
+  // What this turn has looked at is kept until it ends.
+  await pause(0);
+  runInNewContext('gc')();
+};
+
+test.each([
+  ['that is prepared', { prepare: true }],
+  ['that is described before each run', { prepare: false }],
+])('a statement %s is let go once it has its answer', async (_kind, how) => {
+  const session = await pool.lend();
+  const statements: WeakRef<object>[] = [];
+  for (let run = 0; run < 10; run += 1) {
+    const statement = session.unsafe('select $1::text', ['x'] as never[], how);
+    statements.push(new WeakRef(statement));
+    await statement;
+  }
+  await collectGarbage();
+  // The driver keeps the last one until the next.
+  expect(statements.filter((statement) => statement.deref() !== undefined).length).toBeLessThan(3);
+  session.release();
 });
 
 test('a unit of nobody sees no row of a tenant', async () => {

@@ -3,6 +3,7 @@ import type { StatementListener } from '../database/client.ts';
 import type { Pool } from '../database/pool.ts';
 import type { Ledger } from '../database/unit-of-work.ts';
 import type { Bus } from '../events/bus.ts';
+import type { Postbox } from '../mail/postbox.ts';
 import type { JobHandler, Queue } from '../queue/queue.ts';
 import type { KeyRing } from '../secrets/encryption.ts';
 import type { Settings } from '../settings.ts';
@@ -33,6 +34,7 @@ export interface Services {
   readonly queue: Queue;
   readonly store: FileStore;
   readonly keyRing: KeyRing;
+  readonly mail: Postbox;
   readonly throttles: {
     /** Tries to sign in per account and per address, and accounts made per address. */
     readonly signIn: Throttle;

@@ -32,7 +32,7 @@ export const cancelAnswer = async (context: Context, messageId: string): Promise
   if (await stopAnswer(messageId)) return answerNow(context, messageId);
   services.bus.publish(cancelTopic(messageId), {});
   for (const deadline = Date.now() + patienceMs; Date.now() < deadline; await pause(200)) {
-    const now = await answerNow(context, messageId);
+    const now = await found('Message', messageId, messageById(unit).clear(messageId));
     await unit.rest();
     if (now.status !== 'STREAMING') return now;
   }
