@@ -31,8 +31,9 @@ export const colleagueOf = async (
     }));
     if (rows.length > 0) await database.insert(workspaceMemberships).values(rows);
   });
+  const { services } = bed.server.installation;
   const origin = { requestId: 'test', address: null, userAgent: null };
-  const unit = new UnitOfWork(discovery(organizationId, userId), { ...bed.server.installation.services, origin });
-  const { token } = await startSession(unit);
+  const unit = new UnitOfWork(discovery(organizationId, userId), { ...services, origin });
+  const { token } = await startSession(unit, services.settings.sessions);
   return Object.assign(new Person(bed, token), { userId: user });
 };

@@ -12,7 +12,7 @@ import { buildSchema } from '../src/gateway/schema.ts';
 import { colleagueOf, type Colleague } from './company.ts';
 import { conversationIn, workspaceOf } from './talk.ts';
 import { startTestbed, type Person, type Testbed } from './testbed.ts';
-import { fingerprint } from './two-tenants.ts';
+import { fingerprint } from './access/cast.ts';
 
 const archive = 'mutation ($id: ID!) { archiveWorkspace(input: { id: $id }) { workspace { archivedAt } } }';
 const restore = 'mutation ($id: ID!) { restoreWorkspace(input: { id: $id }) { workspace { archivedAt } } }';
@@ -21,6 +21,7 @@ const restore = 'mutation ($id: ID!) { restoreWorkspace(input: { id: $id }) { wo
 const changes: Readonly<Record<string, string>> = {
   updateWorkspace: '(input: { id: $workspace, name: "Other" }) { workspace { id } }',
   updateWorkspaceSettings: '(input: { workspaceId: $workspace, tone: "Other" }) { settings { tone } }',
+  setWorkspaceAvatar: '(input: { workspaceId: $workspace, image: null }) { workspace { id } }',
   setWorkspaceModel: '(input: { workspaceId: $workspace, modelId: null }) { workspace { id } }',
   addWorkspaceMember: '(input: { workspaceId: $workspace, userId: $bob, role: VIEWER }) { member { id } }',
   changeWorkspaceMemberRole: '(input: { workspaceId: $workspace, userId: $keeper, role: ADMIN }) { member { id } }',

@@ -395,6 +395,47 @@ describe('settings', () => {
   });
 });
 
+describe('pictures', () => {
+  const setAvatar = `mutation ($input: SetWorkspaceAvatarInput!) { setWorkspaceAvatar(input: $input) { workspace { avatarUrl } } }`;
+  const onePixel = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
+  const readUrl = 'query ($id: ID!) { workspace(id: $id) { avatarUrl } }';
+  interface Seen {
+    workspace: { avatarUrl: string | null };
+  }
+  const urlOf = async (id: string) => ((await ada.want(readUrl, { id })) as Seen).workspace.avatarUrl;
+
+  test('a workspace shows its newest picture, until it is taken away or the workspace goes', async () => {
+    const id = await workspaceOf(ada);
+    expect(await urlOf(id)).toBeNull();
+    await ada.want(setAvatar, { input: { workspaceId: id, image: onePixel } });
+    const first = (await urlOf(id)) ?? '';
+    const response = await fetch(first);
+    expect([response.status, response.headers.get('content-type')]).toEqual([200, 'image/png']);
+    expect(Buffer.from(await response.arrayBuffer()).toString('base64')).toBe(onePixel);
+    await ada.want(setAvatar, { input: { workspaceId: id, image: onePixel } });
+    const second = (await urlOf(id)) ?? '';
+    expect([(await fetch(first)).status, (await fetch(second)).status]).toEqual([404, 200]);
+    await ada.want(setAvatar, { input: { workspaceId: id, image: null } });
+    expect([await urlOf(id), (await fetch(second)).status]).toEqual([null, 404]);
+    await ada.want(setAvatar, { input: { workspaceId: id, image: onePixel } });
+    const third = (await urlOf(id)) ?? '';
+    await ada.want('mutation ($id: ID!) { deleteWorkspace(input: { id: $id }) { deletedId } }', { id });
+    expect((await fetch(third)).status).toBe(404);
+  });
+
+  test('only who manages the workspace sets one, and only a picture', async () => {
+    const id = await workspaceOf(ada);
+    const editor = await colleagueOf(bed, ada.organizationId, 'Editor', 'MEMBER', { [id]: 'EDITOR' });
+    const stranger = await bed.signUp('Stranger');
+    const input = { workspaceId: id, image: onePixel };
+    expect(await editor.codes(setAvatar, { input })).toEqual(['FORBIDDEN']);
+    expect(await stranger.codes(setAvatar, { input })).toEqual(['NOT_FOUND']);
+    for (const image of ['nonsense', Buffer.from('<svg/>').toString('base64'), ''])
+      expect(await issuesOf(ada, setAvatar, { ...input, image })).toEqual(['BAD_USER_INPUT', 'image']);
+    expect(await urlOf(id)).toBeNull();
+  });
+});
+
 test('a workspace has a model for answers and one for tools', async () => {
   const choose = `mutation ($input: SetWorkspaceModelInput!) { setWorkspaceModel(input: $input) { workspace { chatModel { id } agentModel { id } } } }`;
   const workspaceId = await workspaceOf(ada);

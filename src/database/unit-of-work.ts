@@ -164,6 +164,33 @@ export class UnitOfWork {
     }
   }
 
+  /**
+   * Runs `work` in the running transaction with a unit that sees as another scope does, such as the same person's in another of their
+   * organizations: all of it happens or nothing. What that unit records goes to the log of its scope. Nothing of this unit may run
+   * meanwhile.
+   */
+  async nested<Result>(scope: Scope, work: (unit: UnitOfWork) => Promise<Result>): Promise<Result> {
+    const opened = this.#open;
+    if (!this.#writing || opened === undefined) throw new Error('There is no transaction to work in.');
+    const { session } = await opened;
+    const inner = this.as(scope);
+    inner.#open = opened;
+    inner.#writing = true;
+    await session.send(inner.#setViewer);
+    try {
+      const result = await work(inner);
+      const changes = inner.#changes;
+      await inner.#write(await opened);
+      this.#afterCommit.push(() => this.options.ledger.announce(changes, inner), ...inner.#afterCommit);
+      return result;
+    } finally {
+      inner.#writing = false;
+      inner.#open = undefined;
+      // In a failed transaction every statement is refused, and nothing more happens in it anyway.
+      await session.send(this.#setViewer).catch(() => undefined);
+    }
+  }
+
   /** Writes a change to the log in the running transaction, and announces it once that has committed. */
   record(change: Change): void {
     if (!this.#writing) throw new Error(`${change.action} was recorded outside a transaction.`);
@@ -231,15 +258,20 @@ export class UnitOfWork {
   async #commit(open: Open): Promise<void> {
     const changes = this.#changes;
     const afterCommit = this.#afterCommit;
-    const entries = changes.map((change) => this.options.ledger.entry(change, this));
     // Sent together: should an entry fail, the commit undoes the transaction, and the entry's fault is the one that is told.
-    const written = entries.map(({ statement, values }) => selected(open.route, statement, values));
+    const written = this.#write(open);
     const commit = open.session.send('commit');
-    const outcome = await Promise.all([...written, commit]).then(() => commit);
+    const outcome = await Promise.all([written, commit]).then(() => commit);
     if (outcome.command !== 'COMMIT')
       throw new Error('A failed statement was passed over: the transaction was undone.');
     if (changes.length > 0) this.options.ledger.announce(changes, this);
     for (const act of afterCommit) act();
+  }
+
+  /** Sends what was recorded to the log. */
+  #write(open: Open): Promise<unknown> {
+    const entries = this.#changes.map((change) => this.options.ledger.entry(change, this));
+    return Promise.all(entries.map(({ statement, values }) => selected(open.route, statement, values)));
   }
 }
 

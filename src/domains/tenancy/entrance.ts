@@ -91,8 +91,13 @@ const enter = async (
   { organizationId, userId }: { organizationId: string; userId: string },
 ): Promise<Entrance> => {
   const arriving = context.unit.as(discovery(organizationId, userId));
-  const { token, sessionId } = await startSession(arriving);
-  const viewer = await viewerOfCredential(arriving, { kind: 'SESSION', id: sessionId, organizationId, userId });
+  const { sessions } = context.services.settings;
+  const { token, sessionId } = await startSession(arriving, sessions);
+  const viewer = await viewerOfCredential(
+    arriving,
+    { kind: 'SESSION', id: sessionId, organizationId, userId },
+    sessions,
+  );
   await arriving.rest();
   if (viewer === null) throw new Unauthenticated('This account has no place in its organization any more.');
   await goOnAs(context, viewer);
@@ -111,7 +116,8 @@ export const goOnWithRightsOfNow = async (context: Context): Promise<void> => {
   const { credential, organizationId, userId } = viewerOf(context);
   const unit = context.unit.as(discovery(organizationId, userId));
   await context.unit.rest();
-  const viewer = await viewerOfCredential(unit, { kind: credential.kind, id: credential.id, organizationId, userId });
+  const claim = { kind: credential.kind, id: credential.id, organizationId, userId };
+  const viewer = await viewerOfCredential(unit, claim, context.services.settings.sessions);
   await unit.rest();
   if (viewer !== null) await goOnAs(context, viewer);
 };

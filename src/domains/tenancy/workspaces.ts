@@ -2,8 +2,9 @@ import { sql } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import { sole } from '../../database/rows.ts';
 import { BadUserInput, Conflict, type InputIssue } from '../../errors.ts';
-import type { CreateWorkspaceInput, UpdateWorkspaceInput } from '../../generated/resolvers.ts';
+import type { CreateWorkspaceInput, SetWorkspaceAvatarInput, UpdateWorkspaceInput } from '../../generated/resolvers.ts';
 import { viewerOf, type Context } from '../context.ts';
+import { removeAvatar, storeAvatar } from '../identity/avatars.ts';
 import { archived } from '../permissions.ts';
 import { goOnAs, goOnWithRightsOfNow } from './entrance.ts';
 import { withFreeSlug } from './slugs.ts';
@@ -113,13 +114,38 @@ export const updateWorkspace = (context: Context, { id, ...input }: UpdateWorksp
   });
 
 /** Deletes a workspace with all it holds. Throws Forbidden (needs ADMIN in it), NotFound. */
-export const deleteWorkspace = (context: Context, id: string): Promise<string> =>
-  context.unit.transact(async ({ organizationId }) => {
-    await lockWorkspace(context, id, 'update');
+export const deleteWorkspace = async (context: Context, id: string): Promise<string> => {
+  const picture = await context.unit.transact(async ({ organizationId }) => {
+    const { avatarKey } = await lockWorkspace(context, id, 'update');
     await database.delete(workspaces).where(ofWorkspace(organizationId, id));
     context.unit.record({ action: 'workspace.deleted', type: 'Workspace', id, workspaceId: id });
-    return id;
+    return avatarKey;
   });
+  await removeAvatar(context.services, picture);
+  return id;
+};
+
+/**
+ * Sets a workspace's picture, or takes it away; that of before is removed. Throws BadUserInput, Conflict (archived), Forbidden (needs
+ * ADMIN in it), NotFound.
+ */
+export const setWorkspaceAvatar = async (
+  context: Context,
+  { workspaceId, image }: SetWorkspaceAvatarInput,
+): Promise<WorkspaceRow> => {
+  const { services, unit } = context;
+  // Nothing is stored for who may not change the workspace.
+  await unit.transact(() => lockActiveWorkspace(context, workspaceId));
+  const owner = `organizations/${unit.organizationId}/workspaces/${workspaceId}`;
+  const avatarKey = typeof image === 'string' ? await storeAvatar(services, owner, 'image', image) : null;
+  // Should this fail, the new picture stays without a row: whether the commit was heard is not always known.
+  const { workspace, before } = await unit.transact(async () => ({
+    before: (await lockActiveWorkspace(context, workspaceId)).avatarKey,
+    workspace: await changed(context, 'workspace.updated', workspaceId, { avatarKey }, ['avatar']),
+  }));
+  await removeAvatar(services, before);
+  return workspace;
+};
 
 /** Archives a workspace, once what is being written in it stands. Throws Conflict (archived), Forbidden (needs ADMIN in it), NotFound. */
 export const archiveWorkspace = (context: Context, id: string): Promise<WorkspaceRow> =>
@@ -156,9 +182,10 @@ const changed = async (
   action: string,
   id: string,
   fields: { [Field in keyof Fields]: Fields[Field] | ReturnType<typeof sql> },
+  named = Object.keys(fields),
 ): Promise<WorkspaceRow> => {
   const isWorkspace = ofWorkspace(unit.organizationId, id);
   const workspace = sole(await database.update(workspaces).set(fields).where(isWorkspace).returning());
-  unit.record({ action, type: 'Workspace', id, workspaceId: id, data: { fields: Object.keys(fields) } });
+  unit.record({ action, type: 'Workspace', id, workspaceId: id, data: { fields: named } });
   return workspace;
 };

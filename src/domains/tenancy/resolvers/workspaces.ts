@@ -2,6 +2,7 @@ import { BadUserInput, NotFound } from '../../../errors.ts';
 import type { Resolvers } from '../../../generated/resolvers.ts';
 import { globalId } from '../../../ids.ts';
 import { viewerOf, type Context } from '../../context.ts';
+import { avatarUrl } from '../../identity/avatars.ts';
 import { found } from '../../nodes.ts';
 import { requirePermission, roleIn } from '../../permissions.ts';
 import { memberUserById, workspaceById, workspaceBySlug, workspaceList } from '../loaders.ts';
@@ -20,6 +21,7 @@ import {
   createWorkspace,
   deleteWorkspace,
   restoreWorkspace,
+  setWorkspaceAvatar,
   updateWorkspace,
 } from '../workspaces.ts';
 
@@ -48,6 +50,7 @@ export const resolvers: Resolvers = {
     deleteWorkspace: async (_root, { input }, context) => ({
       deletedId: globalId('Workspace', await deleteWorkspace(context, input.id)),
     }),
+    setWorkspaceAvatar: async (_root, { input }, context) => ({ workspace: await setWorkspaceAvatar(context, input) }),
     archiveWorkspace: async (_root, { input }, context) => ({ workspace: await archiveWorkspace(context, input.id) }),
     restoreWorkspace: async (_root, { input }, context) => ({ workspace: await restoreWorkspace(context, input.id) }),
     updateWorkspaceSettings: async (_root, { input }, context) => {
@@ -66,6 +69,7 @@ export const resolvers: Resolvers = {
     leaveWorkspace: async (_root, { input }, context) => gone(await leaveWorkspace(context, input.workspaceId)),
   },
   Workspace: {
+    avatarUrl: ({ avatarKey }, _args, { services }) => avatarUrl(services, avatarKey),
     viewerRole: ({ id }, _args, context) => roleIn(viewerOf(context), id),
     settings: async ({ id }, _args, { unit }) => (await settingsByWorkspace(unit).load(id)) ?? untouchedSettings(id),
     members: ({ id }, args, { unit }) => membersByWorkspace<WorkspaceMembershipRow>(unit, args, id),
