@@ -17,7 +17,10 @@ type Decoder = (value: unknown) => unknown;
 /** `@id(of: "Node")` takes ids of any type and leaves them to the resolver. */
 const anyType = 'Node';
 
-/** Makes every resolver receive UUIDs where `@id` says which type's ids are taken. Throws when an ID input has no `@id`. */
+/**
+ * Makes every resolver receive UUIDs where `@id` says which type's ids are taken, and URL objects for addresses. Throws when an ID input
+ * has no `@id`.
+ */
 export const withDecodedIds = (schema: GraphQLSchema): GraphQLSchema => {
   const decoders = new InputDecoders(schema);
   return mapSchema(schema, {
@@ -66,6 +69,7 @@ class InputDecoders {
         throw new Error(`${coordinate} needs @id(of: …) with a type of the schema.`);
       return of === anyType ? undefined : everywhere((id) => decodeId(of, id));
     }
+    if (named.name === 'URL') return address;
     return isInputObjectType(named) ? this.#ofType(named.name, () => Object.values(named.getFields())) : undefined;
   }
 
@@ -101,6 +105,12 @@ const listwise =
     Array.isArray(value) ? value.map(decode) : decode(value);
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** graphql-jit writes the literals of a document down as JSON: there an address is text again, where in variables it is an object. */
+const address: Decoder = (value) => {
+  if (typeof value === 'string') return new URL(value);
+  return Array.isArray(value) ? value.map(address) : value;
+};
 
 /** Decodes each text in a value: an id, a list of ids, or the operands of a comparison. */
 const everywhere = (decode: (id: string) => string): Decoder => {
