@@ -91,7 +91,9 @@ describe.each(Object.entries(sources))('%s', (source, names) => {
   const rows = tableUnder(`### ${source}`);
 
   test('no column is left out, and none is named twice', () => {
-    expect(rows.map(([name = '']) => quoted(name)[0]?.replaceAll(' ', '_')).sort()).toEqual(names.split(' ').sort());
+    expect(rows.map(([name = '']) => (quoted(name)[0] ?? '').replaceAll(' ', '_')).sort()).toEqual(
+      names.split(' ').sort(),
+    );
   });
 
   test('each leads to columns that exist, or says why it leads nowhere', () => {
@@ -111,7 +113,7 @@ describe('what goes with what', () => {
 
   test('every table of identity and tenancy is told of once', () => {
     expect(tables.length).toBeGreaterThan(20);
-    expect(rows.map(([name = '']) => quoted(name)[0]).sort()).toEqual([...tables].sort());
+    expect(rows.map(([name = '']) => quoted(name)[0] ?? '').sort()).toEqual([...tables].sort());
   });
 
   test('every column named exists', () => {

@@ -11,7 +11,7 @@ const customReplacements: [string, string][] = [
   ['@', ' at '],
   ['*', ' splat '],
   ['.', ' dot '],
-  ...[...`:~()'"|`].map((symbol): [string, string] => [symbol, '']),
+  ...`:~()'"|`.split('').map((symbol): [string, string] => [symbol, '']),
 ];
 
 /** The slugs to try for a name, the plain one first; a taken one goes on to the next. Never empty, at most 69 characters. */

@@ -70,8 +70,7 @@ const branded = (current: Branding, { logoUrl, faviconUrl, ...input }: Workspace
   };
   const given = Object.entries(said).filter(([, value]) => value !== undefined);
   const all = { ...current, ...Object.fromEntries(given) };
-  // The cast is safe: these are the fields of a branding, checked, without those that are null.
-  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== null)) as Branding;
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== null));
 };
 
 const absent = (value: unknown): value is null | undefined => value === null || value === undefined;
