@@ -268,6 +268,10 @@ export const workspaces = tenantTable(
     }).onDelete('cascade'),
     index('workspaces_created_at_index').on(workspace.organizationId, workspace.createdAt, workspace.id),
     index('workspaces_name_index').on(workspace.organizationId, workspace.name, workspace.id),
+    // Every viewer is told which ones are archived, of however many.
+    index('workspaces_archived_index')
+      .on(workspace.organizationId, workspace.id)
+      .where(sql`${workspace.archivedAt} is not null`),
   ],
 );
 export type WorkspaceRow = typeof workspaces.$inferSelect;
