@@ -6,6 +6,7 @@ import { UnitOfWork, type Scope } from '../src/database/unit-of-work.ts';
 import { chunkList, documentList } from '../src/domains/content/loaders.ts';
 import { conversationsByWorkspace, messagesByConversation } from '../src/domains/conversations/loaders.ts';
 import { memberList, workspaceList } from '../src/domains/tenancy/loaders.ts';
+import { discovery, viewerOfMember } from '../src/domains/tenancy/viewers.ts';
 import { membersByWorkspace } from '../src/domains/tenancy/workspace-loaders.ts';
 import { encodeCursor } from '../src/database/cursor.ts';
 import { startTestbed, type Testbed } from './testbed.ts';
@@ -237,4 +238,13 @@ onPostgres('the tables are as large as they are meant to be, and the server sees
   );
   await unit.rest();
   expect(row?.total).toBe(rows / tenants);
+});
+
+onPostgres('a viewer is told the archived workspaces without a look at the others', async () => {
+  const [organizationId, userId] = [tenant, idOf(user, 0)];
+  const plans = await plansOf(discovery(organizationId, userId), (unit) =>
+    viewerOfMember(unit, { organizationId, userId }),
+  );
+  expect(plans).toHaveLength(1);
+  expect(plans[0]?.flatMap((node) => node['Index Name'] ?? [])).toContain('workspaces_archived_index');
 });
