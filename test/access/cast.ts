@@ -231,6 +231,8 @@ const filled = async (
   ).createProviderKey;
   const { edges } = (await want('{ viewer { organization { members(first: 1) { edges { node { id } } } } } }')).viewer
     .organization.members;
+  const belonging = (await want(`{ workspace(id: "${workspaceId}") { members(first: 1) { edges { node { id } } } } }`))
+    .workspace.members.edges;
   return {
     Document: added.id,
     DocumentChunk: added.chunks.edges[0].node.id,
@@ -243,6 +245,7 @@ const filled = async (
     Model: model.id,
     ProviderKey: providerKey.id,
     Membership: edges[0].node.id,
+    WorkspaceMembership: belonging[0].node.id,
     Job: await jobOf(bed, owner.organizationId),
     ApiKey: (await apiKeyOf(owner, { label: `${secret} robot`, scopes: ['MODEL_READ'], workspaceIds: [workspaceId] }))
       .id,

@@ -3,7 +3,7 @@ import type { PgColumn } from 'drizzle-orm/pg-core';
 import { database } from '../../database/client.ts';
 import type { Scope, UnitOfWork } from '../../database/unit-of-work.ts';
 import type { Permission } from '../../generated/resolvers.ts';
-import type { Credential, Viewer, WorkspaceRole } from '../context.ts';
+import type { Credential, OrganizationRole, Viewer, WorkspaceRole } from '../context.ts';
 import type { SessionLimits } from '../identity/operations.ts';
 import { devices, extensionKeys, sessions, twoFactors, users } from '../identity/tables.ts';
 import { allPermissions, permissionsOf, type Grant, type Standing } from '../permissions.ts';
@@ -44,6 +44,11 @@ const places = all<WorkspacePlace>(
         or (${memberships.role} not in ('OWNER', 'ADMIN', 'GUEST') and ${workspaces.published}))`,
 );
 
+const archivedWorkspaces = all<string>(
+  sql`${workspaces.id}`,
+  sql`${workspaces} where ${workspaces.organizationId} = ${memberships.organizationId} and ${workspaces.archivedAt} is not null`,
+);
+
 const grants = all<Grant>(
   sql`json_build_object('permission', ${userPermissions.permission}, 'effect', ${userPermissions.effect})`,
   sql`${userPermissions} where ${userPermissions.organizationId} = ${memberships.organizationId}
@@ -68,6 +73,7 @@ const standingOfMember = database
     hasTwoFactor: sql<boolean>`exists (select from ${twoFactors}
       where ${twoFactors.userId} = ${users.id} and ${twoFactors.confirmedAt} is not null)`,
     places: places.as('places'),
+    archivedWorkspaces: archivedWorkspaces.as('archivedWorkspaces'),
     grants: grants.as('grants'),
     groups: activeGroups.as('groups'),
   })
@@ -249,6 +255,10 @@ const memberNow = async (unit: UnitOfWork, { organizationId, userId }: Whose): P
   return member ?? null;
 };
 
+/** Whoever became a guest of the organization manages no workspace any more, whatever they were there. */
+const roleFor = (role: OrganizationRole, own: WorkspaceRole): WorkspaceRole =>
+  role === 'GUEST' && own === 'ADMIN' ? 'EDITOR' : own;
+
 const viewerFrom = (member: Member, credential: Credential, whose: Whose, { scopes, workspaces }: Reach): Viewer => {
   const { role, platformRole, grants, dormant } = member;
   const lacksTwoFactor = settingsOf(member).requireTwoFactor && !member.hasTwoFactor;
@@ -266,8 +276,9 @@ const viewerFrom = (member: Member, credential: Credential, whose: Whose, { scop
     standing,
     permissions: permissionsOf(standing),
     holdsAllWorkspaces,
-    workspaceRoles: new Map(places.flatMap(({ id, role }) => (role === null ? [] : [[id, role]]))),
+    workspaceRoles: new Map(places.flatMap(({ id, role: own }) => (own === null ? [] : [[id, roleFor(role, own)]]))),
     workspaces: sees,
+    archivedWorkspaces: new Set(member.archivedWorkspaces),
     principals: [
       whose.userId,
       ...member.groups,
@@ -280,16 +291,8 @@ const viewerFrom = (member: Member, credential: Credential, whose: Whose, { scop
 
 /** The first owner of an organization, for what is done in their name before any sign-in. */
 export const founderOf = (organizationId: string, userId: string): Viewer => {
-  const member: Member = {
-    role: 'OWNER',
-    platformRole: 'NONE',
-    dormant: false,
-    settings: {},
-    hasTwoFactor: false,
-    places: [],
-    grants: [],
-    groups: [],
-  };
+  const nothing = { settings: {}, places: [], archivedWorkspaces: [], grants: [], groups: [] };
+  const member: Member = { role: 'OWNER', platformRole: 'NONE', dormant: false, hasTwoFactor: false, ...nothing };
   const credential = { kind: 'SESSION', id: userId, allowedAddresses: null } as const;
   return viewerFrom(member, credential, { organizationId, userId }, unlimited);
 };
