@@ -32,6 +32,8 @@ const changes: Readonly<Record<string, string>> = {
   updateDocument: '(input: { id: $document, title: "Other" }) { document { id } }',
   reprocessDocument: '(input: { id: $document }) { document { id } }',
   deleteDocument: '(input: { id: $document }) { deletedId }',
+  savePage:
+    '(input: { workspaceId: $workspace, title: "Page", url: "https://example.com/page", text: "Other" }) { title }',
   startConversation: '(input: { workspaceId: $workspace, title: "Other" }) { conversation { id } }',
   updateConversation: '(input: { id: $conversation, title: "Other" }) { conversation { id } }',
   addMessage: '(input: { conversationId: $conversation, content: "Other" }) { message { id } }',
@@ -43,6 +45,8 @@ const changes: Readonly<Record<string, string>> = {
 };
 /** They act on the archive itself. */
 const ofTheArchive = ['archiveWorkspace', 'restoreWorkspace', 'deleteWorkspace'];
+/** They name workspaces and change nothing in them. */
+const naming = ['createApiKey', 'createInvite', 'inviteMember'];
 /** Where nothing is archived, these find nothing to do. */
 const idle: Readonly<Record<string, string>> = { reprocessDocument: 'status', cancelAnswer: 'messageId' };
 
@@ -149,7 +153,7 @@ test('every mutation that takes something of a workspace is tried', () => {
   const named = Object.values(schema.getMutationType()?.getFields() ?? {})
     .filter(({ args }) => args.some(({ type }) => idsIn(type).some((of) => held.has(of))))
     .map(({ name }) => name);
-  expect([...Object.keys(changes), ...ofTheArchive].sort()).toEqual(named.sort());
+  expect([...Object.keys(changes), ...ofTheArchive, ...naming].sort()).toEqual(named.sort());
 });
 
 describe('in an archived workspace', () => {
