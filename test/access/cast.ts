@@ -25,6 +25,7 @@ export interface Cast {
   readonly people: Readonly<Record<Caller, Person>>;
   readonly bed: Testbed;
   readonly owner: SignedUp;
+  readonly stranger: SignedUp;
   readonly otherWorkspace: string;
   /** One id of each Node type, by the type's name, all in the filled workspace; and what fixtures need besides. */
   readonly ids: Readonly<Record<string, string>>;
@@ -77,6 +78,7 @@ export const castOf = async (bed: Testbed): Promise<Cast> => {
   return {
     bed,
     owner,
+    stranger,
     otherWorkspace,
     people: { anonymous: bed.anonymous, stranger, platformAdmin, owner, expired, key, keyWithoutScope, ...members },
     ids: {
