@@ -3,8 +3,9 @@ import { database } from '../../database/client.ts';
 import { nowhere } from '../../database/unit-of-work.ts';
 import { restorableDays } from '../identity/accounts.ts';
 import { accessTokens, throttleCounters, users } from '../identity/tables.ts';
-import type { Schedules, Work } from '../services.ts';
+import type { Schedules, Services, Work } from '../services.ts';
 import { eraseUser } from './account-deletion.ts';
+import { eraseOverdue, removeOldExports } from './organization-purge.ts';
 
 const atOnce = 1000;
 
@@ -46,8 +47,15 @@ export const removeExpired = async ({ unit }: Work, signal: AbortSignal): Promis
       removed = (await unit.transact(() => database.execute(part))).length;
 };
 
+const ofServices =
+  (act: (services: Services) => Promise<number>) =>
+  async ({ services }: Work): Promise<void> =>
+    void (await act(services));
+
 /** Each night, when few are awake where most servers are. */
 export const schedules: Schedules = {
   'tenancy.purge-accounts': { cron: '17 2 * * *', expireSeconds: 3600, run: purgeAccounts },
   'tenancy.remove-expired': { cron: '47 2 * * *', expireSeconds: 3600, run: removeExpired },
+  'tenancy.erase-overdue': { cron: '7 3 * * *', expireSeconds: 3600, run: ofServices(eraseOverdue) },
+  'tenancy.remove-exports': { cron: '37 3 * * *', expireSeconds: 3600, run: ofServices(removeOldExports) },
 };
