@@ -9,6 +9,7 @@ import { jobs } from '../../queue/tables.ts';
 import { asideFolder } from '../../storage/store.ts';
 import type { Context } from '../context.ts';
 import { requireOwnPassword } from '../identity/accounts.ts';
+import { removeAvatarsOf } from '../identity/avatars.ts';
 import type { Services, Work } from '../services.ts';
 import { lockedOrganization } from './organization-types.ts';
 import { requireSlug } from './slugs.ts';
@@ -75,12 +76,7 @@ export const erase: JobHandler<Work>['run'] = async ({ unit, services }, _data, 
   await removeFiles(services, organizationId);
   const platform = unit.as({ ...nowhere, userId });
   await platform.transact(async () => {
-    await untimed();
-    const { counts } = sole(
-      await database.execute<{ counts: Record<string, number> }>(
-        sql`select app_erase_organization(${organizationId}::uuid) as counts`,
-      ),
-    );
+    const counts = await eraseRows(organizationId);
     const data = { ...counts, workspaces: erased };
     platform.record({ action: 'organization.erased', type: 'Organization', id: organizationId, data });
   });
@@ -88,6 +84,13 @@ export const erase: JobHandler<Work>['run'] = async ({ unit, services }, _data, 
   // What an upload that was under way has brought meanwhile: its token is gone now.
   await removeFiles(services, organizationId);
   return { erased: true };
+};
+
+/** Erases what is left of a deleted organization's rows, in the running transaction, however long it takes; gives counts of them. */
+export const eraseRows = async (organizationId: string): Promise<Record<string, number>> => {
+  await untimed();
+  const erased = sql`select app_erase_organization(${organizationId}::uuid) as counts`;
+  return sole(await database.execute<{ counts: Record<string, number> }>(erased)).counts;
 };
 
 const isDeleted = async (unit: UnitOfWork, organizationId: string): Promise<boolean> => {
@@ -116,9 +119,12 @@ const eraseWorkspace = (unit: UnitOfWork): Promise<boolean> =>
     return true;
   });
 
-const removeFiles = async ({ store }: Services, organizationId: string): Promise<void> => {
+/** Removes the bytes of all that an organization has stored. */
+export const removeFiles = async (services: Services, organizationId: string): Promise<void> => {
+  const { store } = services;
   await store.removeFolder(organizationId);
   await store.removeFolder(`${asideFolder}/${organizationId}`);
+  await removeAvatarsOf(services, `organizations/${organizationId}`);
 };
 
 /** Nothing is changed: the organization stays deleted, half erased, until its owner or the daily run begins anew. */
