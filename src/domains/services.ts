@@ -8,7 +8,7 @@ import type { JobHandler, Queue } from '../queue/queue.ts';
 import type { KeyRing } from '../secrets/encryption.ts';
 import type { Settings } from '../settings.ts';
 import type { FileStore } from '../storage/store.ts';
-import type { Throttle } from './identity/throttle.ts';
+import type { Throttles } from './identity/throttle.ts';
 import type { UnitOfWork } from '../database/unit-of-work.ts';
 
 /** What is kept of viewers for some seconds. Who takes rights away forgets them, so that the next request looks anew. */
@@ -35,12 +35,8 @@ export interface Services {
   readonly store: FileStore;
   readonly keyRing: KeyRing;
   readonly mail: Postbox;
-  readonly throttles: {
-    /** Tries to sign in per account and per address, and accounts made per address. */
-    readonly signIn: Throttle;
-    readonly signInByAddress: Throttle;
-    readonly signUp: Throttle;
-  };
+  /** Bounds on tries; a count is never made while a unit is open. */
+  readonly throttles: Throttles;
   readonly viewers: ViewerCache;
   readonly onStatement: StatementListener | undefined;
 }

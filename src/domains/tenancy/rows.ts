@@ -1,0 +1,12 @@
+import type { Permission } from '../../generated/resolvers.ts';
+import type { OrganizationRole } from '../context.ts';
+import type { UserRow } from '../identity/tables.ts';
+import type { OrganizationRow } from './tables.ts';
+
+/** Who is asking; what else is known of them is looked up when it is asked for. */
+export interface ViewerInfoRow {
+  readonly user: UserRow;
+  readonly organization: OrganizationRow;
+  readonly role: OrganizationRole;
+  readonly permissions: readonly Permission[];
+}
