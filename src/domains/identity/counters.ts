@@ -63,6 +63,7 @@ export const countersInRedis = async (url: string, log: Logger): Promise<Counter
     maxRetriesPerRequest: 1,
     connectTimeout: redisTimeoutMs,
     commandTimeout: redisTimeoutMs,
+    disconnectTimeout: 200,
     retryStrategy: (attempt) => Math.min(attempt * 100, 2000),
   });
   storeClient.on('error', (error: Error) => log.warn({ message: error.name }, 'Redis cannot be reached.'));

@@ -16,6 +16,7 @@ import { grantToken, readToken, redeemToken } from '../identity/tokens.ts';
 import { inTheNameOf } from './places.ts';
 
 const resetMinutes = 20;
+const codesNeeded = 2;
 /** An answer takes at least so long, which hides whether there was an account to write to. */
 const resetAnswerMs = 300;
 
@@ -140,12 +141,12 @@ export const resetPasswordWithRecoveryCodes = async (
   const own = ownUnit(unit, userId);
   const matching = await matchingCodes(own, userId, codes.slice(0, codesNeeded));
   await own.rest();
-  const hash = matching === codesNeeded ? await hashPassword(newPassword) : null;
-  if (person === null || hash === null || codes.length !== codesNeeded) {
+  if (person === null || matching !== codesNeeded || codes.length !== codesNeeded) {
     const platform = unit.as(nowhere);
     await platform.transact(async () => platform.record({ action: 'recovery.failed', type: 'User', id: userId }));
     throw codesUseless();
   }
+  const hash = await hashPassword(newPassword);
   const acting = await inTheNameOf(unit, services, userId);
   await acting.unit.transact(async () => {
     if ((await useRecoveryCodes(acting.unit, userId, codes)) !== codesNeeded) throw codesUseless();
@@ -159,7 +160,5 @@ export const resetPasswordWithRecoveryCodes = async (
   });
   services.viewers.forgetUser(userId);
 };
-
-const codesNeeded = 2;
 
 const codesUseless = () => new Unauthenticated('The account or the recovery codes are wrong.');
