@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { createClient, type Client } from 'graphql-ws';
 import { pino } from 'pino';
 import { WebSocket } from 'ws';
@@ -18,6 +18,8 @@ beforeAll(async () => {
   bed = await startTestbed({ RATE_LIMIT: 'on', TRUSTED_PROXIES: '1' });
 });
 afterAll(() => bed.stop());
+// All come from here.
+beforeEach(() => bed.server.installation.services.throttles.signInByAddress.forgive('address 127.0.0.1'));
 
 const from = (address: string) => ({ 'x-forwarded-for': address });
 const log = pino({ level: 'silent' });

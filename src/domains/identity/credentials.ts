@@ -37,9 +37,10 @@ export const judge = async (
 ): Promise<Verdict> => {
   const { throttles } = services;
   const typed = loginText(login);
-  // Twice: by what was typed, which a flood repeats, and by the account, which has two names.
-  await throttles.signIn.spend([typed]);
+  // The address first: whoever invents names must not fill the counters. Then by what was typed, which a flood repeats, and at last by the
+  // account, which has two names.
   await throttles.signInByAddress.spend([`address ${unit.options.origin.address}`]);
+  await throttles.signIn.spend([typed]);
   const { found, factor } = await look(unit, login);
   await throttles.signIn.spend([`account ${found?.userId ?? typed}`]);
 

@@ -11,7 +11,8 @@ import type { Counters } from './counters.ts';
 export interface Throttle {
   /**
    * Counts one try for each key, such as `account <id>` or `address 192.0.2.7`, in this order. Throws RateLimited with
-   * `retryAfterSeconds` once a key has had its tries; the keys behind it are not counted then.
+   * `retryAfterSeconds` once a key has had its tries; the keys behind it are not counted then, so the address comes first where
+   * the other key is made up by who asks.
    */
   spend(keys: readonly string[]): Promise<void>;
   /** Gives the tries of a key back after a success. */

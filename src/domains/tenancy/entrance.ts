@@ -44,7 +44,7 @@ export const signUp = async (context: Context, input: SignUpInput): Promise<Entr
     unit,
     input.organizationName.trim(),
     { ...person, passwordHash },
-    (acting, userId) => mailVerification(acting, services, { ...person, userId }),
+    (acting, userId) => mailVerification(acting, services, { userId, email: input.email }),
   );
   return enter(context, founded);
 };

@@ -61,7 +61,7 @@ export const requestPasswordReset = async (context: Context, email: string): Pro
   const { unit, services, origin } = context;
   const login: Login = { by: 'email', email };
   await unit.rest();
-  await services.throttles.resetMail.spend([loginText(login), `address ${origin.address}`]);
+  await services.throttles.resetMail.spend([`address ${origin.address}`, loginText(login)]);
   await Promise.all([postReset(context, login), pause(resetAnswerMs)]);
 };
 
@@ -130,7 +130,7 @@ export const resetPasswordWithRecoveryCodes = async (
   }: { readonly login: Login; readonly codes: readonly string[]; readonly newPassword: string },
 ): Promise<void> => {
   await unit.rest();
-  await services.throttles.recovery.spend([loginText(login), `address ${origin.address}`]);
+  await services.throttles.recovery.spend([`address ${origin.address}`, loginText(login)]);
   const typed = login.by === 'email' ? login.email : login.username;
   // By what was typed alone: advice about the person's name would tell that there is one.
   const issues = await passwordIssues('newPassword', newPassword, [typed]);

@@ -32,16 +32,15 @@ const pendingOf = sql<PendingEmail | null>`${users.metadata} -> 'pendingEmail'`;
 export const mailVerification = (
   unit: UnitOfWork,
   services: Services,
-  recipient: Pick<Addressee, 'userId' | 'email' | 'name'>,
+  { userId, email }: Pick<Addressee, 'userId' | 'email'>,
   changeId?: string,
 ): Promise<Date> =>
   unit.transact(async () => {
-    const { userId } = recipient;
     await dropVerifications(userId);
     const expiresAt = inHours(verificationHours);
     const target = { organizationId: null, userId, subjectId: changeId ?? userId };
     const token = await grantToken(unit, 'EMAIL_VERIFICATION', target, expiresAt);
-    await services.mail.post(unit, verificationMail(services, recipient, token), { type: 'User', id: userId });
+    await services.mail.post(unit, verificationMail(services, email, token), { type: 'User', id: userId });
     return expiresAt;
   });
 
@@ -87,7 +86,7 @@ export const changeEmail = async (
       .set({ metadata: sql`${users.metadata} || ${JSON.stringify({ pendingEmail: pending })}::jsonb` })
       .where(eq(users.id, userId));
     unit.record({ action: 'user.email_change_requested', type: 'User', id: userId });
-    return mailVerification(unit, services, { userId, email, name: person?.name ?? '' }, pending.id);
+    return mailVerification(unit, services, { userId, email }, pending.id);
   });
 };
 
