@@ -10,7 +10,8 @@ import { startEmbedded } from './database/embedded.ts';
 import { pendingMigrations, serverRole } from './database/migrations.ts';
 import { Pool } from './database/pool.ts';
 import { nowhere, UnitOfWork, type Origin } from './database/unit-of-work.ts';
-import { throttle, unthrottled } from './domains/identity/throttle.ts';
+import { countersInPostgres, countersInRedis } from './domains/identity/counters.ts';
+import { throttlesOn, unthrottled } from './domains/identity/throttle.ts';
 import type { Jobs, Schedules, Services } from './domains/services.ts';
 import { Activity } from './domains/tenancy/activity.ts';
 import { LocalBus } from './events/local-bus.ts';
@@ -71,7 +72,8 @@ export const openInstallation = async (
     const activity = new Activity({ pool, ledger, log }, settings.activityMs);
     const viewers = new Viewers(bus);
     void viewers.listen().catch((error: unknown) => log.error({ err: error }, 'Changes of rights are not heard.'));
-    const limited = (points: number, seconds: number) => (settings.rateLimit ? throttle(points, seconds) : unthrottled);
+    const counters =
+      settings.redisUrl === undefined ? countersInPostgres(pool) : await countersInRedis(settings.redisUrl, log);
     const keyRing = await keyRingOf(settings);
     const transport = openTransport({ ...settings.mail, outbox: resolve(settings.dataDirectory, 'outbox') });
     const services = {
@@ -85,7 +87,7 @@ export const openInstallation = async (
       store: await openStore(storeSettings(settings)),
       keyRing,
       mail: openPostbox(transport, queue, keyRing),
-      throttles: { signIn: limited(10, 900), signInByAddress: limited(100, 900), signUp: limited(50, 3600) },
+      throttles: settings.rateLimit ? throttlesOn(counters) : unthrottled,
       viewers,
       activity,
       onStatement:
@@ -98,6 +100,7 @@ export const openInstallation = async (
         const began = performance.now();
         await Promise.all([queue.stop(graceMs), activity.stop()]);
         transport.close();
+        counters.close();
         await bus.close();
         // Whoever still holds a connection has had the rest of the grace to give it back.
         const left = Math.max(500, (graceMs - (performance.now() - began)) / 2);

@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { and, eq, sql } from 'drizzle-orm';
 import { PgBoss } from 'pg-boss';
 import { database } from '../src/database/client.ts';
-import { throttle } from '../src/domains/identity/throttle.ts';
+import { RateLimiterMemory } from 'rate-limiter-flexible';
+import { throttlesOn } from '../src/domains/identity/throttle.ts';
 import { accessTokens, throttleCounters, users } from '../src/domains/identity/tables.ts';
 import { grantToken } from '../src/domains/identity/tokens.ts';
 import { purgeAccounts, removeExpired } from '../src/domains/tenancy/schedules.ts';
@@ -142,7 +143,10 @@ describe('deleting', () => {
     const { throttles } = bed.server.installation.services;
     const before = throttles.signIn;
     const counting = throttles as { signIn: typeof before };
-    counting.signIn = throttle(3, 60);
+    counting.signIn = throttlesOn({
+      limiter: () => new RateLimiterMemory({ points: 3, duration: 60 }),
+      close: () => undefined,
+    }).signIn;
     try {
       const tries = Array.from({ length: 8 }, () => ada.codes(deleteMutation, { input: { password: 'wrong' } }));
       const codes = (await Promise.all(tries)).flat().map(String);

@@ -128,9 +128,10 @@ export class Testbed {
   }
 }
 
-/** Starts a server for a suite; `environment` overrides settings. */
+/** Starts a server for a suite; `environment` overrides settings, `logged` gets the lines of the log. */
 export const startTestbed = async (
   environment: Record<string, string> = {},
+  logged?: (line: string) => void,
 ): Promise<Testbed & { ownerUrl: string | undefined }> => {
   const directory = await mkdtemp(join(tmpdir(), 'tessera-test-'));
   const superuserUrl = process.env.TEST_POSTGRES_URL;
@@ -151,7 +152,7 @@ export const startTestbed = async (
   const statements: string[] = [];
   const server = await startServer({
     settings,
-    log: pino({ level: settings.logLevel }),
+    log: pino({ level: settings.logLevel }, ...(logged ? [{ write: logged }] : [])),
     onStatement: (text) => statements.push(text),
   });
   return Object.assign(new Testbed(server, statements, directory, fresh?.drop ?? (async () => undefined)), {

@@ -9,7 +9,7 @@ import type { KeyRing } from '../secrets/encryption.ts';
 import type { Settings } from '../settings.ts';
 import type { FileStore } from '../storage/store.ts';
 import type { Viewer } from './context.ts';
-import type { Throttle } from './identity/throttle.ts';
+import type { Throttles } from './identity/throttle.ts';
 import type { UnitOfWork } from '../database/unit-of-work.ts';
 
 /**
@@ -45,12 +45,8 @@ export interface Services {
   readonly store: FileStore;
   readonly keyRing: KeyRing;
   readonly mail: Postbox;
-  readonly throttles: {
-    /** Tries to sign in per account and per address, and accounts made per address. */
-    readonly signIn: Throttle;
-    readonly signInByAddress: Throttle;
-    readonly signUp: Throttle;
-  };
+  /** Bounds on tries; a count is never made while a unit is open. */
+  readonly throttles: Throttles;
   readonly viewers: ViewerCache;
   readonly activity: ActivityNotes;
   readonly onStatement: StatementListener | undefined;

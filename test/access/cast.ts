@@ -279,7 +279,11 @@ const keysOf = async (bed: Testbed, owner: SignedUp): Promise<{ key: Person; key
 
 const jobOf = async (bed: Testbed, organization: string): Promise<string> => {
   const unit = whole(bed, organization);
-  const rows = await unit.run(() => database.execute<{ id: string }>(sql`select id from jobs order by id limit 1`));
+  const rows = await unit.run(() =>
+    database.execute<{ id: string }>(
+      sql`select id from jobs where kind = 'content.ingest-document' order by id limit 1`,
+    ),
+  );
   await unit.rest();
   return globalId('Job', rows[0]?.id ?? '');
 };

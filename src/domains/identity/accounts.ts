@@ -1,11 +1,11 @@
 import { and, eq, isNotNull, isNull, sql } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
-import { sole } from '../../database/rows.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
-import { BadUserInput, NotFound } from '../../errors.ts';
+import { NotFound } from '../../errors.ts';
 import { newId } from '../../ids.ts';
 import { verifyNobody, verifyPassword } from '../../secrets/passwords.ts';
 import { viewerOf, type Context } from '../context.ts';
+import { confirmPassword } from './passwords.ts';
 import type { Services, ViewerCache } from '../services.ts';
 import { passwords, users } from './tables.ts';
 
@@ -44,12 +44,8 @@ const triesOf = (userId: string): string => `account ${userId}`;
 /** Asks the viewer for their password once more. Throws BadUserInput, RateLimited. */
 export const requireOwnPassword = async ({ unit, services, ...context }: Context, password: string): Promise<void> => {
   const { userId } = viewerOf(context);
-  const ofUser = eq(passwords.userId, userId);
-  const { hash } = sole(await unit.run(() => database.select({ hash: passwords.hash }).from(passwords).where(ofUser)));
-  await unit.rest();
-  await services.throttles.signIn.spend([triesOf(userId)]);
-  if (!(await verifyPassword(hash, password))) throw new BadUserInput('password', 'The password is wrong.');
-  await services.throttles.signIn.forgive(triesOf(userId));
+  await confirmPassword(unit, services, userId, 'password', password);
+  await services.throttles.code.forgive(`account ${userId}`);
 };
 
 /** How long a deleted account may be brought back. */

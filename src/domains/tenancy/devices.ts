@@ -62,7 +62,7 @@ export interface PairedDevice {
  * with the token, RateLimited per address.
  */
 export const pairDevice = async (context: Context, { token, name, system }: PairDeviceInput): Promise<PairedDevice> => {
-  await context.services.throttles.signInByAddress.spend([`pairing ${context.origin.address}`]);
+  await context.services.throttles.pairing.spend([`address ${context.origin.address}`]);
   const issues = labelIssues('name', name);
   if (issues.length > 0) throw new BadUserInput(issues);
   const target = await redeemToken(context.unit.as(nowhere), 'PAIRING', token);

@@ -92,7 +92,7 @@ const invalid = () => new Unauthenticated('This link is not valid, or no longer.
  * personal permissions. Throws Unauthenticated alike for whatever is wrong, RateLimited per address.
  */
 export const signInWithLink = async (context: Context, token: string): Promise<Entrance> => {
-  await context.services.throttles.signInByAddress.spend([`login link ${context.origin.address}`]);
+  await context.services.throttles.loginLink.spend([`address ${context.origin.address}`]);
   const platform = context.unit.as(nowhere);
   const target = await redeemToken(platform, 'LOGIN_LINK', token);
   if (target === null || target.userId === null || target.organizationId === null) {
