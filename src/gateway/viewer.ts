@@ -6,6 +6,7 @@ import type { Services, ViewerCache } from '../domains/services.ts';
 import { tokenTarget } from '../domains/identity/operations.ts';
 import { discovery, scopeOf, viewerOfCredential } from '../domains/tenancy/viewers.ts';
 import type { Bus } from '../events/bus.ts';
+import { FellBehind } from '../events/local-bus.ts';
 import { hashToken } from '../secrets/tokens.ts';
 
 /** How long a change of rights may go unnoticed whose word from another process was lost. */
@@ -57,9 +58,21 @@ export class Viewers implements ViewerCache {
 
   /** Hears from other processes whose rights have changed, until the bus closes. */
   async listen(): Promise<void> {
-    for await (const message of this.#bus.subscribe(topic)) {
+    for (let missed = false; ; missed = true) {
+      const words = this.#bus.subscribe(topic);
+      if (missed) this.#forget(concerning({}));
+      try {
+        return await this.#hear(words);
+      } catch (error) {
+        if (!(error instanceof FellBehind)) throw error;
+      }
+    }
+  }
+
+  async #hear(words: AsyncIterable<object>): Promise<void> {
+    for await (const word of words) {
       // The cast is safe: only this class publishes on the topic.
-      const { from, ...change } = message as Word;
+      const { from, ...change } = word as Word;
       if (from !== this.#name) this.#forget(concerning(change));
     }
   }

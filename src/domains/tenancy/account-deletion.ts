@@ -7,7 +7,7 @@ import type { RestoreAccountInput } from '../../generated/resolvers.ts';
 import { globalId } from '../../ids.ts';
 import { jobs } from '../../queue/tables.ts';
 import { viewerOf, type Context } from '../context.ts';
-import { deletedAccountOf, requireOwnPassword, restorableDays, triesOf } from '../identity/accounts.ts';
+import { deletedAccountOf, requireOwnPassword, restorableDays } from '../identity/accounts.ts';
 import { removeAvatar } from '../identity/avatars.ts';
 import { accessTokens, devices, extensionKeys, sessions, users } from '../identity/tables.ts';
 import type { Services } from '../services.ts';
@@ -153,11 +153,9 @@ const forget = ({ viewers }: Services, userId: string): void => viewers.forgetUs
  * Throws Unauthenticated for whatever is wrong, after the same work, and RateLimited as a sign-in does.
  */
 export const restoreAccount = async (context: Context, { email, password }: RestoreAccountInput): Promise<void> => {
-  const { throttles, viewers } = context.services;
-  await throttles.signIn.spend([triesOf(email)]);
-  await throttles.signInByAddress.spend([`address ${context.origin.address}`]);
+  const { services } = context;
   await context.unit.rest();
-  const userId = await deletedAccountOf(context.unit.as(nowhere), email, password);
+  const userId = await deletedAccountOf(context.unit.as(nowhere), services, email, password);
   if (userId === null) throw new Unauthenticated('There is no deleted account of this address and password.');
   const unit = context.unit.as(personal(userId));
   await unit.transact(async () => {
@@ -175,7 +173,7 @@ export const restoreAccount = async (context: Context, { email, password }: Rest
     await database.update(users).set({ deletedAt: null }).where(eq(users.id, userId));
     unit.record({ action: 'user.restored', type: 'User', id: userId });
   });
-  viewers.forgetUser(userId);
+  forget(services, userId);
 };
 
 const comeBack = async (organizationId: string, userId: string, deletedAt: string): Promise<void> => {
