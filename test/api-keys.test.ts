@@ -8,6 +8,7 @@ import { apiKeys } from '../src/domains/tenancy/tables.ts';
 import { permissionRules } from '../src/domains/permissions.ts';
 import { buildSchema } from '../src/gateway/schema.ts';
 import type { Permission } from '../src/generated/resolvers.ts';
+import { hashToken } from '../src/secrets/tokens.ts';
 import { castOf, type Cast } from './access/cast.ts';
 import {
   eventsOf,
@@ -329,6 +330,8 @@ describe('a key ends', () => {
       refused,
       refused,
     ]);
+    // Nothing of its secrets is left.
+    expect(await tablesHolding(bed, owner, hashToken(secret))).toEqual([]);
     expect(await owner.codes(revoke, { input: { id: apiKey.id } })).toEqual([]);
     const events = (await eventsOf(bed, owner, 'api_key.revoked')).filter(({ target }) => target === uuidOf(apiKey.id));
     expect(events).toHaveLength(1);
