@@ -8,7 +8,7 @@ import { eraseOverdue } from '../src/domains/tenancy/organization-purge.ts';
 import { filledCast, type Filled } from './organization-filled.ts';
 import { asOwner, joinAs, type OwnedBed } from './organization-people.ts';
 import { unitOf, uuidOf, workspaceOf } from './talk.ts';
-import { Person, startTestbed } from './testbed.ts';
+import { startTestbed, type Person } from './testbed.ts';
 import { fingerprint, secret } from './two-tenants.ts';
 
 let bed: OwnedBed;
