@@ -35,7 +35,7 @@ const visitors = 16;
 const poolSize = 10;
 const sampleMs = 5000;
 /** Caches fill up to their bounds in the first fifth; what grows behind it grows by the request. */
-const heapGrowth = 1.1;
+const heapGrowth = 1.05;
 const rssGrowth = 1.15;
 /** Longer than an idle parser lives, and than connections of HTTP are kept. */
 const restMs = 75_000;

@@ -21,9 +21,8 @@ DECLARE
   members bigint;
   logged bigint;
 BEGIN
-  PERFORM FROM organizations WHERE id = doomed FOR UPDATE;
-  -- One that is gone is swept again: a request that outlived it may have written to its log.
-  IF EXISTS (SELECT FROM organizations WHERE id = doomed AND deleted_at IS NULL) THEN
+  PERFORM FROM organizations WHERE id = doomed AND deleted_at IS NOT NULL FOR UPDATE;
+  IF NOT FOUND THEN
     RAISE EXCEPTION 'Only a deleted organization can be erased.' USING ERRCODE = 'object_not_in_prerequisite_state';
   END IF;
   EXECUTE format('SET LOCAL app.organization_id = %L', doomed);

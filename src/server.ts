@@ -14,6 +14,7 @@ import { nowhere, UnitOfWork, type Origin } from './database/unit-of-work.ts';
 import { receiveUpload } from './domains/content/uploads.ts';
 import { closeParsers } from './domains/content/parsing/parse.ts';
 import { startConversations } from './domains/conversations/abandoned.ts';
+import { readAvatar } from './domains/identity/avatars.ts';
 import { readExport } from './domains/tenancy/organization-export.ts';
 import { DomainError, Unavailable } from './errors.ts';
 import { BodyFault, readJsonBody } from './body.ts';
@@ -41,6 +42,8 @@ export interface StartOptions {
   /** What GraphiQL shows first. */
   readonly defaultQuery?: string;
 }
+
+type FolderRequest = readonly [request: IncomingMessage, response: ServerResponse, origin: Origin];
 
 export const endpoint = '/graphql';
 const headersTimeoutMs = 10_000;
@@ -101,6 +104,12 @@ export const startServer = async ({
     '/health/live': async (_request, response) => json(response, 200, { status: 'live' }),
     '/health/ready': (_request, response) => answerReadiness(installation, draining.now, response),
   };
+  /** What is served below a first part of the path, by the rest of it. */
+  const folders = new Map<string, (rest: string, ...request: FolderRequest) => Promise<void>>([
+    ['uploads', (token, ...request) => answerUpload(installation, token, ...request)],
+    ['downloads', (token, ...request) => answerDownload(installation, token, ...request)],
+    ['avatars', (key, request, response) => answerAvatar(installation, key, request, response)],
+  ]);
   http.on('request', (request: IncomingMessage, response: ServerResponse) => {
     const origin: Origin = {
       requestId: randomUUID(),
@@ -126,12 +135,9 @@ export const startServer = async ({
           ? refuse(request, response, fault.status, failure('BAD_REQUEST', fault.message))
           : page !== undefined && request.method === 'GET'
             ? Promise.resolve(void response.writeHead(200, page.headers).end(page.body))
-            : path.startsWith('/uploads/')
-              ? answerUpload(installation, path.slice('/uploads/'.length), request, response, origin)
-              : path.startsWith('/downloads/')
-                ? answerDownload(installation, path.slice('/downloads/'.length), request, response, origin)
-                : (routes[path]?.(request, response, origin) ??
-                  refuse(request, response, 404, failure('NOT_FOUND', 'There is nothing here.')));
+            : (folders.get(path.split('/')[1] ?? '')?.(path.split('/').slice(2).join('/'), request, response, origin) ??
+              routes[path]?.(request, response, origin) ??
+              refuse(request, response, 404, failure('NOT_FOUND', 'There is nothing here.')));
       work.catch((error: unknown) => {
         log.error(
           {
@@ -301,6 +307,35 @@ const answerReadiness = async (
   } finally {
     await unit.rest();
   }
+};
+
+/** A picture never changes under its address, and the address cannot be guessed. Nothing in it may run or load anything. */
+const avatarHeaders = {
+  'cache-control': 'public, max-age=31536000, immutable',
+  'content-security-policy': "default-src 'none'",
+  'cross-origin-resource-policy': 'cross-origin',
+  'x-content-type-options': 'nosniff',
+};
+
+const answerAvatar = async (
+  { services }: Installation,
+  key: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> => {
+  if (request.method !== 'GET' && request.method !== 'HEAD')
+    return refuse(
+      request,
+      response.setHeader('allow', 'GET, HEAD'),
+      405,
+      failure('BAD_REQUEST', 'Pictures are only read here.'),
+    );
+  const picture = await readAvatar(services.store, key);
+  if (picture === null) return refuse(request, response, 404, failure('NOT_FOUND', 'There is nothing here.'));
+  const { bytes, mimeType } = picture;
+  const headers = { ...avatarHeaders, 'content-type': mimeType, 'content-length': bytes.length };
+  // Node leaves the body out of the answer to HEAD.
+  response.writeHead(200, headers).end(bytes);
 };
 
 const uploadStatus: Readonly<Record<string, number>> = {

@@ -10,7 +10,7 @@ import { filledCast, type Filled } from './organization-filled.ts';
 import { asOwner, joinAs, type OwnedBed } from './organization-people.ts';
 import { unitOf, uuidOf, workspaceOf } from './talk.ts';
 import { startTestbed, type Person } from './testbed.ts';
-import { fingerprint, secret } from './two-tenants.ts';
+import { fingerprint, secret } from './access/cast.ts';
 
 let bed: OwnedBed;
 let cast: Filled;
@@ -104,7 +104,7 @@ test('only what is deleted can be erased, and only by who knows its slug and the
   expect(await codes(cast.owner, { confirmation: slug, password })).toEqual(['CONFLICT']);
   expect(await codes(cast.owner, { confirmation: 'other', password })).toEqual(['BAD_USER_INPUT']);
   expect(await codes(cast.owner, { confirmation: slug, password: 'wrong' })).toEqual(['BAD_USER_INPUT']);
-  expect(await codes(cast.neighbour, { confirmation: slug, password })).toEqual(['FORBIDDEN']);
+  expect(await codes(cast.people.neighbour, { confirmation: slug, password })).toEqual(['FORBIDDEN']);
   expect(await codes(bed.anonymous, { confirmation: slug, password })).toEqual(['UNAUTHENTICATED']);
   const unit = unitOf(bed, cast.owner.organizationId);
   const directly = unit.transact(() => database.execute(sql`select app_erase_organization(${organizationId}::uuid)`));
@@ -163,7 +163,7 @@ test('an erased organization leaves nothing but the word of it', async () => {
     target_type: 'Organization',
     target_id: organizationId,
     actor_id: uuidOf(owner.userId),
-    data: { members: 2, events: expect.any(Number), workspaces: expect.any(Number) },
+    data: { members: 9, events: expect.any(Number), workspaces: expect.any(Number) },
   });
   const people = await asOwner(
     bed,
@@ -177,7 +177,7 @@ test('an erased organization leaves nothing but the word of it', async () => {
       { id: uuidOf(owner.userId), moved: null },
     ]),
   );
-  for (const person of [owner, cast.neighbour])
+  for (const person of [owner, cast.people.neighbour])
     expect(await person.codes('{ viewer { role } }')).toEqual(['UNAUTHENTICATED']);
   expect(await fingerprint(bed, stranger.organizationId)).toEqual(strangers);
   expect(await stranger.codes('{ viewer { role } }')).toEqual([]);

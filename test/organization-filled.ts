@@ -18,7 +18,7 @@ import { newId } from '../src/ids.ts';
 import { wholeOf } from './organization-people.ts';
 import { uuidOf } from './talk.ts';
 import type { Testbed } from './testbed.ts';
-import { castOf, secret, type Cast } from './two-tenants.ts';
+import { castOf, secret, type Cast } from './access/cast.ts';
 
 /** A cast whose owner's organization has rows in every table of tenants, and who else is in it. */
 export interface Filled extends Cast {
@@ -36,7 +36,7 @@ export const filledCast = async (bed: Testbed): Promise<Filled> => {
   const cast = await castOf(bed);
   const [organizationId, userId] = [uuidOf(cast.owner.organizationId), uuidOf(cast.owner.userId)];
   const workspaceId = uuidOf(cast.ids.Workspace ?? '');
-  const viewer: { viewer: { user: { id: string } } } = await cast.neighbour.want('{ viewer { user { id } } }');
+  const viewer: { viewer: { user: { id: string } } } = await cast.people.neighbour.want('{ viewer { user { id } } }');
   const memberId = uuidOf(viewer.viewer.user.id);
   const [groupId, inviteId, apiKeyId] = [newId(), newId(), newId()];
   const readers = [memberId, organizationId];

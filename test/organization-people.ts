@@ -43,7 +43,10 @@ export const wholeOf = (bed: Testbed, organization: string): UnitOfWork => {
 /** A session of somebody in an organization they belong to. */
 export const sessionIn = async (bed: Testbed, organization: string, user: string): Promise<Person> => {
   const scope = discovery(uuidOf(organization), uuidOf(user));
-  const { token } = await startSession(new UnitOfWork(scope, { ...bed.server.installation.services, origin }));
+  const { token } = await startSession(
+    new UnitOfWork(scope, { ...bed.server.installation.services, origin }),
+    bed.server.installation.services.settings.sessions,
+  );
   return new Person(bed, token);
 };
 

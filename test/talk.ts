@@ -19,11 +19,15 @@ export const unitOf = (bed: Testbed, organization: string | null): UnitOfWork =>
 };
 
 /** Makes somebody an administrator of the installation, which no operation of the API does yet. */
-export const promote = async (bed: Testbed, person: { userId: string }): Promise<void> => {
+export const promote = async (
+  bed: Testbed,
+  person: { userId: string },
+  platformRole: 'ADMIN' | 'SUPERADMIN' = 'ADMIN',
+): Promise<void> => {
   await unitOf(bed, null).transact(() =>
     database
       .update(users)
-      .set({ platformRole: 'ADMIN' })
+      .set({ platformRole })
       .where(eq(users.id, uuidOf(person.userId))),
   );
   bed.server.installation.services.viewers.forgetAll();

@@ -1,17 +1,23 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { GraphQLError } from 'graphql';
 import { setTimeout as pause } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { and, eq, sql } from 'drizzle-orm';
 import { pino } from 'pino';
 import postgres from 'postgres';
 import { v7 } from 'uuid';
 import { database } from '../src/database/client.ts';
+import { bound } from '../src/database/loader.ts';
 import { serverRole } from '../src/database/migrations.ts';
 import { Pool } from '../src/database/pool.ts';
-import { nowhere, UnitOfWork, type Change, type UnitOptions } from '../src/database/unit-of-work.ts';
+import { nowhere, UnitOfWork, type Change, type Scope, type UnitOptions } from '../src/database/unit-of-work.ts';
 import { memberships, organizations, workspaces } from '../src/domains/tenancy/tables.ts';
 import { users } from '../src/domains/identity/tables.ts';
+import { conversations } from '../src/domains/conversations/tables.ts';
+import { logged } from '../src/events/ledger.ts';
 import { events } from '../src/events/tables.ts';
+import { newId } from '../src/ids.ts';
 import { maskingWith } from '../src/gateway/masking.ts';
 import { TooBusy } from '../src/secrets/bounded.ts';
 import { uuidOf } from './talk.ts';
@@ -92,6 +98,10 @@ test.each([
   } else await expect(unit.run(members)).rejects.toMatchObject({ code });
   await unit.rest();
   await expect(opening(message).transact(members)).rejects.toMatchObject({ code });
+  const values = await started('Seen by nobody');
+  const concluding = opening(message).transact(({ conclude }) => conclude(conversationLogged, values));
+  await expect(concluding).rejects.toThrow();
+  expect([await titles(values.id), await entriesOf(values.id), announced]).toEqual([[], [], []]);
   expect(await ofAdaOnce(members)).toHaveLength(1);
 });
 
@@ -122,6 +132,31 @@ test('statements of a unit that is over do not reach whoever has the connection 
   const session = await pool.lend();
   session.release();
   expect(() => session.send('select 1')).toThrow('The connection to the database was lost.');
+});
+
+/** Frees all memory that nothing refers to. */
+const collectGarbage = async () => {
+  setFlagsFromString('--expose-gc');
+  // What this turn has looked at is kept until it ends.
+  await pause(0);
+  runInNewContext('gc')();
+};
+
+test.each([
+  ['that is prepared', { prepare: true }],
+  ['that is described before each run', { prepare: false }],
+])('a statement %s is let go once it has its answer', async (_kind, how) => {
+  const session = await pool.lend();
+  const statements: WeakRef<object>[] = [];
+  for (let run = 0; run < 10; run += 1) {
+    const statement = session.unsafe('select $1::text', ['x'] as never[], how);
+    statements.push(new WeakRef(statement));
+    await statement;
+  }
+  await collectGarbage();
+  // The driver keeps the last one until the next.
+  expect(statements.filter((statement) => statement.deref() !== undefined).length).toBeLessThan(3);
+  session.release();
 });
 
 test('a unit of nobody sees no row of a tenant', async () => {
@@ -222,6 +257,89 @@ test('a read within a transaction sees what it wrote', async () => {
     return unit.run(() => database.select().from(workspaces).where(eq(workspaces.slug, 'seen')));
   });
   expect(seen).toHaveLength(1);
+});
+
+/** A conversation with its entry. */
+const conversationLogged = logged(
+  { action: 'conversation.started', type: 'Conversation' },
+  conversations,
+  database
+    .insert(conversations)
+    .values({
+      organizationId: bound.organizationId,
+      id: sql.placeholder('id'),
+      workspaceId: sql.placeholder('workspaceId'),
+      title: sql.placeholder('title'),
+    })
+    .returning(),
+);
+const started = async (title: string) => {
+  const slug = v7();
+  const [workspace] = await ofAda().transact(() => workspaceNamed(slug).returning());
+  return { organizationId, id: v7(), workspaceId: workspace?.id ?? '', title };
+};
+const entriesOf = (id: string) =>
+  ofAdaOnce(() =>
+    database
+      .select({ action: events.action, targetType: events.targetType, workspaceId: events.workspaceId })
+      .from(events)
+      .where(eq(events.targetId, id)),
+  );
+const titles = (id: string) =>
+  ofAdaOnce(() => database.select({ title: conversations.title }).from(conversations).where(eq(conversations.id, id)));
+
+test('what concludes a transaction is written with its entry and the commit, and nothing comes behind it', async () => {
+  const values = await started('Concluded');
+  const unit = ofAda();
+  const recorded = { action: 'workspace.updated', type: 'Workspace', id: values.workspaceId };
+  let late: unknown[] = [];
+  const rows = await unit.transact(async ({ conclude }) => {
+    unit.record(recorded);
+    const concluded = await conclude(conversationLogged, values);
+    const run = await unit.run(members).catch((error: Error) => error.message);
+    expect(() => unit.record(recorded)).toThrow('outside a transaction');
+    late = [run];
+    return concluded;
+  });
+  expect(rows).toMatchObject([values]);
+  expect(late).toEqual(['The transaction is concluded.']);
+  const { workspaceId } = values;
+  expect(await entriesOf(values.id)).toEqual([
+    { action: 'conversation.started', targetType: 'Conversation', workspaceId },
+  ]);
+  expect(await entriesOf(workspaceId)).toHaveLength(1);
+  expect(announced).toEqual([recorded, { action: 'conversation.started', type: 'Conversation', id: values.id }]);
+});
+
+test('what fails to conclude a transaction undoes it, told as it is', async () => {
+  const values = { ...(await started('Never')), workspaceId: v7() };
+  const unit = ofAda();
+  const failing = unit.transact(async ({ conclude }) => {
+    await workspaceNamed('concluded-in-vain');
+    return conclude(conversationLogged, values);
+  });
+  await expect(failing).rejects.toMatchObject({ code: '23503' });
+  expect(await slugs('concluded-in-vain')).toEqual([]);
+  expect([await titles(values.id), await entriesOf(values.id), announced]).toEqual([[], [], []]);
+});
+
+test('what concludes an inner transaction stands and falls with the outer one', async () => {
+  const values = await started('Inner');
+  const unit = ofAda();
+  const inner = () => unit.transact(({ conclude }) => conclude(conversationLogged, values));
+  const undone = unit.transact(async () => {
+    await inner();
+    throw new Error('The outer one fails.');
+  });
+  await expect(undone).rejects.toThrow('The outer one fails.');
+  expect([await titles(values.id), await entriesOf(values.id), announced]).toEqual([[], [], []]);
+  await unit.transact(async () => {
+    await inner();
+    await workspaceNamed('behind-the-inner');
+  });
+  expect(await slugs('behind-the-inner')).toEqual(['behind-the-inner']);
+  expect(await entriesOf(values.id)).toHaveLength(1);
+  expect(announced).toHaveLength(1);
 });
 
 test('recording and following need a transaction', () => {
@@ -367,4 +485,71 @@ onPostgres('a unit whose connection was lost does not run in the transaction of 
   });
   expect(await late).toMatchObject([{ organization: organizationId }]);
   await lost.rest();
+});
+
+describe('work as another scope sees it', () => {
+  const strange = newId();
+  const elsewhere = { ...nowhere, organizationId: strange, workspaces: '*' as const };
+  const change = (action: string): Change => ({ action, type: 'Test', id: strange });
+  const logOf = async (action: string) => {
+    const read = (scope: Scope) => async () => {
+      const unit = new UnitOfWork(scope, options());
+      const rows = await unit.run(() => database.select().from(events).where(eq(events.action, action)));
+      await unit.rest();
+      return rows.length;
+    };
+    return [await read(ofAda().scope)(), await read(elsewhere)()];
+  };
+
+  test('belongs to the same transaction, sees its own tenant alone, and is logged and announced there', async () => {
+    const unit = ofAda();
+    const seen = await unit.transact(async () => {
+      await workspaceNamed('nested-outer');
+      unit.record(change('nested.outer'));
+      const inner = await unit.nested(elsewhere, async (nested) => {
+        nested.record(change('nested.inner'));
+        return nested.transact(members);
+      });
+      return [inner.length, (await members()).length, announced.length];
+    });
+    expect(seen).toEqual([0, 1, 0]);
+    expect(announced.map(({ action }) => action)).toEqual(['nested.outer', 'nested.inner']);
+    expect([await logOf('nested.outer'), await logOf('nested.inner')]).toEqual([
+      [1, 0],
+      [0, 1],
+    ]);
+    expect(await slugs('nested-outer')).toEqual(['nested-outer']);
+  });
+
+  test('is undone with it, and it with the work', async () => {
+    const unit = ofAda();
+    const failing = unit.transact(async () => {
+      await workspaceNamed('nested-undone');
+      await unit.nested(elsewhere, async (nested) => nested.record(change('nested.undone')));
+      throw new Error('On purpose.');
+    });
+    await expect(failing).rejects.toThrow('On purpose.');
+    const refused = unit.transact(async () => {
+      await workspaceNamed('nested-undone');
+      await unit.nested(elsewhere, async () => workspaceNamed('nested-foreign'));
+    });
+    await expect(refused).rejects.toMatchObject({ code: '42501' });
+    expect([await slugs('nested-undone'), await logOf('nested.undone'), announced]).toEqual([[], [0, 0], []]);
+  });
+
+  test('whoever catches what it throws goes on with the rights of before', async () => {
+    const unit = ofAda();
+    const seen = await unit.transact(async () => {
+      const thrown = unit.nested(elsewhere, async () => {
+        throw new Error('On purpose.');
+      });
+      await expect(thrown).rejects.toThrow('On purpose.');
+      return members();
+    });
+    expect(seen).toHaveLength(1);
+  });
+
+  test('needs a transaction', async () => {
+    await expect(ofAda().nested(elsewhere, members)).rejects.toThrow('There is no transaction to work in.');
+  });
 });

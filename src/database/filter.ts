@@ -1,9 +1,29 @@
-import { and, eq, gt, gte, inArray, isNotNull, isNull, lt, lte, ne, not, notInArray, or, type SQL } from 'drizzle-orm';
+import {
+  and,
+  eq,
+  gt,
+  gte,
+  inArray,
+  isNotNull,
+  isNull,
+  lt,
+  lte,
+  ne,
+  not,
+  notInArray,
+  or,
+  type SQL,
+  type SQLWrapper,
+} from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
 import { BadUserInput } from '../errors.ts';
 
-/** Columns a list can be filtered by, under the names the API gives them. Only indexed ones belong here. */
-export type Filterable = Readonly<Record<string, PgColumn>>;
+/**
+ * Columns a list can be filtered by, under the names the API gives them, or what is computed of them. Only indexed ones belong here, and
+ * what divides lists that are short.
+ */
+export type Filterable = Readonly<Record<string, Comparable>>;
+type Comparable = PgColumn | SQL;
 
 const maxLevels = 3;
 const maxComparisons = 30;
@@ -37,7 +57,7 @@ const compile = (
   return and(...parts);
 };
 
-const comparators: Record<string, (column: PgColumn, value: unknown) => SQL> = {
+const comparators: Record<string, (column: SQLWrapper, value: unknown) => SQL> = {
   eq: (column, value) => (value === null ? isNull(column) : eq(column, value)),
   ne: (column, value) => (value === null ? isNotNull(column) : ne(column, value)),
   in: (column, value) => inArray(column, listed(value)),
@@ -49,7 +69,12 @@ const comparators: Record<string, (column: PgColumn, value: unknown) => SQL> = {
   gte,
 };
 
-const compared = (column: PgColumn, name: string, value: unknown, budget: { comparisons: number }): SQL | undefined => {
+const compared = (
+  column: Comparable,
+  name: string,
+  value: unknown,
+  budget: { comparisons: number },
+): SQL | undefined => {
   if (!isObject(value)) return undefined;
   const parts = Object.entries(value)
     .filter(([, operand]) => operand !== undefined)
@@ -65,6 +90,15 @@ const compared = (column: PgColumn, name: string, value: unknown, budget: { comp
     });
   return and(...parts);
 };
+
+/** Whether a filter says something of a field, at whatever level. */
+export const mentions = (filter: unknown, field: string): boolean =>
+  isObject(filter) &&
+  Object.entries(filter).some(([name, value]) =>
+    ['and', 'or', 'not'].includes(name)
+      ? listed(value).some((inner) => mentions(inner, field))
+      : name === field && isObject(value),
+  );
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
 const listed = (value: unknown): unknown[] => (Array.isArray(value) ? value : [value]);

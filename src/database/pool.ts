@@ -32,7 +32,8 @@ export type Ending = 'commit' | 'rollback';
 /** A connection with a driver of its own, from its opening to its loss. */
 class Connection {
   readonly #sql: postgres.ReservedSql;
-  readonly #unsent = new Set<Rejectable>();
+  /** Statements whose outcome has not come yet. */
+  readonly #unanswered = new Set<Rejectable>();
   alive = true;
   /** What the next message has to begin with. */
   owed: Ending | null = null;
@@ -52,22 +53,21 @@ class Connection {
     return this.#execute(text, values, { prepare });
   }
 
+  /** Sends at once: left alone, the driver sends when the answer is awaited, and not in the order of the calls. */
   #execute(text: string, values: never[], options: { prepare?: boolean; simple?: boolean }) {
-    const onexecute = () => {
-      this.#unsent.delete(rejectable);
-      return true;
-    };
-    // `onexecute` is how the driver's own `begin` learns that it was sent; its types leave it out.
-    const query = this.#sql.unsafe(text, values, { ...options, onexecute } as postgres.UnsafeQueryOptions);
-    const rejectable = query as unknown as Rejectable;
-    this.#unsent.add(rejectable);
+    const query = this.#sql.unsafe(text, values, options);
+    const statement = query as unknown as Rejectable;
+    const forget = () => void this.#unanswered.delete(statement);
+    this.#unanswered.add(statement);
+    // This is also what sends it.
+    query.then(forget, forget);
     return query;
   }
 
   /** Called when the socket closes: the driver rejects what it has sent, and would leave waiting for ever what waits behind. */
   lose(): void {
     this.alive = false;
-    for (const statement of this.#unsent) statement.reject(connectionLost());
+    for (const statement of this.#unanswered) statement.reject(connectionLost());
   }
 }
 

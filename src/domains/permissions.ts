@@ -1,4 +1,4 @@
-import { Forbidden } from '../errors.ts';
+import { Conflict, Forbidden } from '../errors.ts';
 import type { Permission } from '../generated/resolvers.ts';
 import type { OrganizationRole, PlatformRole, Viewer, WorkspaceRole } from './context.ts';
 
@@ -135,4 +135,13 @@ export const requirePermission = (viewer: Viewer, permission: Permission, worksp
   const { workspaceRole } = permissionRules[permission];
   if (workspaceId !== undefined && workspaceRole !== undefined && !decisionIn(viewer, permission, workspaceId).allowed)
     throw new Forbidden(permission, `This needs the role ${workspaceRole} in the workspace.`);
+};
+
+/** What an archived workspace answers to whoever wants to change something in it. */
+export const archived = (): Conflict =>
+  new Conflict('workspaceId', 'This workspace is archived: nothing in it changes.');
+
+/** Whatever changes what a workspace holds asks this, beside the permission. Throws Conflict when the workspace is archived. */
+export const requireActive = (viewer: Viewer, workspaceId: string): void => {
+  if (viewer.archivedWorkspaces.has(workspaceId)) throw archived();
 };

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm';
 import {
   bigint,
+  boolean,
   check,
   foreignKey,
   index,
@@ -72,7 +73,12 @@ export const users = pgTable(
 export type UserRow = Pick<
   typeof users.$inferSelect,
   'id' | 'email' | 'username' | 'name' | 'bio' | 'avatarKey' | 'createdAt' | 'updatedAt'
->;
+> & {
+  /** Neither suspended nor deleted. */
+  readonly active: boolean;
+};
+/** What a person sees of themselves; what is only written is left out. */
+export type AccountRow = Omit<typeof users.$inferSelect, 'webPushSubscription' | 'metadata'>;
 
 const toUser = (table: string, column: PgColumn) =>
   foreignKey({ name: `${table}_user_id_fkey`, columns: [column], foreignColumns: [users.id] }).onDelete('cascade');
@@ -165,6 +171,8 @@ export const sessions = personalTable(
     lastActivityAt: moment().notNull().defaultNow(),
     expiresAt: moment().notNull(),
     revokedAt: moment(),
+    /** Begun by a login link. It holds no personal permissions: who issued the link may sit in it. */
+    handedOver: boolean().notNull().default(false),
   },
   (session) => [
     toUser('sessions', session.userId),

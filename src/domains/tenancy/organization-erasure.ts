@@ -9,7 +9,7 @@ import type { JobHandler, Run } from '../../queue/queue.ts';
 import { jobs } from '../../queue/tables.ts';
 import { asideFolder } from '../../storage/store.ts';
 import type { Context } from '../context.ts';
-import { confirmPassword } from '../identity/confirmation.ts';
+import { requireOwnPassword } from '../identity/accounts.ts';
 import type { Services, Work } from '../services.ts';
 import { lockedOrganization } from './organization-types.ts';
 import { requireSlug } from './slugs.ts';
@@ -54,7 +54,7 @@ export const eraseOrganization = async (
   context: Context,
   { confirmation, password }: EraseOrganizationInput,
 ): Promise<string> => {
-  await confirmPassword(context, 'password', password);
+  await requireOwnPassword(context, password);
   return beginErasure(context.unit, context.services.queue, (organization) => requireSlug(organization, confirmation));
 };
 

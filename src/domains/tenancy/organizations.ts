@@ -11,7 +11,7 @@ import type {
 } from '../../generated/resolvers.ts';
 import { newId } from '../../ids.ts';
 import { viewerOf, type Context } from '../context.ts';
-import { confirmPassword } from '../identity/confirmation.ts';
+import { requireOwnPassword } from '../identity/accounts.ts';
 import { accessTokens, twoFactors, users } from '../identity/tables.ts';
 import { requirePermission } from '../permissions.ts';
 import { erasureHasBegun } from './organization-erasure.ts';
@@ -161,7 +161,7 @@ export const deleteOrganization = async (
   context: Context,
   { confirmation, password }: DeleteOrganizationInput,
 ): Promise<OrganizationRow> => {
-  if (password !== undefined && password !== null) await confirmPassword(context, 'password', password);
+  if (password !== undefined && password !== null) await requireOwnPassword(context, password);
   const { unit, services } = context;
   const deleted = await unit.transact(async ({ organizationId }) => {
     const current = await lockedOrganization(unit);

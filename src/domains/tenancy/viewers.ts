@@ -1,8 +1,10 @@
 import { and, eq, gt, isNotNull, isNull, sql, type SQL } from 'drizzle-orm';
+import type { PgColumn } from 'drizzle-orm/pg-core';
 import { database } from '../../database/client.ts';
 import type { Scope, UnitOfWork } from '../../database/unit-of-work.ts';
 import type { Permission } from '../../generated/resolvers.ts';
-import type { Credential, Viewer, WorkspaceRole } from '../context.ts';
+import type { Credential, OrganizationRole, Viewer, WorkspaceRole } from '../context.ts';
+import type { SessionLimits } from '../identity/operations.ts';
 import { devices, extensionKeys, sessions, twoFactors, users } from '../identity/tables.ts';
 import { allPermissions, permissionsOf, type Grant, type Standing } from '../permissions.ts';
 import { settingsOf } from './organization-settings.ts';
@@ -42,6 +44,11 @@ const places = all<WorkspacePlace>(
         or (${memberships.role} not in ('OWNER', 'ADMIN', 'GUEST') and ${workspaces.published}))`,
 );
 
+const archivedWorkspaces = all<string>(
+  sql`${workspaces.id}`,
+  sql`${workspaces} where ${workspaces.organizationId} = ${memberships.organizationId} and ${workspaces.archivedAt} is not null`,
+);
+
 const grants = all<Grant>(
   sql`json_build_object('permission', ${userPermissions.permission}, 'effect', ${userPermissions.effect})`,
   sql`${userPermissions} where ${userPermissions.organizationId} = ${memberships.organizationId}
@@ -66,6 +73,7 @@ const standingOfMember = database
     hasTwoFactor: sql<boolean>`exists (select from ${twoFactors}
       where ${twoFactors.userId} = ${users.id} and ${twoFactors.confirmedAt} is not null)`,
     places: places.as('places'),
+    archivedWorkspaces: archivedWorkspaces.as('archivedWorkspaces'),
     grants: grants.as('grants'),
     groups: activeGroups.as('groups'),
   })
@@ -87,7 +95,10 @@ const standingOfMember = database
   .prepare('standingOfMember');
 
 const liveSession = database
-  .select({ hours: sql<string>`extract(epoch from now() - ${sessions.createdAt}) / 3600` })
+  .select({
+    handedOver: sessions.handedOver,
+    hours: sql<string>`extract(epoch from now() - ${sessions.createdAt}) / 3600`,
+  })
   .from(sessions)
   .where(
     and(
@@ -95,20 +106,39 @@ const liveSession = database
       eq(sessions.organizationId, organizationId),
       isNull(sessions.revokedAt),
       gt(sessions.expiresAt, sql`now()`),
+      gt(sessions.lastActivityAt, sql`now() - make_interval(secs => ${sql.placeholder('idleSeconds')})`),
     ),
   )
   .prepare('liveSession');
 
+/** What somebody left behind in an organization stays dead when they come back. */
+const madeAsMember = (madeAt: PgColumn): SQL => sql`exists (select from ${memberships}
+  where ${memberships.organizationId} = ${organizationId} and ${memberships.userId} = ${userId}
+    and ${memberships.createdAt} <= ${madeAt})`;
+
 const liveDevice = database
   .select({ id: devices.id })
   .from(devices)
-  .where(and(eq(devices.id, credentialId), eq(devices.organizationId, organizationId), isNotNull(devices.approvedAt)))
+  .where(
+    and(
+      eq(devices.id, credentialId),
+      eq(devices.organizationId, organizationId),
+      isNotNull(devices.approvedAt),
+      madeAsMember(devices.createdAt),
+    ),
+  )
   .prepare('liveDevice');
 
 const liveExtensionKey = database
   .select({ id: extensionKeys.id })
   .from(extensionKeys)
-  .where(and(eq(extensionKeys.id, credentialId), eq(extensionKeys.organizationId, organizationId)))
+  .where(
+    and(
+      eq(extensionKeys.id, credentialId),
+      eq(extensionKeys.organizationId, organizationId),
+      madeAsMember(extensionKeys.createdAt),
+    ),
+  )
   .prepare('liveExtensionKey');
 
 const liveApiKey = database
@@ -145,21 +175,24 @@ interface Reach {
 
 const unlimited: Reach = { scopes: null, workspaces: '*', allowedAddresses: null, hours: null };
 /** The rules themselves keep one's personal affairs from whoever has scopes. */
-const ofDevices: ReadonlySet<Permission> = new Set(allPermissions);
+const impersonal: ReadonlySet<Permission> = new Set(allPermissions);
 const ofExtensions: ReadonlySet<Permission> = new Set(['PAGE_SAVE']);
 
 interface Keys extends Record<string, unknown> {
   readonly organizationId: string;
   readonly userId: string;
   readonly credentialId: string;
+  readonly idleSeconds: number;
 }
 
 const reaches: Readonly<Record<Credential['kind'], (keys: Keys) => Promise<Reach | null>>> = {
   SESSION: async (keys) => {
     const [session] = await liveSession.execute(keys);
-    return session === undefined ? null : { ...unlimited, hours: Number(session.hours) };
+    if (session === undefined) return null;
+    const { handedOver, hours } = session;
+    return { ...unlimited, scopes: handedOver ? impersonal : null, hours: Number(hours) };
   },
-  DEVICE: async (keys) => ((await liveDevice.execute(keys)).length === 0 ? null : { ...unlimited, scopes: ofDevices }),
+  DEVICE: async (keys) => ((await liveDevice.execute(keys)).length === 0 ? null : { ...unlimited, scopes: impersonal }),
   EXTENSION_KEY: async (keys) =>
     (await liveExtensionKey.execute(keys)).length === 0 ? null : { ...unlimited, scopes: ofExtensions },
   API_KEY: async (keys) => {
@@ -186,11 +219,16 @@ export interface Claim extends Pick<Credential, 'kind' | 'id'> {
 }
 
 /**
- * The viewer that a credential stands for now; null when it has ended or its user lost their place. The unit is one of `discovery`.
+ * The viewer that a credential stands for now; null when it has ended, a session has been idle for too long, or its user lost their
+ * place. The unit is one of `discovery`.
  */
-export const viewerOfCredential = async (unit: UnitOfWork, { kind, id, ...whose }: Claim): Promise<Viewer | null> => {
+export const viewerOfCredential = async (
+  unit: UnitOfWork,
+  { kind, id, ...whose }: Claim,
+  { idleMs }: Pick<SessionLimits, 'idleMs'>,
+): Promise<Viewer | null> => {
   const [reach, member] = await Promise.all([
-    unit.run(() => reaches[kind]({ ...whose, credentialId: id })),
+    unit.run(() => reaches[kind]({ ...whose, credentialId: id, idleSeconds: idleMs / 1000 })),
     memberNow(unit, whose),
   ]);
   if (reach === null || member === null) return null;
@@ -217,6 +255,10 @@ const memberNow = async (unit: UnitOfWork, { organizationId, userId }: Whose): P
   return member ?? null;
 };
 
+/** Whoever became a guest of the organization manages no workspace any more, whatever they were there. */
+const roleFor = (role: OrganizationRole, own: WorkspaceRole): WorkspaceRole =>
+  role === 'GUEST' && own === 'ADMIN' ? 'EDITOR' : own;
+
 const viewerFrom = (member: Member, credential: Credential, whose: Whose, { scopes, workspaces }: Reach): Viewer => {
   const { role, platformRole, grants, dormant } = member;
   const lacksTwoFactor = settingsOf(member).requireTwoFactor && !member.hasTwoFactor;
@@ -234,8 +276,9 @@ const viewerFrom = (member: Member, credential: Credential, whose: Whose, { scop
     standing,
     permissions: permissionsOf(standing),
     holdsAllWorkspaces,
-    workspaceRoles: new Map(places.flatMap(({ id, role }) => (role === null ? [] : [[id, role]]))),
+    workspaceRoles: new Map(places.flatMap(({ id, role: own }) => (own === null ? [] : [[id, roleFor(role, own)]]))),
     workspaces: sees,
+    archivedWorkspaces: new Set(member.archivedWorkspaces),
     principals: [
       whose.userId,
       ...member.groups,
@@ -248,16 +291,8 @@ const viewerFrom = (member: Member, credential: Credential, whose: Whose, { scop
 
 /** The first owner of an organization, for what is done in their name before any sign-in. */
 export const founderOf = (organizationId: string, userId: string): Viewer => {
-  const member: Member = {
-    role: 'OWNER',
-    platformRole: 'NONE',
-    dormant: false,
-    settings: {},
-    hasTwoFactor: false,
-    places: [],
-    grants: [],
-    groups: [],
-  };
+  const nothing = { settings: {}, places: [], archivedWorkspaces: [], grants: [], groups: [] };
+  const member: Member = { role: 'OWNER', platformRole: 'NONE', dormant: false, hasTwoFactor: false, ...nothing };
   const credential = { kind: 'SESSION', id: userId, allowedAddresses: null } as const;
   return viewerFrom(member, credential, { organizationId, userId }, unlimited);
 };

@@ -5,6 +5,15 @@ import type { Fixture, Fixtures } from './fixture.ts';
 /** Those of other organizations do it to their own, as its owners. */
 const byOwners = { otherwise: 'FORBIDDEN', anonymous: 'UNAUTHENTICATED', owner: 'data' } as const;
 
+/** A list of what each sees. Who belongs to it sees the organization, and a neighbour the other workspace. */
+const workspacesOf = {
+  otherwise: 'data',
+  anonymous: 'UNAUTHENTICATED',
+  stranger: 'NOT_FOUND',
+  platformAdmin: 'NOT_FOUND',
+  keyWithoutScope: 'FORBIDDEN',
+} as const;
+
 const slugOf = async (owner: Person): Promise<Record<string, string>> => {
   const data: { viewer: { organization: { slug: string } } } = await owner.want('{ viewer { organization { slug } } }');
   return { slug: data.viewer.organization.slug };
@@ -52,6 +61,7 @@ export const fixtures: Fixtures = {
       gets: { otherwise: 'data', anonymous: 'UNAUTHENTICATED', stranger: 'NOT_FOUND', platformAdmin: 'NOT_FOUND' },
     },
   },
+  connections: { 'Organization.workspaces': { gets: workspacesOf } },
   mutations: {
     updateOrganization: {
       field: 'updateOrganization(input: { settings: { retentionDays: 30 } }) { organization { name } }',
@@ -78,9 +88,10 @@ export const fixtures: Fixtures = {
       target: archiveOf,
     },
     eraseOrganization: {
-      // Data would mean the end of the organization that all others are asked about; `organization-erase.test.ts` gets it.
-      field: 'eraseOrganization(input: { confirmation: $slug, password: "correct horse battery" }) { job { kind } }',
-      gets: { ...byOwners, owner: 'CONFLICT', stranger: 'BAD_USER_INPUT', platformAdmin: 'BAD_USER_INPUT' },
+      // It is asked last, and its owner asks last of all.
+      field: `deleteOrganization(input: { confirmation: $slug }) { organization { name } }
+        eraseOrganization(input: { confirmation: $slug, password: "correct horse battery" }) { job { kind } }`,
+      gets: { ...byOwners, stranger: 'BAD_USER_INPUT', platformAdmin: 'BAD_USER_INPUT' },
       target: slugOf,
     },
   },

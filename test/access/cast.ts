@@ -1,0 +1,326 @@
+import { eq, sql } from 'drizzle-orm';
+import { database } from '../../src/database/client.ts';
+import { sole } from '../../src/database/rows.ts';
+import { nowhere, UnitOfWork } from '../../src/database/unit-of-work.ts';
+import type { OrganizationRole, WorkspaceRole } from '../../src/domains/context.ts';
+import type { Permission } from '../../src/generated/resolvers.ts';
+import { allPermissions, permissionRules } from '../../src/domains/permissions.ts';
+import { startSession } from '../../src/domains/identity/operations.ts';
+import { grantToken } from '../../src/domains/identity/tokens.ts';
+import { accessTokens, sessions, users } from '../../src/domains/identity/tables.ts';
+import { apiKeys, memberships, userOrganizations, workspaceMemberships } from '../../src/domains/tenancy/tables.ts';
+import { discovery } from '../../src/domains/tenancy/viewers.ts';
+import { globalId } from '../../src/ids.ts';
+import { apiKeyOf, deviceOf, extensionKeyOf } from '../machines.ts';
+import { conversationIn, promote, unitOf, uuidOf, workspaceOf } from '../talk.ts';
+import { Person, type Testbed } from '../testbed.ts';
+import type { Caller } from './fixture.ts';
+
+/** A word that everything of the organization holds and nothing else does. */
+export const secret = 'Quagmirian';
+
+type SignedUp = Awaited<ReturnType<Testbed['signUp']>>;
+
+export interface Cast {
+  /** Everybody who asks. The owner's organization holds one workspace in which everything is filled, and another one. */
+  readonly people: Readonly<Record<Caller, Person>>;
+  readonly bed: Testbed;
+  readonly owner: SignedUp;
+  readonly stranger: SignedUp;
+  readonly otherWorkspace: string;
+  /** One id of each Node type, by the type's name, all in the filled workspace; and what fixtures need besides. */
+  readonly ids: Readonly<Record<string, string>>;
+}
+
+// Tests read whatever they asked for.
+type Data = any; // oxlint-disable-line typescript/no-explicit-any
+
+/** Two organizations and the installation's administrator; in one of them two workspaces, members of all roles and everything that a workspace can hold. */
+export const castOf = async (bed: Testbed): Promise<Cast> => {
+  const owner = await bed.signUp(`${secret}Owner`);
+  const stranger = await bed.signUp('Stranger');
+  const platformAdmin = await bed.signUp('Platform');
+  await promote(bed, platformAdmin, 'SUPERADMIN');
+  const Workspace = await workspaceOf(owner, { name: `${secret} One` });
+  const otherWorkspace = await workspaceOf(owner, { name: 'Two' });
+  const join = (
+    name: string,
+    role: OrganizationRole,
+    workspace: string | null,
+    workspaceRole: WorkspaceRole = 'VIEWER',
+  ) => joined(bed, owner.organizationId, name, role, workspace, workspaceRole);
+  const suspended = await join('Suspended', 'MEMBER', Workspace, 'EDITOR');
+  const viewer = await join('Viewer', 'MEMBER', Workspace, 'VIEWER');
+  const members = {
+    guest: await join('Guest', 'GUEST', Workspace, 'VIEWER'),
+    neighbour: await join('Neighbour', 'MEMBER', otherWorkspace, 'EDITOR'),
+    viewer,
+    editor: await join('Editor', 'MEMBER', Workspace, 'EDITOR'),
+    workspaceAdmin: await join('Steward', 'MEMBER', Workspace, 'ADMIN'),
+    manager: await join('Manager', 'MANAGER', Workspace, 'EDITOR'),
+    admin: await join('Admin', 'ADMIN', null),
+    suspended,
+  };
+  const expired = await expiredSession(bed, owner);
+  const strangeWorkspace = await workspaceOf(stranger, { name: 'Strange' });
+  await conversationIn(stranger, strangeWorkspace);
+  const ids = await filled(bed, owner, platformAdmin, Workspace);
+  const { key, keyWithoutScope } = await keysOf(bed, owner);
+  const Session = await sessionOf(owner);
+  await quiet(bed, owner.organizationId);
+  const forSuspension = uuidOf(suspended.userId);
+  await unitOf(bed, null).transact(() =>
+    database
+      .update(users)
+      .set({ suspendedAt: sql`now()` })
+      .where(eq(users.id, forSuspension)),
+  );
+  bed.server.installation.services.viewers.forgetAll();
+  return {
+    bed,
+    owner,
+    stranger,
+    otherWorkspace,
+    people: { anonymous: bed.anonymous, stranger, platformAdmin, owner, expired, key, keyWithoutScope, ...members },
+    ids: {
+      ...ids,
+      Workspace,
+      OtherWorkspace: otherWorkspace,
+      User: owner.userId,
+      OwnerEmail: owner.email,
+      Session,
+      Viewer: viewer.userId,
+      Organization: owner.organizationId,
+    },
+  };
+};
+
+/** The same with other people of the same roles, for what those who ask do not outlive. */
+export const withStandIns = async (cast: Cast): Promise<Cast> => {
+  const { bed, owner, people } = cast;
+  const stranger = await bed.signUp('Stranger');
+  const platformAdmin = await bed.signUp('Platform');
+  await promote(bed, platformAdmin, 'SUPERADMIN');
+  const roles: Partial<Record<Caller, OrganizationRole>> = {
+    guest: 'GUEST',
+    neighbour: 'MEMBER',
+    viewer: 'MEMBER',
+    editor: 'MEMBER',
+    workspaceAdmin: 'MEMBER',
+    manager: 'MANAGER',
+    admin: 'ADMIN',
+    owner: 'OWNER',
+  };
+  const members: Partial<Record<Caller, Person>> = {};
+  for (const [caller, role] of Object.entries(roles))
+    members[caller as Caller] = await joined(bed, owner.organizationId, caller, role, null, 'VIEWER');
+  return { ...cast, people: { ...people, stranger, platformAdmin, ...members } };
+};
+
+const origin = { requestId: 'test', address: null, userAgent: null };
+
+/** Signs somebody up and makes them a member with a session in the organization. */
+export const joined = async (
+  bed: Testbed,
+  organization: string,
+  name: string,
+  role: OrganizationRole,
+  workspace: string | null,
+  workspaceRole: WorkspaceRole,
+): Promise<SignedUp> => {
+  const person = await bed.signUp(name);
+  const [organizationId, userId] = [uuidOf(organization), uuidOf(person.userId)];
+  await unitOf(bed, organization).transact(async () => {
+    await database.insert(memberships).values({ organizationId, userId, role });
+    await database.insert(userOrganizations).values({ organizationId, userId });
+    if (workspace !== null)
+      await database
+        .insert(workspaceMemberships)
+        .values({ organizationId, userId, workspaceId: uuidOf(workspace), role: workspaceRole });
+  });
+  const unit = new UnitOfWork(discovery(organizationId, userId), { ...bed.server.installation.services, origin });
+  const { token } = await startSession(unit, bed.server.installation.services.settings.sessions);
+  const { email, userId: id } = person;
+  return Object.assign(new Person(bed, token), { email, userId: id, organizationId: organization });
+};
+
+/** The session that somebody asks with. */
+const sessionOf = async (person: Person): Promise<string> => {
+  const { viewer }: Data = await person.want('{ viewer { account { sessions { edges { node { id current } } } } } }');
+  const edges: { node: { id: string; current: boolean } }[] = viewer.account.sessions.edges;
+  return edges.find(({ node }) => node.current)?.node.id ?? '';
+};
+
+/** A session of the owner whose time is over. */
+const expiredSession = async (bed: Testbed, owner: SignedUp): Promise<Person> => {
+  const [organizationId, userId] = [uuidOf(owner.organizationId), uuidOf(owner.userId)];
+  const unit = new UnitOfWork(discovery(organizationId, userId), { ...bed.server.installation.services, origin });
+  const { token, sessionId } = await startSession(unit, bed.server.installation.services.settings.sessions);
+  const expiresAt = new Date(Date.now() - 1000).toISOString();
+  await unit.transact(async () => {
+    await database.update(sessions).set({ expiresAt }).where(eq(sessions.id, sessionId));
+    await database.update(accessTokens).set({ expiresAt }).where(eq(accessTokens.subjectId, sessionId));
+  });
+  return new Person(bed, token);
+};
+
+const filled = async (
+  bed: Testbed,
+  owner: SignedUp,
+  platformAdmin: Person,
+  workspaceId: string,
+): Promise<Record<string, string>> => {
+  const text = `${secret} roses are watered every three days in summer. ${secret} tulips are planted in October.`;
+  const want = async (query: string, input?: object): Promise<Data> =>
+    owner.want(query, input === undefined ? {} : { input });
+  const asPlatform = async (query: string, input: object): Promise<Data> => platformAdmin.want(query, { input });
+  const document = (title: string, fields: object): Promise<Data> =>
+    want(
+      'mutation ($input: AddDocumentInput!) { addDocument(input: $input) { document { id status chunks(first: 1) { edges { node { id } } } } } }',
+      { workspaceId, title: `${secret} ${title}`, wait: true, ...fields },
+    );
+  const added = (await document('book', { text })).addDocument.document;
+  const bytes = Buffer.from(text);
+  const { upload, file } = (
+    await want(
+      'mutation ($input: CreateUploadInput!) { createUpload(input: $input) { upload { url method headers } file { id } } }',
+      { name: `${secret}.txt`, size: bytes.length, mimeType: 'text/plain' },
+    )
+  ).createUpload;
+  const sent = await fetch(new URL(upload.url, bed.url), {
+    method: upload.method,
+    headers: upload.headers,
+    body: bytes,
+  });
+  if (!sent.ok) throw new Error(`The upload was refused: ${sent.status} ${await sent.text()}`);
+  await document('file', { fileId: file.id });
+
+  const Conversation = await conversationIn(owner, workspaceId);
+  const { answer } = (
+    await want('mutation ($input: AskInput!) { ask(input: $input) { answer { id citations { id } } } }', {
+      conversationId: Conversation,
+      text: `How often are ${secret} roses watered in summer?`,
+    })
+  ).ask;
+  const { feedback } = (
+    await want('mutation ($input: GiveFeedbackInput!) { giveFeedback(input: $input) { feedback { id } } }', {
+      messageId: answer.id,
+      score: 1,
+      comment: `${secret} is right`,
+    })
+  ).giveFeedback;
+  const { provider } = (
+    await asPlatform('mutation ($input: CreateProviderInput!) { createProvider(input: $input) { provider { id } } }', {
+      name: 'Example',
+      slug: 'example',
+      dialect: 'OPENAI',
+    })
+  ).createProvider;
+  const { model } = (
+    await asPlatform('mutation ($input: CreateModelInput!) { createModel(input: $input) { model { id } } }', {
+      providerId: provider.id,
+      name: 'example',
+      contextWindow: 8192,
+    })
+  ).createModel;
+  const { providerKey } = (
+    await want(
+      'mutation ($input: CreateProviderKeyInput!) { createProviderKey(input: $input) { providerKey { id } } }',
+      { providerId: provider.id, label: `${secret} key`, key: `sk-${secret}-1234` },
+    )
+  ).createProviderKey;
+  const { edges } = (await want('{ viewer { organization { members(first: 1) { edges { node { id } } } } } }')).viewer
+    .organization.members;
+  const belonging = (await want(`{ workspace(id: "${workspaceId}") { members(first: 1) { edges { node { id } } } } }`))
+    .workspace.members.edges;
+  return {
+    Document: added.id,
+    DocumentChunk: added.chunks.edges[0].node.id,
+    File: file.id,
+    Conversation,
+    Message: answer.id,
+    Citation: answer.citations[0].id,
+    Feedback: feedback.id,
+    Provider: provider.id,
+    Model: model.id,
+    ProviderKey: providerKey.id,
+    Membership: edges[0].node.id,
+    WorkspaceMembership: belonging[0].node.id,
+    Job: await jobOf(bed, owner.organizationId),
+    ApiKey: (await apiKeyOf(owner, { label: `${secret} robot`, scopes: ['MODEL_READ'], workspaceIds: [workspaceId] }))
+      .id,
+    Device: await deviceOf(bed, owner, `${secret} phone`),
+    BrowserExtensionKey: await extensionKeyOf(owner, `${secret} browser`),
+  };
+};
+
+/** API keys of the owner: with every scope, and with one that shows nothing of the organization. */
+const keysOf = async (bed: Testbed, owner: SignedUp): Promise<{ key: Person; keyWithoutScope: Person }> => {
+  const [organizationId, userId] = [uuidOf(owner.organizationId), uuidOf(owner.userId)];
+  const unit = whole(bed, owner.organizationId);
+  const keyWith = (label: string, scopes: Permission[]): Promise<Person> =>
+    unit.transact(async () => {
+      const row = {
+        organizationId,
+        userId,
+        readers: [userId, organizationId],
+        label,
+        prefix: 'tsr_key_',
+        scopes,
+        allWorkspaces: true,
+      };
+      const { id } = sole(await database.insert(apiKeys).values(row).returning({ id: apiKeys.id }));
+      const target = { organizationId, userId, subjectId: id };
+      return new Person(bed, await grantToken(unit, 'API_KEY', target, new Date(Date.now() + 3_600_000)));
+    });
+  const all = allPermissions.filter((permission) => permissionRules[permission].personal !== true);
+  return { key: await keyWith(`${secret} all`, all), keyWithoutScope: await keyWith(`${secret} none`, ['MODEL_READ']) };
+};
+
+const jobOf = async (bed: Testbed, organization: string): Promise<string> => {
+  const unit = whole(bed, organization);
+  const rows = await unit.run(() => database.execute<{ id: string }>(sql`select id from jobs order by id limit 1`));
+  await unit.rest();
+  return globalId('Job', rows[0]?.id ?? '');
+};
+
+/** A unit that sees all rows of an organization, those of its jobs and files too. */
+export const whole = (bed: Testbed, organization: string): UnitOfWork => {
+  const organizationId = uuidOf(organization);
+  const scope = { ...nowhere, organizationId, principals: [organizationId], workspaces: '*' as const };
+  return new UnitOfWork(scope, { ...bed.server.installation.services, origin });
+};
+
+/** Waits until no background work of the organization is left. */
+export const quiet = async (bed: Testbed, organization: string): Promise<void> => {
+  for (let tries = 0; tries < 200; tries++) {
+    const unit = whole(bed, organization);
+    const left = await unit.run(() => database.execute(sql`select from jobs where state in ('QUEUED', 'RUNNING')`));
+    await unit.rest();
+    if (left.length === 0) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error('Background work did not end.');
+};
+
+/** Number and fingerprint of the organization's rows in every table of tenants. */
+export const fingerprint = async (bed: Testbed, organization: string): Promise<Record<string, string>> => {
+  const unit = whole(bed, organization);
+  const tables = await unit.run(() =>
+    database.execute<{ name: string }>(sql`select relname::text as name from pg_class
+      where relnamespace = 'public'::regnamespace and relforcerowsecurity and relkind = 'r' order by relname`),
+  );
+  const prints: Record<string, string> = {};
+  for (const { name } of tables) {
+    const [row] = await unit.run(() =>
+      database.execute<{ print: string }>(
+        sql.raw(
+          `select count(*) || ' ' || coalesce(md5(string_agg(t::text, ',' order by t::text)), '') as print from ${name} t`,
+        ),
+      ),
+    );
+    prints[name] = row?.print ?? '';
+  }
+  await unit.rest();
+  return prints;
+};
