@@ -12,10 +12,11 @@ const lines: readonly (readonly [title: string, tell: (allowance: Allowance) => 
   ['Settings', ({ settings }) => settings.map((name) => `\`${name}\``).join(', ')],
 ];
 
+const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+
 /** The page that documents what each type of organization allows, from the table in the code. */
 export const organizationTypesPage = async (): Promise<string> => {
   const types = Object.entries(allowances);
-  const row = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
   const text = `# Types of organizations
 
 Printed from \`src/domains/tenancy/organization-types.ts\` by \`node scripts/print-organization-types.ts > docs/organization-types.md\`.

@@ -1,14 +1,15 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { sql } from 'drizzle-orm';
 import { database } from '../src/database/client.ts';
-import { eraseOverdue } from '../src/domains/tenancy/organization-purge.ts';
+import { eraseOverdue, sweepErased } from '../src/domains/tenancy/organization-purge.ts';
 import { filledCast, type Filled } from './organization-filled.ts';
 import { asOwner, joinAs, type OwnedBed } from './organization-people.ts';
 import { unitOf, uuidOf, workspaceOf } from './talk.ts';
-import { Person, startTestbed } from './testbed.ts';
+import { startTestbed, type Person } from './testbed.ts';
 import { fingerprint, secret } from './access/cast.ts';
 
 let bed: OwnedBed;
@@ -181,6 +182,34 @@ test('an erased organization leaves nothing but the word of it', async () => {
   expect(await fingerprint(bed, stranger.organizationId)).toEqual(strangers);
   expect(await stranger.codes('{ viewer { role } }')).toEqual([]);
 }, 30_000);
+
+test('other work of the organization is called off or waited for', async () => {
+  const ada = await bed.signUp();
+  const id = uuidOf(ada.organizationId);
+  const job = (state: string) =>
+    `insert into jobs (organization_id, id, readers, kind, state) values ('${id}', gen_random_uuid(), array['${id}']::uuid[], 'other', '${state}')`;
+  await ada.want(remove, { input: { confirmation: await slugOf(ada) } });
+  await asOwner(bed, job('QUEUED'), job('RUNNING'));
+  await ada.want(erase, { input: { confirmation: await slugOf(ada), password } });
+  const others = `select state from jobs where organization_id = '${id}' and kind = 'other' order by state`;
+  while ((await asOwner(bed, others))[0]?.state !== 'CANCELLED') await pause(50);
+  await pause(700);
+  expect(await asOwner(bed, others)).toEqual([{ state: 'CANCELLED' }, { state: 'RUNNING' }]);
+  await asOwner(bed, `update jobs set state = 'SUCCEEDED' where organization_id = '${id}' and kind = 'other'`);
+  await gone(id);
+}, 30_000);
+
+test('what is written behind an erasure is swept', async () => {
+  const { services } = bed.server.installation;
+  expect(await sweepErased(services)).toBe(0);
+  const late = unitOf(bed, cast.owner.organizationId);
+  await late.transact(async () => late.record({ action: 'late.written', type: 'File', id: cast.memberId }));
+  await services.store.write(`${organizationId}/late`, Readable.from(['late']), { maxBytes: 10 });
+  expect(await sweepErased(services)).toBe(1);
+  expect(await sweepErased(services)).toBe(0);
+  expect(await rowsWith(organizationId)).toHaveLength(1);
+  expect(await filesWith(organizationId)).toEqual([]);
+});
 
 test('what is deleted longer than it is kept is erased, and nothing else', async () => {
   const { services } = bed.server.installation;

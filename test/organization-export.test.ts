@@ -139,8 +139,9 @@ test('an export holds every row, and every file, and no secret', async () => {
   }
   const people = rowsIn(files['users.ndjson'] ?? '');
   const members = await asOwner(bed, `select user_id from memberships where organization_id = '${organizationId}'`);
-  expect(people.map((person) => person.id).sort()).toEqual(members.map((row) => row.user_id).sort());
-  expect(people.map((person) => person.id)).toEqual(expect.arrayContaining([uuidOf(cast.owner.userId), cast.memberId]));
+  const ids = people.map((person) => String(person.id));
+  expect(ids.sort()).toEqual(members.map((row) => String(row.user_id)).sort());
+  expect(ids).toEqual(expect.arrayContaining([uuidOf(cast.owner.userId), cast.memberId]));
   expect(Object.keys(people[0] ?? {}).sort()).toEqual(
     ['bio', 'createdAt', 'email', 'id', 'name', 'updatedAt', 'username'].sort(),
   );
@@ -188,7 +189,7 @@ test('whatever looks like a secret is left out by name', async () => {
   const withheld = Object.entries(withheldColumns).flatMap(([table, columns]) =>
     columns.map((column) => `${table}.${column}`),
   );
-  expect(looks.map(({ name }) => name).sort()).toEqual([...harmless, ...withheld].sort());
+  expect(looks.map(({ name }) => String(name)).sort()).toEqual([...harmless, ...withheld].sort());
 });
 
 test('an archive is given out to owners alone, for as long as they are', async () => {
@@ -240,14 +241,13 @@ test('an export that breaks off leaves nothing and begins anew; there is one at 
   const archives = async () => (await Array.fromAsync(list(`${organizationId}/exports`))).length;
   const before = await archives();
   let left = -1;
-  store.list = async function* () {
-    store.list = async function* (folder) {
+  store.list = (folder) => {
+    store.list = async function* () {
       left = await archives();
-      yield* list(folder);
       store.list = list;
+      yield* list(folder);
     };
     throw new Error('The disk is away.');
-    yield { key: '', size: 0 };
   };
   const id = await begin(cast.owner);
   expect(await cast.owner.codes('mutation { exportOrganization { job { id } } }')).toEqual(['CONFLICT']);

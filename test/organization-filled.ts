@@ -50,8 +50,14 @@ export const filledCast = async (bed: Testbed): Promise<Filled> => {
       .insert(userPermissions)
       .values({ organizationId, readers, userId: memberId, permission: 'MEMBER_INVITE', grantedById: userId });
     await database.insert(apiKeys).values({
-      ...{ organizationId, id: apiKeyId, readers, userId: memberId, label: text('key') },
-      ...{ prefix: 'tsr_key_abc', scopes: ['WORKSPACE_READ'], allWorkspaces: false },
+      organizationId,
+      id: apiKeyId,
+      readers,
+      userId: memberId,
+      label: text('key'),
+      prefix: 'tsr_key_abc',
+      scopes: ['WORKSPACE_READ'],
+      allWorkspaces: false,
     });
     await database.insert(apiKeyWorkspaces).values({ organizationId, apiKeyId, workspaceId });
     await database

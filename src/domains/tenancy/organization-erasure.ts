@@ -1,10 +1,11 @@
-import { and, count, eq, gte, inArray, isNotNull, sql } from 'drizzle-orm';
+import { setTimeout as pause } from 'node:timers/promises';
+import { and, count, eq, gte, inArray, isNotNull, ne, sql } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import { sole } from '../../database/rows.ts';
 import { nowhere, type UnitOfWork } from '../../database/unit-of-work.ts';
 import { Conflict } from '../../errors.ts';
 import type { EraseOrganizationInput } from '../../generated/resolvers.ts';
-import type { JobHandler } from '../../queue/queue.ts';
+import type { JobHandler, Run } from '../../queue/queue.ts';
 import { jobs } from '../../queue/tables.ts';
 import { asideFolder } from '../../storage/store.ts';
 import type { Context } from '../context.ts';
@@ -65,6 +66,7 @@ export const eraseOrganization = async (
 export const erase: JobHandler<Work>['run'] = async ({ unit, services }, _data, run) => {
   const { organizationId, userId } = unit.scope;
   if (organizationId === null || !(await isDeleted(unit, organizationId))) return { erased: false };
+  await quiet(unit, run);
   const total = await workspacesOf(unit, organizationId);
   let erased = 0;
   while (await eraseWorkspace(unit)) {
@@ -76,8 +78,7 @@ export const erase: JobHandler<Work>['run'] = async ({ unit, services }, _data, 
   await removeFiles(services, organizationId);
   const platform = unit.as({ ...nowhere, userId });
   await platform.transact(async () => {
-    const counts = await eraseRows(organizationId);
-    const data = { ...counts, workspaces: erased };
+    const data = { ...(await eraseRows(organizationId)), workspaces: erased };
     platform.record({ action: 'organization.erased', type: 'Organization', id: organizationId, data });
   });
   services.viewers.forgetOrganization(organizationId);
@@ -86,16 +87,36 @@ export const erase: JobHandler<Work>['run'] = async ({ unit, services }, _data, 
   return { erased: true };
 };
 
-/** Erases what is left of a deleted organization's rows, in the running transaction, however long it takes; gives counts of them. */
-export const eraseRows = async (organizationId: string): Promise<Record<string, number>> => {
-  await untimed();
-  const erased = sql`select app_erase_organization(${organizationId}::uuid) as counts`;
-  return sole(await database.execute<{ counts: Record<string, number> }>(erased)).counts;
-};
-
 const isDeleted = async (unit: UnitOfWork, organizationId: string): Promise<boolean> => {
   const found = and(eq(organizations.id, organizationId), isNotNull(organizations.deletedAt));
   return (await unit.run(() => database.select({ id: organizations.id }).from(organizations).where(found))).length > 0;
+};
+
+/** How often it looks whether other work of the organization has ended. */
+const lookMs = 500;
+/** Longer than it takes to notice that a worker has crashed; then the queue tries again. */
+const patienceMs = 300_000;
+
+/** Calls off other work of the organization that waits, and waits for what runs: it could write behind the erasure's back. */
+const quiet = async (unit: UnitOfWork, { jobId, signal }: Run): Promise<void> => {
+  const deadline = Date.now() + patienceMs;
+  for (;;) {
+    const running = await unit.transact(async ({ organizationId }) => {
+      const others = and(eq(jobs.organizationId, organizationId), ne(jobs.id, jobId));
+      await database
+        .update(jobs)
+        .set({ state: 'CANCELLED', finishedAt: new Date().toISOString() })
+        .where(and(others, eq(jobs.state, 'QUEUED')));
+      return database
+        .select({ id: jobs.id })
+        .from(jobs)
+        .where(and(others, eq(jobs.state, 'RUNNING')))
+        .limit(1);
+    });
+    if (running.length === 0) return;
+    if (Date.now() > deadline) throw new Error('Other work of the organization does not end.');
+    await pause(lookMs, undefined, { signal });
+  }
 };
 
 const workspacesOf = async (unit: UnitOfWork, organizationId: string): Promise<number> => {
@@ -119,7 +140,20 @@ const eraseWorkspace = (unit: UnitOfWork): Promise<boolean> =>
     return true;
   });
 
-/** Removes the bytes of all that an organization has stored. */
+/** How many rows of its members and of its log went with an organization. */
+interface ErasedRows {
+  readonly members: number;
+  readonly events: number;
+}
+
+/** Erases what is left in the database of an organization that is deleted or gone, in a running transaction. */
+export const eraseRows = async (organizationId: string): Promise<ErasedRows> => {
+  await untimed();
+  const counts = sql`select app_erase_organization(${organizationId}::uuid) as counts`;
+  return sole(await database.execute<{ counts: ErasedRows }>(counts)).counts;
+};
+
+/** Removes all that an organization has in the store, also what is on its way in. */
 export const removeFiles = async (services: Services, organizationId: string): Promise<void> => {
   const { store } = services;
   await store.removeFolder(organizationId);

@@ -2,9 +2,10 @@ import { and, asc, eq, gt, inArray, isNotNull, sql, type SQL } from 'drizzle-orm
 import { database } from '../../database/client.ts';
 import { nowhere, UnitOfWork, type Origin } from '../../database/unit-of-work.ts';
 import { Conflict } from '../../errors.ts';
+import { platformEvents } from '../../events/tables.ts';
 import { jobs } from '../../queue/tables.ts';
 import type { Services } from '../services.ts';
-import { beginErasure } from './organization-erasure.ts';
+import { beginErasure, eraseRows, removeFiles } from './organization-erasure.ts';
 import { archiveKey, exportKind } from './organization-export.ts';
 import { settingsOf } from './organization-settings.ts';
 import { organizations, type OrganizationRow } from './tables.ts';
@@ -14,6 +15,8 @@ const pageSize = 500;
 const dayMs = 86_400_000;
 /** How long an archive is kept. */
 const exportDays = 7;
+/** Longer than any request, and the pause between two runs. */
+const sweepDays = 3;
 
 /** Begins to erase every organization that was deleted longer ago than it keeps deleted things; gives their number. Meant to run daily. */
 export const eraseOverdue = async (services: Services): Promise<number> => {
@@ -21,6 +24,29 @@ export const eraseOverdue = async (services: Services): Promise<number> => {
   for await (const organization of organizationsWhere(services, isNotNull(organizations.deletedAt)))
     if (isOverdue(organization) && (await began(services, organization))) begun++;
   return begun;
+};
+
+/**
+ * Sweeps once more after the organizations that were erased in the last days: a request that had begun before may have written to their
+ * logs, or brought a file, when they were gone already. Gives the number of such entries. Meant to run daily.
+ */
+export const sweepErased = async (services: Services): Promise<number> => {
+  const platform = new UnitOfWork(nowhere, { ...services, origin });
+  const recent = sql`${platformEvents.createdAt} > now() - make_interval(days => ${sweepDays})`;
+  const erased = await platform.run(() =>
+    database
+      .select({ id: platformEvents.targetId })
+      .from(platformEvents)
+      .where(and(eq(platformEvents.action, 'organization.erased'), recent)),
+  );
+  await platform.rest();
+  let swept = 0;
+  for (const { id } of erased) {
+    await removeFiles(services, id);
+    const { events } = await platform.transact(() => eraseRows(id));
+    swept += events;
+  }
+  return swept;
 };
 
 /** Removes archives that were made a week ago, and what failed exports left; gives their number. Meant to run daily. */
