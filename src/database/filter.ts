@@ -2,8 +2,11 @@ import { and, eq, gt, gte, inArray, isNotNull, isNull, lt, lte, ne, not, notInAr
 import type { PgColumn } from 'drizzle-orm/pg-core';
 import { BadUserInput } from '../errors.ts';
 
-/** Columns a list can be filtered by, under the names the API gives them. Only indexed ones belong here. */
-export type Filterable = Readonly<Record<string, PgColumn>>;
+/** What a comparison (`eq`, `in`, …) with a value means for something that is no column, such as a state made of several. */
+export type Meaning = (comparator: string, value: unknown) => SQL | undefined;
+
+/** What a list can be filtered by, under the names the API gives it. Only what has an index belongs here. */
+export type Filterable = Readonly<Record<string, PgColumn | Meaning>>;
 
 const maxLevels = 3;
 const maxComparisons = 30;
@@ -49,7 +52,12 @@ const comparators: Record<string, (column: PgColumn, value: unknown) => SQL> = {
   gte,
 };
 
-const compared = (column: PgColumn, name: string, value: unknown, budget: { comparisons: number }): SQL | undefined => {
+const compared = (
+  column: PgColumn | Meaning,
+  name: string,
+  value: unknown,
+  budget: { comparisons: number },
+): SQL | undefined => {
   if (!isObject(value)) return undefined;
   const parts = Object.entries(value)
     .filter(([, operand]) => operand !== undefined)
@@ -59,6 +67,7 @@ const compared = (column: PgColumn, name: string, value: unknown, budget: { comp
         throw new BadUserInput('filter', `A filter holds at most ${maxComparisons} comparisons.`);
       if (Array.isArray(operand) && operand.length > 100)
         throw new BadUserInput(`filter.${name}`, 'A filter compares with at most 100 values.');
+      if (typeof column === 'function') return column(comparator, operand);
       const compare = comparators[comparator];
       if (compare === undefined) throw new BadUserInput(`filter.${name}`, `There is no comparison ${comparator}.`);
       return compare(column, operand instanceof Date ? operand.toISOString() : operand);

@@ -2,7 +2,7 @@ import { database } from '../../database/client.ts';
 import { nowhere, type UnitOfWork } from '../../database/unit-of-work.ts';
 import { BadUserInput, Forbidden, Unauthenticated, type InputIssue } from '../../errors.ts';
 import type { SignInInput, SignUpInput } from '../../generated/resolvers.ts';
-import type { Context, Viewer } from '../context.ts';
+import { viewerOf, type Context, type Viewer } from '../context.ts';
 import { accountOf, createUser, newPasswordHash, startSession, type NewUser } from '../identity/operations.ts';
 import { memberships, organizations, userOrganizations } from './tables.ts';
 import { withFreeSlug } from './slugs.ts';
@@ -86,7 +86,8 @@ export const signIn = async (context: Context, input: SignInInput): Promise<Entr
   return enter(context, account);
 };
 
-const enter = async (
+/** Starts a session of an account in an organization; the context goes on as its viewer. Throws Unauthenticated for who has no place there. */
+export const enter = async (
   context: Context,
   { organizationId, userId }: { organizationId: string; userId: string },
 ): Promise<Entrance> => {
@@ -104,4 +105,16 @@ export const goOnAs = async (context: Context, viewer: Viewer): Promise<void> =>
   await context.unit.rest();
   context.viewer = viewer;
   context.unit = context.unit.as(scopeOf(viewer));
+};
+
+/** Looks the viewer up anew after a change of their own place; who has lost it goes on as nobody. */
+export const goOnAsNow = async (context: Context): Promise<void> => {
+  const { organizationId, userId, credential } = viewerOf(context);
+  await context.unit.rest();
+  const looking = context.unit.as(discovery(organizationId, userId));
+  const viewer = await viewerOfCredential(looking, { ...credential, organizationId, userId });
+  await looking.rest();
+  if (viewer !== null) return goOnAs(context, viewer);
+  context.viewer = null;
+  context.unit = context.unit.as(nowhere);
 };

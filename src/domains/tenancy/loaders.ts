@@ -1,4 +1,4 @@
-import { and, eq, getTableColumns, sql } from 'drizzle-orm';
+import { and, eq, getTableColumns, isNotNull, isNull, sql } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import { listOf } from '../../database/list.ts';
 import { bound, loadOne } from '../../database/loader.ts';
@@ -68,4 +68,11 @@ export const memberList = listOf({
   columns: getTableColumns(memberships),
   orders: { CREATED_AT: memberships.createdAt },
   defaultOrder: { field: 'CREATED_AT', direction: 'ASC' },
+  filters: {
+    role: memberships.role,
+    suspended: (comparator, value) =>
+      (value === true) === (comparator === 'eq') ? isNotNull(memberships.suspendedAt) : isNull(memberships.suspendedAt),
+    userId: memberships.userId,
+    createdAt: memberships.createdAt,
+  },
 });

@@ -1,0 +1,20 @@
+import type { Permission } from '../../generated/resolvers.ts';
+import type { OrganizationRole, WorkspaceRole } from '../context.ts';
+import type { Decider } from '../permissions.ts';
+import type { UserPermissionRow } from './tables.ts';
+
+/** The grant or denial that decided about a permission. */
+export type DecidingGrantRow = UserPermissionRow;
+
+/** Whether somebody holds a permission, and what decided. */
+export interface PermissionExplanationRow {
+  readonly permission: Permission;
+  readonly allowed: boolean;
+  readonly decidedBy: Decider;
+  /** Null for who has no way in now. */
+  readonly role: OrganizationRole | null;
+  /** Null without a workspace, and for who does not see it. */
+  readonly workspaceRole: WorkspaceRole | null;
+  readonly grant: DecidingGrantRow | null;
+  readonly sentence: string;
+}
