@@ -40,8 +40,10 @@ export interface MadeInvite {
 const usualRole = (role: OrganizationRole): WorkspaceRole => (role === 'GUEST' ? 'VIEWER' : 'EDITOR');
 
 /** Invites one person: one seat, 7 days. Throws BadUserInput, Forbidden, NotFound (workspace), Conflict (a member already). */
-export const inviteMember = (context: Context, { email, role, workspaceIds }: InviteMemberInput): Promise<MadeInvite> =>
-  createInvite(context, { email, role, workspaceIds });
+export const inviteMember = (
+  context: Context,
+  { email, role, workspaceIds = [] }: InviteMemberInput,
+): Promise<MadeInvite> => createInvite(context, { email, role, workspaceIds });
 
 /** Makes an invite. Throws BadUserInput, Forbidden, NotFound (workspace), Conflict (a member already). */
 export const createInvite = async (context: Context, input: CreateInviteInput): Promise<MadeInvite> => {
