@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { Server as NetServer, type AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { HeaderMap } from '@apollo/server';
 import cors from 'cors';
@@ -13,6 +14,7 @@ import { nowhere, UnitOfWork, type Origin } from './database/unit-of-work.ts';
 import { receiveUpload } from './domains/content/uploads.ts';
 import { closeParsers } from './domains/content/parsing/parse.ts';
 import { startConversations } from './domains/conversations/abandoned.ts';
+import { readExport } from './domains/tenancy/organization-export.ts';
 import { DomainError, Unavailable } from './errors.ts';
 import { BodyFault, readJsonBody } from './body.ts';
 import { bearerToken, clientAddress, contextOf } from './gateway/context.ts';
@@ -52,6 +54,8 @@ const announcementMs = 300;
 const lastWordsMs = (graceMs: number): number => Math.min(3000, graceMs / 2);
 /** How long an upload may pause. */
 const uploadIdleMs = 20_000;
+/** How long a reader of a download may pause. */
+const downloadIdleMs = 60_000;
 
 /** Opens the installation and serves it. */
 export const startServer = async ({
@@ -124,8 +128,10 @@ export const startServer = async ({
             ? Promise.resolve(void response.writeHead(200, page.headers).end(page.body))
             : path.startsWith('/uploads/')
               ? answerUpload(installation, path.slice('/uploads/'.length), request, response, origin)
-              : (routes[path]?.(request, response, origin) ??
-                refuse(request, response, 404, failure('NOT_FOUND', 'There is nothing here.')));
+              : path.startsWith('/downloads/')
+                ? answerDownload(installation, path.slice('/downloads/'.length), request, response, origin)
+                : (routes[path]?.(request, response, origin) ??
+                  refuse(request, response, 404, failure('NOT_FOUND', 'There is nothing here.')));
       work.catch((error: unknown) => {
         log.error(
           {
@@ -341,3 +347,38 @@ const answerUpload = async (
     request.setTimeout(0);
   }
 };
+
+const answerDownload = async (
+  { services }: Installation,
+  token: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+  origin: Origin,
+): Promise<void> => {
+  if (request.method !== 'GET')
+    return refuse(
+      request,
+      response.setHeader('allow', 'GET'),
+      405,
+      failure('BAD_REQUEST', 'A file is taken away by GET.'),
+    );
+  try {
+    const { name, size, content } = await readExport(services, origin, token);
+    response.setTimeout(downloadIdleMs, () => response.destroy());
+    response.writeHead(200, {
+      'content-type': 'application/zip',
+      'content-length': size,
+      'content-disposition': `attachment; filename="${name}"`,
+      'x-content-type-options': 'nosniff',
+      'cache-control': 'no-store',
+    });
+    await pipeline(content, response);
+  } catch (error) {
+    // Whoever dropped the connection, or lost it, reads no answer.
+    if (response.headersSent) return void response.destroy();
+    if (!(error instanceof DomainError)) throw error;
+    await refuse(request, response, downloadStatus[String(error.extensions.code)] ?? 400, { errors: [error.toJSON()] });
+  }
+};
+
+const downloadStatus: Readonly<Record<string, number>> = { NOT_FOUND: 404, UNAVAILABLE: 503 };

@@ -1,6 +1,7 @@
 import slugify from '@sindresorhus/slugify';
 import { randomInt } from 'node:crypto';
 import { v4 } from 'uuid';
+import { BadUserInput } from '../../errors.ts';
 
 const maxLength = 60;
 
@@ -22,4 +23,9 @@ export const withFreeSlug = async <Row>(
     if (row !== undefined) return row;
   }
   throw new Error('No free slug was found.');
+};
+
+/** Throws BadUserInput unless the word that confirms an act is the organization's slug. */
+export const requireSlug = ({ slug }: { readonly slug: string }, confirmation: string): void => {
+  if (confirmation !== slug) throw new BadUserInput('confirmation', 'This is not the slug of the organization.');
 };

@@ -35,7 +35,7 @@ export const organizations = pgTable(
     slug: text().notNull(),
     type: word(organizationTypes).notNull().default('TEAM'),
     apiKeyStrategy: word(apiKeyStrategies).notNull().default('PLATFORM'),
-    /** Only what differs from the defaults; `settings.ts` says what there is. */
+    /** Only what differs from the defaults; `organization-settings.ts` says what there is. */
     settings: jsonb().$type<Record<string, unknown>>().notNull().default({}),
     /** Set by the installation's administrators: nobody may enter. */
     suspendedAt: moment(),
@@ -44,6 +44,9 @@ export const organizations = pgTable(
   },
   (organization) => [
     index('organizations_created_at_index').on(organization.createdAt, organization.id),
+    index('organizations_deleted_at_index')
+      .on(organization.deletedAt, organization.id)
+      .where(sql`${organization.deletedAt} is not null`),
     unique('organizations_slug_key').on(organization.slug),
     oneOf('organizations', organization.type, organizationTypes),
     oneOf('organizations', organization.apiKeyStrategy, apiKeyStrategies),

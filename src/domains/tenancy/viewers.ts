@@ -3,8 +3,9 @@ import { database } from '../../database/client.ts';
 import type { Scope, UnitOfWork } from '../../database/unit-of-work.ts';
 import type { Permission } from '../../generated/resolvers.ts';
 import type { Credential, Viewer, WorkspaceRole } from '../context.ts';
-import { devices, extensionKeys, sessions, users } from '../identity/tables.ts';
+import { devices, extensionKeys, sessions, twoFactors, users } from '../identity/tables.ts';
 import { allPermissions, permissionsOf, type Grant, type Standing } from '../permissions.ts';
+import { settingsOf } from './organization-settings.ts';
 import {
   apiKeyWorkspaces,
   apiKeys,
@@ -60,6 +61,10 @@ const standingOfMember = database
     role: memberships.role,
     platformRole: users.platformRole,
     dormant: sql<boolean>`${organizations.deletedAt} is not null`,
+    settings: organizations.settings,
+    // Seen because the unit is of this user.
+    hasTwoFactor: sql<boolean>`exists (select from ${twoFactors}
+      where ${twoFactors.userId} = ${users.id} and ${twoFactors.confirmedAt} is not null)`,
     places: places.as('places'),
     grants: grants.as('grants'),
     groups: activeGroups.as('groups'),
@@ -82,7 +87,7 @@ const standingOfMember = database
   .prepare('standingOfMember');
 
 const liveSession = database
-  .select({ id: sessions.id })
+  .select({ hours: sql<string>`extract(epoch from now() - ${sessions.createdAt}) / 3600` })
   .from(sessions)
   .where(
     and(
@@ -134,9 +139,11 @@ interface Reach {
   readonly scopes: ReadonlySet<Permission> | null;
   readonly workspaces: '*' | readonly string[];
   readonly allowedAddresses: readonly string[] | null;
+  /** How old the session is; null for what is none. */
+  readonly hours: number | null;
 }
 
-const unlimited: Reach = { scopes: null, workspaces: '*', allowedAddresses: null };
+const unlimited: Reach = { scopes: null, workspaces: '*', allowedAddresses: null, hours: null };
 /** The rules themselves keep one's personal affairs from whoever has scopes. */
 const ofDevices: ReadonlySet<Permission> = new Set(allPermissions);
 const ofExtensions: ReadonlySet<Permission> = new Set(['PAGE_SAVE']);
@@ -148,7 +155,10 @@ interface Keys extends Record<string, unknown> {
 }
 
 const reaches: Readonly<Record<Credential['kind'], (keys: Keys) => Promise<Reach | null>>> = {
-  SESSION: async (keys) => ((await liveSession.execute(keys)).length === 0 ? null : unlimited),
+  SESSION: async (keys) => {
+    const [session] = await liveSession.execute(keys);
+    return session === undefined ? null : { ...unlimited, hours: Number(session.hours) };
+  },
   DEVICE: async (keys) => ((await liveDevice.execute(keys)).length === 0 ? null : { ...unlimited, scopes: ofDevices }),
   EXTENSION_KEY: async (keys) =>
     (await liveExtensionKey.execute(keys)).length === 0 ? null : { ...unlimited, scopes: ofExtensions },
@@ -156,7 +166,8 @@ const reaches: Readonly<Record<Credential['kind'], (keys: Keys) => Promise<Reach
     const [key] = await liveApiKey.execute(keys);
     if (key === undefined) return null;
     const { scopes, allWorkspaces, allowedAddresses } = key;
-    return { scopes: new Set(scopes), workspaces: allWorkspaces ? '*' : key.workspaces, allowedAddresses };
+    const within = allWorkspaces ? '*' : key.workspaces;
+    return { ...unlimited, scopes: new Set(scopes), workspaces: within, allowedAddresses };
   },
 };
 
@@ -183,6 +194,9 @@ export const viewerOfCredential = async (unit: UnitOfWork, { kind, id, ...whose 
     memberNow(unit, whose),
   ]);
   if (reach === null || member === null) return null;
+  // Into a deleted organization its owners alone come, by a session.
+  if (member.dormant && kind !== 'SESSION') return null;
+  if (reach.hours !== null && reach.hours > settingsOf(member).sessionHours) return null;
   return viewerFrom(member, { kind, id, allowedAddresses: reach.allowedAddresses }, whose, reach);
 };
 
@@ -205,12 +219,14 @@ const memberNow = async (unit: UnitOfWork, { organizationId, userId }: Whose): P
 
 const viewerFrom = (member: Member, credential: Credential, whose: Whose, { scopes, workspaces }: Reach): Viewer => {
   const { role, platformRole, grants, dormant } = member;
-  const standing: Standing = { role, platformRole, grants, scopes, dormant };
+  const lacksTwoFactor = settingsOf(member).requireTwoFactor && !member.hasTwoFactor;
+  const standing: Standing = { role, platformRole, grants, scopes, dormant, lacksTwoFactor };
+  const barred = dormant || lacksTwoFactor;
   const holdsAllWorkspaces = role === 'OWNER' || role === 'ADMIN';
   const within = (id: string) => workspaces === '*' || workspaces.includes(id);
-  const places = dormant ? [] : member.places.filter(({ id }) => within(id));
+  const places = barred ? [] : member.places.filter(({ id }) => within(id));
   const seen = places.map(({ id }) => id);
-  const sees = holdsAllWorkspaces && !dormant ? workspaces : seen;
+  const sees = holdsAllWorkspaces && !barred ? workspaces : seen;
   return {
     ...whose,
     credential,
@@ -232,7 +248,16 @@ const viewerFrom = (member: Member, credential: Credential, whose: Whose, { scop
 
 /** The first owner of an organization, for what is done in their name before any sign-in. */
 export const founderOf = (organizationId: string, userId: string): Viewer => {
-  const member: Member = { role: 'OWNER', platformRole: 'NONE', dormant: false, places: [], grants: [], groups: [] };
+  const member: Member = {
+    role: 'OWNER',
+    platformRole: 'NONE',
+    dormant: false,
+    settings: {},
+    hasTwoFactor: false,
+    places: [],
+    grants: [],
+    groups: [],
+  };
   const credential = { kind: 'SESSION', id: userId, allowedAddresses: null } as const;
   return viewerFrom(member, credential, { organizationId, userId }, unlimited);
 };
