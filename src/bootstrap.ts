@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { eq, sql } from 'drizzle-orm';
 import { database } from './database/client.ts';
 import { nowhere, UnitOfWork } from './database/unit-of-work.ts';
-import { replacePassword } from './domains/identity/operations.ts';
+import { replacePassword } from './domains/identity/passwords.ts';
 import { users } from './domains/identity/tables.ts';
 import { foundOrganization } from './domains/tenancy/entrance.ts';
 import { hashPassword } from './secrets/passwords.ts';

@@ -23,10 +23,10 @@ export class DomainError extends GraphQLError {
   }
 }
 
-/** No token, or one that is unknown, expired or revoked. */
+/** No token, or one that is unknown, expired or revoked; or credentials that let nobody in. */
 export class Unauthenticated extends DomainError {
-  constructor(message = 'Sign in first: the request carries no valid token.') {
-    super('UNAUTHENTICATED', message);
+  constructor(message = 'Sign in first: the request carries no valid token.', details: ErrorDetails = {}) {
+    super('UNAUTHENTICATED', message, details);
   }
 }
 

@@ -10,12 +10,15 @@ import { startEmbedded } from './database/embedded.ts';
 import { pendingMigrations, serverRole } from './database/migrations.ts';
 import { Pool } from './database/pool.ts';
 import { nowhere, UnitOfWork, type Origin } from './database/unit-of-work.ts';
-import { throttle, unthrottled } from './domains/identity/throttle.ts';
+import { countersInPostgres, countersInRedis } from './domains/identity/counters.ts';
+import { throttlesOn, unthrottled } from './domains/identity/throttle.ts';
 import type { Jobs, Services } from './domains/services.ts';
 import { LocalBus } from './events/local-bus.ts';
 import { ledgerOn } from './events/ledger.ts';
 import { PostgresBus } from './events/postgres-bus.ts';
 import { Viewers } from './gateway/viewer.ts';
+import { openPostbox } from './mail/postbox.ts';
+import { openTransport } from './mail/transport.ts';
 import { BossQueue } from './queue/boss.ts';
 import { openKeyRing, type KeyRing } from './secrets/encryption.ts';
 import type { Settings } from './settings.ts';
@@ -64,7 +67,10 @@ export const openInstallation = async (
     const ledger = ledgerOn(bus);
     const jobs = await readJobs();
     const queue = await BossQueue.open({ pool, ledger, bus, log }, jobs);
-    const limited = (points: number, seconds: number) => (settings.rateLimit ? throttle(points, seconds) : unthrottled);
+    const counters =
+      settings.redisUrl === undefined ? countersInPostgres(pool) : await countersInRedis(settings.redisUrl, log);
+    const keyRing = await keyRingOf(settings);
+    const transport = openTransport({ ...settings.mail, outbox: resolve(settings.dataDirectory, 'outbox') });
     const services = {
       settings,
       log,
@@ -74,8 +80,9 @@ export const openInstallation = async (
       bus,
       queue,
       store: await openStore(storeSettings(settings)),
-      keyRing: await keyRingOf(settings),
-      throttles: { signIn: limited(10, 900), signInByAddress: limited(100, 900), signUp: limited(50, 3600) },
+      keyRing,
+      mail: openPostbox(transport, queue, keyRing),
+      throttles: settings.rateLimit ? throttlesOn(counters) : unthrottled,
       viewers: new Viewers(),
       onStatement:
         onStatement ?? (settings.database.sqlLog ? (text: string) => log.info({ sql: text }, 'statement') : undefined),
@@ -86,6 +93,8 @@ export const openInstallation = async (
       close: async (graceMs) => {
         const began = performance.now();
         await queue.stop(graceMs);
+        transport.close();
+        counters.close();
         await bus.close();
         // Whoever still holds a connection has had the rest of the grace to give it back.
         const left = Math.max(500, (graceMs - (performance.now() - began)) / 2);

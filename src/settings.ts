@@ -12,6 +12,16 @@ const bytes = z.coerce.number().int().positive();
 const databaseUrl = z
   .string()
   .refine((text) => /^postgres(ql)?:\/\//.test(text) && URL.canParse(text), 'must be a postgres:// URL');
+const mailUrl = z
+  .string()
+  .refine((text) => /^smtps?:\/\//.test(text) && URL.canParse(text), 'must be an smtp:// or smtps:// URL');
+const redisUrl = z
+  .string()
+  .refine((text) => /^rediss?:\/\//.test(text) && URL.canParse(text), 'must be a redis:// or rediss:// URL');
+/** A sender's address, with or without a name in front. */
+const sender = z
+  .string()
+  .regex(/^(?:[^<>@\r\n]+ <[^<>@\s]+@[^<>@\s]+>|[^<>@\s]+@[^<>@\s]+)$/, 'must be "Name <address>"');
 /** An origin as browsers send it; `:*` stands for any port. */
 const isOrigin = (text: string): boolean => /^https?:\/\/[^\s/*]+(:\*)?$/.test(text);
 
@@ -24,6 +34,7 @@ const environmentShape = z.object({
   HOST: z.string().default('127.0.0.1'),
   PORT: z.coerce.number().int().min(0).max(65_535).default(4000),
   PUBLIC_URL: z.url().optional(),
+  APP_URL: z.url({ protocol: /^https?$/ }).optional(),
   TESSERA_DATA_DIR: z.string().default('.tessera'),
   DATABASE_URL: databaseUrl.optional(),
   DATABASE_OWNER_URL: databaseUrl.optional(),
@@ -42,6 +53,9 @@ const environmentShape = z.object({
   RATE_LIMIT: flag.default(true),
   SIGN_UP: z.enum(['open', 'invitation']).default('open'),
   WORKERS: flag.default(true),
+  REDIS_URL: redisUrl.optional(),
+  MAIL_URL: mailUrl.optional(),
+  MAIL_FROM: sender.optional(),
   MAX_UPLOAD_BYTES: bytes.default(100 * 1024 * 1024),
   STORAGE_DRIVER: z.enum(['disk', 's3']).default('disk'),
   S3_BUCKET: z.string().optional(),
@@ -98,6 +112,9 @@ const faultsBetween = (environment: Environment): string[] => {
     ...(environment.DATABASE_OWNER_URL !== undefined && environment.DATABASE_URL === undefined
       ? ['DATABASE_URL: is required when DATABASE_OWNER_URL is set']
       : []),
+    ...(environment.MAIL_URL !== undefined && environment.MAIL_FROM === undefined
+      ? ['MAIL_FROM: is required when MAIL_URL is set']
+      : []),
     ...(environment.ENCRYPTION_KEYS ?? []).flatMap((entry, index) =>
       /^[A-Za-z0-9_-]{1,32}:[A-Za-z0-9_-]{43}$/.test(entry)
         ? []
@@ -117,6 +134,7 @@ const settingsFrom = (environment: Environment) =>
     host: environment.HOST,
     port: environment.PORT,
     publicUrl: environment.PUBLIC_URL,
+    appUrl: environment.APP_URL,
     dataDirectory: environment.TESSERA_DATA_DIR,
     database: Object.freeze({
       url: environment.DATABASE_URL,
@@ -135,6 +153,11 @@ const settingsFrom = (environment: Environment) =>
     rateLimit: environment.RATE_LIMIT,
     signUp: environment.SIGN_UP,
     workers: environment.WORKERS,
+    redisUrl: environment.REDIS_URL,
+    mail: Object.freeze({
+      url: environment.MAIL_URL,
+      from: environment.MAIL_FROM ?? 'Tessera <no-reply@localhost>',
+    }),
     maxUploadBytes: environment.MAX_UPLOAD_BYTES,
     storage: Object.freeze(
       environment.STORAGE_DRIVER === 'disk'

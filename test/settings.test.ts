@@ -18,6 +18,7 @@ test('without any settings the server stands on its own', () => {
     host: '127.0.0.1',
     port: 4000,
     publicUrl: undefined,
+    appUrl: undefined,
     dataDirectory: '.tessera',
     database: {
       url: undefined,
@@ -36,6 +37,8 @@ test('without any settings the server stands on its own', () => {
     rateLimit: true,
     signUp: 'open',
     workers: true,
+    redisUrl: undefined,
+    mail: { url: undefined, from: 'Tessera <no-reply@localhost>' },
     maxUploadBytes: 104_857_600,
     storage: { driver: 'disk' },
     encryptionKeys: undefined,
@@ -53,6 +56,10 @@ test('an empty value counts as absent', () => {
     'MAX_UPLOAD_BYTES',
     'ENCRYPTION_KEYS',
     'CORS_ORIGINS',
+    'APP_URL',
+    'MAIL_URL',
+    'MAIL_FROM',
+    'REDIS_URL',
   ];
   expect(readSettings(Object.fromEntries(names.map((name) => [name, ''])))).toEqual(readSettings({}));
 });
@@ -70,6 +77,13 @@ test('lists and durations are read into the units that the code works with', () 
   expect(settings.rateLimit).toBe(false);
 });
 
+test('the sender has a name or none', () => {
+  for (const MAIL_FROM of ['Tessera <post@example.com>', 'post@example.com'])
+    expect(readSettings({ MAIL_FROM }).mail.from).toBe(MAIL_FROM);
+  for (const MAIL_FROM of ['a@example.com, b@example.com', 'a@example.com\r\nBcc: b@example.com', 'Tessera'])
+    expect(namesIn(faultsOf({ MAIL_FROM }))).toEqual(['MAIL_FROM']);
+});
+
 test('production lets no page call until its origin is named', () => {
   expect(readSettings({ NODE_ENV: 'production' }).corsOrigins).toEqual([]);
 });
@@ -84,15 +98,23 @@ test('all faults are named at once', () => {
     RATE_LIMIT: 'secret-maybe',
     MODEL_TIMEOUT_SECONDS: '-1',
     S3_ENDPOINT: 'secret endpoint',
+    APP_URL: 'javascript:secret',
+    MAIL_URL: 'https://secret@mail.example',
+    MAIL_FROM: 'secret',
+    REDIS_URL: 'secret',
   });
   expect(namesIn(faults).toSorted()).toEqual([
+    'APP_URL',
     'CORS_ORIGINS',
     'DATABASE_POOL_SIZE',
     'DATABASE_URL',
+    'MAIL_FROM',
+    'MAIL_URL',
     'MODEL_TIMEOUT_SECONDS',
     'NODE_ENV',
     'PORT',
     'RATE_LIMIT',
+    'REDIS_URL',
     'S3_ENDPOINT',
   ]);
   expect(faults.join('\n')).not.toMatch(/secret/i);
@@ -121,6 +143,7 @@ test.each([
   [{ DATABASE_OWNER_URL: 'postgres://owner@localhost/tessera' }, ['DATABASE_URL']],
   [{ ENCRYPTION_KEYS: `good:${'a'.repeat(43)},bad:${'a'.repeat(42)}` }, ['ENCRYPTION_KEYS']],
   [{ NODE_ENV: 'production', DATABASE_URL: 'postgres://server@localhost/tessera' }, ['ENCRYPTION_KEYS']],
+  [{ MAIL_URL: 'smtp://user:secret@mail.example' }, ['MAIL_FROM']],
   [{ CORS_ORIGINS: 'example.com,https://fine.example' }, ['CORS_ORIGINS']],
 ])('%j asks for what goes with it', (environment, names) => {
   expect(namesIn(faultsOf(environment as Record<string, string>))).toEqual(names);

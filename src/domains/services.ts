@@ -3,11 +3,12 @@ import type { StatementListener } from '../database/client.ts';
 import type { Pool } from '../database/pool.ts';
 import type { Ledger } from '../database/unit-of-work.ts';
 import type { Bus } from '../events/bus.ts';
+import type { Postbox } from '../mail/postbox.ts';
 import type { JobHandler, Queue } from '../queue/queue.ts';
 import type { KeyRing } from '../secrets/encryption.ts';
 import type { Settings } from '../settings.ts';
 import type { FileStore } from '../storage/store.ts';
-import type { Throttle } from './identity/throttle.ts';
+import type { Throttles } from './identity/throttle.ts';
 import type { UnitOfWork } from '../database/unit-of-work.ts';
 
 /** What is kept of viewers for some seconds. Who takes rights away forgets them, so that the next request looks anew. */
@@ -33,12 +34,9 @@ export interface Services {
   readonly queue: Queue;
   readonly store: FileStore;
   readonly keyRing: KeyRing;
-  readonly throttles: {
-    /** Tries to sign in per account and per address, and accounts made per address. */
-    readonly signIn: Throttle;
-    readonly signInByAddress: Throttle;
-    readonly signUp: Throttle;
-  };
+  readonly mail: Postbox;
+  /** Bounds on tries; a count is never made while a unit is open. */
+  readonly throttles: Throttles;
   readonly viewers: ViewerCache;
   readonly onStatement: StatementListener | undefined;
 }

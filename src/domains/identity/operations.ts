@@ -1,10 +1,10 @@
-import { eq, sql } from 'drizzle-orm';
+import { and, eq, inArray, isNull, ne, sql } from 'drizzle-orm';
+import type { PgColumn } from 'drizzle-orm/pg-core';
 import { database } from '../../database/client.ts';
 import { violates } from '../../database/failures.ts';
 import { sole } from '../../database/rows.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
-import { BadUserInput, Conflict, type InputIssue } from '../../errors.ts';
-import { hashPassword, needsRehash, verifyNobody, verifyPassword } from '../../secrets/passwords.ts';
+import { Conflict } from '../../errors.ts';
 import { issueToken } from '../../secrets/tokens.ts';
 import { accessTokens, passwords, sessions, users, type platformRoles } from './tables.ts';
 import { newId } from '../../ids.ts';
@@ -20,23 +20,6 @@ export interface NewUser {
   /** When the address was proven; absent or null: not yet. */
   readonly verifiedAt?: string | null;
 }
-
-/** Faults of a new password, for a person with this e-mail and name. */
-export const passwordIssues = (field: string, password: string, about: readonly string[]): InputIssue[] => {
-  const issues: InputIssue[] = [];
-  if (password.length < 8 || password.length > 250)
-    issues.push({ field, message: 'A password has 8 to 250 characters.' });
-  if (about.some((word) => word.toLowerCase() === password.toLowerCase()))
-    issues.push({ field, message: 'A password must not be the e-mail address or the name.' });
-  return issues;
-};
-
-/** Throws BadUserInput when the password is too short, too long or the person's own name. */
-export const newPasswordHash = async (field: string, password: string, about: readonly string[]): Promise<string> => {
-  const issues = passwordIssues(field, password, about);
-  if (issues.length > 0) throw new BadUserInput(issues);
-  return hashPassword(password);
-};
 
 /** Makes a user with a password, in the running transaction. Throws Conflict when the e-mail is taken in any case. */
 export const createUser = (
@@ -55,46 +38,11 @@ export const createUser = (
     return userId;
   });
 
-/** An account that may sign in. */
+/** A user where they are. */
 export interface Account {
   readonly userId: string;
   readonly organizationId: string;
 }
-
-/**
- * The account that these credentials open; null alike for unknown, suspended and deleted accounts and wrong passwords,
- * after the same work. An old hash is replaced by one at today's cost.
- */
-export const accountOf = async (unit: UnitOfWork, email: string, password: string): Promise<Account | null> => {
-  const [found] = await unit.run(() =>
-    database
-      .select({
-        userId: users.id,
-        organizationId: users.defaultOrganizationId,
-        hash: passwords.hash,
-        barred: sql<boolean>`${users.suspendedAt} is not null or ${users.deletedAt} is not null`,
-      })
-      .from(users)
-      .innerJoin(passwords, eq(passwords.userId, users.id))
-      .where(eq(sql`lower(${users.email})`, email.toLowerCase())),
-  );
-  await unit.rest();
-  if (found === undefined) {
-    await verifyNobody(password);
-    return null;
-  }
-  if (!(await verifyPassword(found.hash, password)) || found.barred || found.organizationId === null) return null;
-  if (needsRehash(found.hash)) await replaceHash(unit, found.userId, await hashPassword(password));
-  return { userId: found.userId, organizationId: found.organizationId };
-};
-
-/** Gives a user another password. */
-export const replacePassword = async (unit: UnitOfWork, userId: string, password: string): Promise<void> => {
-  await replaceHash(unit, userId, await hashPassword(password));
-};
-
-const replaceHash = (unit: UnitOfWork, userId: string, hash: string): Promise<unknown> =>
-  unit.transact(() => database.update(passwords).set({ hash }).where(eq(passwords.userId, userId)));
 
 const sessionDays = 30;
 
@@ -128,6 +76,30 @@ export const endSession = (unit: UnitOfWork, sessionId: string): Promise<void> =
       .where(eq(sessions.id, sessionId));
     await database.delete(accessTokens).where(eq(accessTokens.subjectId, sessionId));
     unit.record({ action: 'session.ended', type: 'Session', id: sessionId });
+  });
+
+/**
+ * Ends all sign-ins of a user but one session, and forgets their devices' tokens, in the running transaction of a unit of theirs; gives how
+ * many sessions it ended. Whoever calls it forgets the user's viewers afterwards.
+ */
+export const endSignIns = (unit: UnitOfWork, userId: string, keptSessionId: string | null): Promise<number> =>
+  unit.transact(async () => {
+    const others = (column: PgColumn) => (keptSessionId === null ? undefined : ne(column, keptSessionId));
+    const ended = await database
+      .update(sessions)
+      .set({ revokedAt: sql`now()` })
+      .where(and(eq(sessions.userId, userId), isNull(sessions.revokedAt), others(sessions.id)))
+      .returning({ id: sessions.id });
+    await database
+      .delete(accessTokens)
+      .where(
+        and(
+          eq(accessTokens.userId, userId),
+          inArray(accessTokens.kind, ['SESSION', 'DEVICE']),
+          others(accessTokens.subjectId),
+        ),
+      );
+    return ended.length;
   });
 
 /** What the token of a hash leads to; null when it is unknown or has run out. */

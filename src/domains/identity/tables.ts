@@ -105,7 +105,7 @@ export const twoFactors = personalTable(
 export const recoveryCodes = personalTable(
   'recovery_codes',
   {
-    /** Argon2id in PHC string form. */
+    /** SHA-256 of the code, hexadecimal: nobody guesses 140 random bits, so a slow hash would protect nothing. */
     hash: text().notNull(),
     usedAt: moment(),
   },

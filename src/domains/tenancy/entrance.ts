@@ -1,12 +1,17 @@
 import { database } from '../../database/client.ts';
 import { nowhere, type UnitOfWork } from '../../database/unit-of-work.ts';
-import { BadUserInput, Forbidden, Unauthenticated, type InputIssue } from '../../errors.ts';
+import { BadUserInput, Forbidden, NotFound, Unauthenticated, type InputIssue } from '../../errors.ts';
 import type { SignInInput, SignUpInput } from '../../generated/resolvers.ts';
 import { viewerOf, type Context, type Viewer } from '../context.ts';
-import { accountOf, createUser, newPasswordHash, startSession, type NewUser } from '../identity/operations.ts';
+import { judge } from '../identity/credentials.ts';
+import { createUser, startSession, type NewUser } from '../identity/operations.ts';
+import { newPasswordHash } from '../identity/passwords.ts';
+import { loginOf } from '../identity/people.ts';
+import { organizationsOf } from './places.ts';
 import { memberships, organizations, userOrganizations } from './tables.ts';
 import { withFreeSlug } from './slugs.ts';
-import { discovery, scopeOf, viewerOfCredential } from './viewers.ts';
+import { mailVerification } from './verification.ts';
+import { discovery, scopeOf, viewerOfCredential, viewerOfMember } from './viewers.ts';
 import { newId } from '../../ids.ts';
 
 /** A signed-in viewer with the bearer token of the new session. */
@@ -23,7 +28,8 @@ const lengthIssue = (field: string, text: string, max: number): InputIssue[] =>
  * Throws BadUserInput, Conflict (e-mail taken), Forbidden (invitation only), RateLimited.
  */
 export const signUp = async (context: Context, input: SignUpInput): Promise<Entrance> => {
-  const { services, origin } = context;
+  const { services, origin, unit } = context;
+  await unit.rest();
   if (services.settings.signUp === 'invitation') throw new Forbidden('SIGN_UP', 'Sign-up is by invitation only.');
   await services.throttles.signUp.spend([`address ${origin.address}`]);
   const issues = [
@@ -31,23 +37,27 @@ export const signUp = async (context: Context, input: SignUpInput): Promise<Entr
     ...lengthIssue('organizationName', input.organizationName, 200),
   ];
   if (issues.length > 0) throw new BadUserInput(issues);
-  const passwordHash = await newPasswordHash('password', input.password, [input.email, input.name]);
-  const founded = await foundOrganization(context.unit, input.organizationName.trim(), {
-    email: input.email,
-    name: input.name.trim(),
-    passwordHash,
-  });
+  const about = [input.email, input.name, input.organizationName];
+  const passwordHash = await newPasswordHash('password', input.password, about);
+  const person = { email: input.email, name: input.name.trim() };
+  const founded = await foundOrganization(
+    unit,
+    input.organizationName.trim(),
+    { ...person, passwordHash },
+    (acting, userId) => mailVerification(acting, services, { ...person, userId }),
+  );
   return enter(context, founded);
 };
 
-/** Makes an organization with its first owner, in one transaction. Throws Conflict when the e-mail is taken. */
+/** Makes an organization with its first owner, and does what else belongs to it, in one transaction. Throws Conflict when the e-mail is taken. */
 export const foundOrganization = async (
   unit: UnitOfWork,
   name: string,
   owner: Omit<NewUser, 'defaultOrganizationId'>,
+  also?: (unit: UnitOfWork, userId: string) => Promise<unknown>,
 ): Promise<{ organizationId: string; userId: string }> => {
   const organizationId = newId();
-  const founding = unit.as({ ...nowhere, organizationId, workspaces: '*' });
+  const founding = unit.as({ ...nowhere, organizationId, principals: [organizationId], workspaces: '*' });
   return founding.transact(async () => {
     await withFreeSlug(name, async (slug) => {
       const [row] = await database
@@ -62,31 +72,52 @@ export const foundOrganization = async (
     await database.insert(userOrganizations).values({ organizationId, userId });
     founding.record({ action: 'organization.created', type: 'Organization', id: organizationId, data: { name } });
     founding.record({ action: 'user.created', type: 'User', id: userId });
+    await also?.(founding, userId);
     return { organizationId, userId };
   });
 };
 
 /**
- * Signs in to the account's default organization; the context goes on as its viewer.
- * Throws Unauthenticated for whatever is wrong with the credentials, RateLimited per account and per address.
+ * Signs in to the organization named, or to the account's default one, or where they lost that, to the oldest that is left; the context goes
+ * on as its viewer. Throws Unauthenticated for whatever is wrong with the credentials, with `twoFactorRequired` when only the code is missing,
+ * NotFound (no place in the organization named), BadUserInput (not exactly one name), RateLimited per account and per address.
  */
 export const signIn = async (context: Context, input: SignInInput): Promise<Entrance> => {
-  const { throttles } = context.services;
-  const accountKey = `account ${input.email.toLowerCase()}`;
-  await throttles.signIn.spend([accountKey]);
-  await throttles.signInByAddress.spend([`address ${context.origin.address}`]);
-  const account = await accountOf(context.unit, input.email, input.password);
-  if (account === null) {
-    // It belongs to no tenant, least of all to that of the token which the request may carry.
-    const platform = context.unit.as(nowhere);
-    await platform.transact(async () => platform.record({ action: 'sign_in.failed', type: 'User', id: newId() }));
-    throw new Unauthenticated('The e-mail address or the password is wrong.');
-  }
-  await throttles.signIn.forgive(accountKey);
-  return enter(context, account);
+  const { unit, services } = context;
+  const login = loginOf(input);
+  await unit.rest();
+  const verdict = await judge(unit, services, { login, password: input.password, code: input.code ?? null });
+  if (verdict.result === 'code_needed')
+    throw new Unauthenticated('A code of the second factor is needed.', { twoFactorRequired: true });
+  if (verdict.result === 'refused') throw await refused(unit, verdict.userId, verdict.reason);
+  const organizationId = await placeOf(unit, verdict.userId, input.organizationId ?? null);
+  if (organizationId === null) throw await refused(unit, verdict.userId, 'no_organization');
+  return enter(context, { userId: verdict.userId, organizationId });
 };
 
-/** Starts a session of an account in an organization; the context goes on as its viewer. Throws Unauthenticated for who has no place there. */
+/** Writes down why, and gives an answer that does not say it. It belongs to no tenant, least of all to that of the token which the request may carry. */
+const refused = async (unit: UnitOfWork, userId: string | null, reason: string): Promise<Unauthenticated> => {
+  const platform = unit.as(nowhere);
+  await platform.transact(async () =>
+    platform.record({ action: 'sign_in.failed', type: 'User', id: userId ?? newId(), data: { reason } }),
+  );
+  return new Unauthenticated('The account, the password or the code is wrong.');
+};
+
+/** Where a sign-in leads; null when no organization is left. Throws NotFound for one that the person may not enter. */
+const placeOf = async (unit: UnitOfWork, userId: string, wanted: string | null): Promise<string | null> => {
+  const all = await organizationsOf(unit, userId);
+  for (const organizationId of wanted === null ? all : all.filter((each) => each === wanted)) {
+    const arriving = unit.as(discovery(organizationId, userId));
+    const viewer = await viewerOfMember(arriving, { organizationId, userId });
+    await arriving.rest();
+    if (viewer !== null) return organizationId;
+  }
+  if (wanted !== null) throw new NotFound('Organization', wanted);
+  return null;
+};
+
+/** Starts a session in an organization; the context goes on as its viewer. Throws Unauthenticated when the user has no place there. */
 export const enter = async (
   context: Context,
   { organizationId, userId }: { organizationId: string; userId: string },

@@ -1,7 +1,16 @@
 import type { Permission } from '../../generated/resolvers.ts';
 import type { OrganizationRole, WorkspaceRole } from '../context.ts';
+import type { UserRow } from '../identity/tables.ts';
 import type { Decider } from '../permissions.ts';
-import type { UserPermissionRow } from './tables.ts';
+import type { OrganizationRow, UserPermissionRow } from './tables.ts';
+
+/** Who is asking; what else is known of them is looked up when it is asked for. */
+export interface ViewerInfoRow {
+  readonly user: UserRow;
+  readonly organization: OrganizationRow;
+  readonly role: OrganizationRole;
+  readonly permissions: readonly Permission[];
+}
 
 /** The grant or denial that decided about a permission. */
 export type DecidingGrantRow = UserPermissionRow;
