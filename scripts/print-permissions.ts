@@ -21,7 +21,9 @@ const meanings = (): ReadonlyMap<string, string> => {
 };
 
 const notesOf = ({ personal, outlivesDeletion }: PermissionRule): string =>
-  [personal === true ? 'personal' : '', outlivesDeletion === true ? 'outlives deletion' : ''].filter(Boolean).join(', ');
+  [personal === true ? 'personal' : '', outlivesDeletion === true ? 'outlives deletion' : '']
+    .filter(Boolean)
+    .join(', ');
 
 const table = (): string => {
   const meaningOf = meanings();

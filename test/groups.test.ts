@@ -138,7 +138,9 @@ describe('the members of a group', () => {
   test('are added and taken out, twice as well as once', async () => {
     const groupId = await groupOf(owner, { name: 'Readers' });
     const [one, two] = [await join(bed, owner, 'MEMBER'), await join(bed, owner, 'GUEST')];
-    const node = ({ userId }: { userId: string }) => ({ node: { user: { id: userId }, addedBy: { id: owner.userId } } });
+    const node = ({ userId }: { userId: string }) => ({
+      node: { user: { id: userId }, addedBy: { id: owner.userId } },
+    });
     const both = { groupId, userIds: [one.userId, two.userId] };
     for (let times = 0; times < 2; times += 1) {
       const { addGroupMembers }: { addGroupMembers: { group: { members: { edges: unknown[] } } } } = await owner.want(

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { eq } from 'drizzle-orm';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { database } from '../src/database/client.ts';
 import { nowhere } from '../src/database/unit-of-work.ts';
 import { accessTokens, sessions, users } from '../src/domains/identity/tables.ts';
 import { memberships, userOrganizations } from '../src/domains/tenancy/tables.ts';
-import { eventsOf, insightOf, join, joinAsOwner, type Colleague } from './colleagues.ts';
+import { eventsOf, insightOf, join, joinAsOwner, password, type Colleague } from './colleagues.ts';
 import { unitOf, uuidOf, workspaceOf } from './talk.ts';
 import { startTestbed, type Testbed } from './testbed.ts';
 
@@ -137,9 +137,10 @@ describe('roles', () => {
 
   test('of people who are elsewhere are out of reach', async () => {
     const stranger = await bed.signUp('Stranger');
-    for (const mutation of [suspend, resume, remove, transfer])
+    for (const mutation of [suspend, resume, remove])
       expect(await owner.codes(mutation, { input: { userId: stranger.userId } })).toEqual(['NOT_FOUND']);
     expect(await owner.codes(changeRole, { input: { userId: stranger.userId, role: 'GUEST' } })).toEqual(['NOT_FOUND']);
+    expect(await owner.codes(transfer, { input: { userId: stranger.userId, password } })).toEqual(['NOT_FOUND']);
   });
 
   test('count at once, and take the invites with them that one may not make any more', async () => {
@@ -194,7 +195,7 @@ describe('an organization that is handed over', () => {
     const query = `mutation ($input: TransferOwnershipInput!) {
       first: transferOwnership(input: $input) { owner { role user { id } } membership { role user { id } } }
       second: transferOwnership(input: $input) { owner { role } } }`;
-    const { data, errors } = await owner.ask(query, { input: { userId: admin.userId } });
+    const { data, errors } = await owner.ask(query, { input: { userId: admin.userId, password } });
     // The second field runs as the administrator that the first has made.
     expect(errors.map(({ path, extensions }) => [path, extensions.code])).toEqual([[['second'], 'FORBIDDEN']]);
     expect(data).toBeNull();
@@ -206,10 +207,14 @@ describe('an organization that is handed over', () => {
   test('goes to nobody who is suspended, to oneself neither, and from nobody but an owner', async () => {
     const admin = await join(bed, owner, 'ADMIN');
     await owner.want(suspend, { input: { userId: admin.userId } });
-    expect(await owner.codes(transfer, { input: { userId: admin.userId } })).toEqual(['CONFLICT']);
-    expect(await owner.codes(transfer, { input: { userId: owner.userId } })).toEqual(['BAD_USER_INPUT']);
+    expect(await owner.codes(transfer, { input: { userId: admin.userId, password } })).toEqual(['CONFLICT']);
+    expect(await owner.codes(transfer, { input: { userId: owner.userId, password } })).toEqual(['BAD_USER_INPUT']);
+    const wrong = await owner.ask(transfer, { input: { userId: admin.userId, password: 'wrong' } });
+    expect(wrong.errors.map(({ extensions }) => extensions)).toMatchObject([
+      { code: 'BAD_USER_INPUT', field: 'password' },
+    ]);
     await owner.want(resume, { input: { userId: admin.userId } });
-    expect(await admin.codes(transfer, { input: { userId: admin.userId } })).toEqual(['FORBIDDEN']);
+    expect(await admin.codes(transfer, { input: { userId: admin.userId, password } })).toEqual(['FORBIDDEN']);
     expect(await rolesSeenBy(owner)).toEqual(['OWNER', 'ADMIN']);
   });
 });
@@ -312,8 +317,9 @@ describe('several owners at once', () => {
     if (kind === 'leave') return actor.codes(leave);
     if (kind === 'demote') return actor.codes(changeRole, { input: { userId, role: 'ADMIN' } });
     if (kind === 'promote') return actor.codes(changeRole, { input: { userId, role: 'OWNER' } });
-    const mutations = { suspend, resume, remove, transfer };
-    return actor.codes(mutations[kind as keyof typeof mutations], { input: { userId } });
+    if (kind === 'transfer') return actor.codes(transfer, { input: { userId, password } });
+    const mutations = { suspend, resume, remove };
+    return actor.codes(mutations[kind], { input: { userId } });
   };
   const allowed = new Set(['CONFLICT', 'FORBIDDEN', 'NOT_FOUND', 'UNAUTHENTICATED', 'BAD_USER_INPUT']);
 

@@ -1,7 +1,8 @@
 import { and, eq } from 'drizzle-orm';
+import { apart } from '../../database/apart.ts';
 import { database } from '../../database/client.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
-import { Forbidden, NotFound } from '../../errors.ts';
+import { NotFound } from '../../errors.ts';
 import type { Permission } from '../../generated/resolvers.ts';
 import { parseGlobalId } from '../../ids.ts';
 import { viewerOf, type Context, type Viewer, type WorkspaceRole } from '../context.ts';
@@ -10,7 +11,7 @@ import { decisionIn, decisionOn, permissionRules, requirePermission, roleIn, typ
 import { memberUserById, organizationById, workspaceById } from './loaders.ts';
 import type { PermissionExplanationRow } from './rows.ts';
 import { userPermissions, type UserPermissionRow } from './tables.ts';
-import { viewerOfMember } from './viewers.ts';
+import { discovery, viewerOfMember } from './viewers.ts';
 
 /** An explanation before the grant that decided is looked up. */
 type Verdict = Omit<PermissionExplanationRow, 'grant'>;
@@ -33,6 +34,7 @@ const reasons: Readonly<
   Record<Decider, (permission: Permission, viewer: Viewer, own: WorkspaceRole | null) => string>
 > = {
   CREDENTIAL: () => 'the key or device of the request does not reach so far',
+  TWO_FACTOR_MISSING: () => 'the organization demands a second factor, and theirs is not confirmed',
   DORMANT_ORGANIZATION: () => 'the organization is deleted, and this rests until it is restored',
   DENIAL: () => 'it was denied by hand',
   PLATFORM_ROLE: (_permission, { standing }) => `the role ${standing.platformRole} in the installation holds it`,
@@ -55,21 +57,34 @@ export const explainPermission = async (
   const viewer = viewerOf(context);
   const workspaceId = on === null || on === undefined ? null : await workspaceOf(unit, on);
   const whose = userId ?? viewer.userId;
-  const subject = whose === viewer.userId ? viewer : await memberInSight(unit, viewer, whose);
-  if (subject === null)
-    return {
-      permission,
-      allowed: false,
-      decidedBy: 'NOTHING',
-      role: null,
-      workspaceRole: null,
-      grant: null,
-      sentence: `${permission} is refused: they are suspended, or the organization is closed to them.`,
-    };
-  const verdict = verdictOn(subject, permission, workspaceId);
-  const byHand = verdict.decidedBy === 'GRANT' || verdict.decidedBy === 'DENIAL';
-  return { ...verdict, grant: byHand ? await grantOf(unit, whose, permission) : null };
+  if (whose !== viewer.userId) {
+    requirePermission(viewer, 'MEMBER_MANAGE');
+    await found('User', whose, memberUserById(unit));
+  }
+  // Grants, workspaces and the second factor are seen by whose they are.
+  return apart(unit, async () => {
+    const theirs = unit.as(discovery(viewer.organizationId, whose));
+    try {
+      const subject = whose === viewer.userId ? viewer : await viewerOfMember(theirs, { ...viewer, userId: whose });
+      if (subject === null) return closedTo(permission);
+      const verdict = verdictOn(subject, permission, workspaceId);
+      const byHand = verdict.decidedBy === 'GRANT' || verdict.decidedBy === 'DENIAL';
+      return { ...verdict, grant: byHand ? await grantOf(theirs, permission) : null };
+    } finally {
+      await theirs.rest();
+    }
+  });
 };
+
+const closedTo = (permission: Permission): PermissionExplanationRow => ({
+  permission,
+  allowed: false,
+  decidedBy: 'NOTHING',
+  role: null,
+  workspaceRole: null,
+  grant: null,
+  sentence: `${permission} is refused: they are suspended, or the organization is closed to them.`,
+});
 
 /** The workspace that is meant; null for the organization itself. Throws NotFound for all else. */
 const workspaceOf = async (unit: UnitOfWork, on: string): Promise<string | null> => {
@@ -80,16 +95,8 @@ const workspaceOf = async (unit: UnitOfWork, on: string): Promise<string | null>
   return null;
 };
 
-/** Grants and workspaces of others are seen by who holds the whole organization; to anybody else the answer would be wrong. */
-const memberInSight = async (unit: UnitOfWork, viewer: Viewer, userId: string): Promise<Viewer | null> => {
-  requirePermission(viewer, 'MEMBER_MANAGE');
-  if (!viewer.principals.includes(viewer.organizationId) || viewer.workspaces !== '*')
-    throw new Forbidden('MEMBER_MANAGE', 'This needs the role ADMIN, without limits of a key.');
-  await found('User', userId, memberUserById(unit));
-  return viewerOfMember(unit, { organizationId: viewer.organizationId, userId });
-};
-
-const grantOf = async (unit: UnitOfWork, userId: string, permission: Permission): Promise<UserPermissionRow | null> => {
+/** What the unit's user was given by hand. */
+const grantOf = async (unit: UnitOfWork, permission: Permission): Promise<UserPermissionRow | null> => {
   const [grant] = await unit.run(() =>
     database
       .select()
@@ -97,7 +104,7 @@ const grantOf = async (unit: UnitOfWork, userId: string, permission: Permission)
       .where(
         and(
           eq(userPermissions.organizationId, unit.organizationId),
-          eq(userPermissions.userId, userId),
+          eq(userPermissions.userId, unit.scope.userId ?? ''),
           eq(userPermissions.permission, permission),
         ),
       ),

@@ -10,6 +10,7 @@ import type {
   UpdateGroupInput,
 } from '../../generated/resolvers.ts';
 import { viewerOf, type Context } from '../context.ts';
+import { requireRoomForGroup } from './organization-types.ts';
 import { groupMemberships, groups, memberships, type GroupRow } from './tables.ts';
 
 const maxSettings = 16_000;
@@ -49,13 +50,14 @@ const withFreeName = async <Result>(write: Promise<Result>): Promise<Result> => 
   }
 };
 
-/** Makes a group without members. Throws BadUserInput, Conflict (name taken). */
+/** Makes a group without members. Throws BadUserInput, Conflict (name taken; no room for another group). */
 export const createGroup = async (context: Context, input: CreateGroupInput): Promise<GroupRow> => {
   const { name = '', ...fields } = fieldsOf(input);
   const { unit } = context;
   const { organizationId, userId } = viewerOf(context);
   return withFreeName(
     unit.transact(async () => {
+      await requireRoomForGroup(unit);
       const row = { ...fields, name, organizationId, createdById: userId };
       const group = sole(await database.insert(groups).values(row).returning());
       unit.record({ action: 'group.created', type: 'Group', id: group.id, data: { name } });

@@ -1,17 +1,20 @@
 import { and, eq, gt, isNull, lt, sql } from 'drizzle-orm';
+import { apart } from '../../database/apart.ts';
 import { database } from '../../database/client.ts';
 import { violates } from '../../database/failures.ts';
 import { sole } from '../../database/rows.ts';
-import type { UnitOfWork } from '../../database/unit-of-work.ts';
+import { nowhere, type UnitOfWork } from '../../database/unit-of-work.ts';
 import { BadUserInput, Conflict, Forbidden, type InputIssue } from '../../errors.ts';
 import type { ClaimInviteInput, InvitePreview } from '../../generated/resolvers.ts';
 import { newId } from '../../ids.ts';
-import { hashToken } from '../../secrets/tokens.ts';
 import { viewerOf, type Context } from '../context.ts';
-import { createUser, newPasswordHash } from '../identity/operations.ts';
+import { createUser } from '../identity/operations.ts';
+import { newPasswordHash } from '../identity/passwords.ts';
 import { users } from '../identity/tables.ts';
 import { readToken } from '../identity/tokens.ts';
 import { enter, goOnAs } from './entrance.ts';
+import { allowsAddress, settingsOf } from './organization-settings.ts';
+import { lockedOrganization, requireRoomForMember } from './organization-types.ts';
 import {
   inviteClaims,
   invites,
@@ -46,21 +49,35 @@ type Claimant =
 const noInvite = () => new BadUserInput('code', 'This invite does not exist, or it is over, used up or disabled.');
 
 /** What the holder of a code may know before they join; null when nobody can join by it any more. Throws RateLimited. */
-export const inviteByCode = async (
-  { unit, services, origin }: Context,
-  code: string,
+export const inviteByCode = ({ unit, services, origin }: Context, code: string): Promise<InvitePreview | null> =>
+  apart(unit, async () => {
+    await services.throttles.claim.spend([`address ${origin.address}`]);
+    const anonymous = unit.as(nowhere);
+    const token = await readToken(anonymous, 'INVITE', code);
+    await anonymous.rest();
+    return token === null || token.organizationId === null
+      ? null
+      : previewOf(unit, { organizationId: token.organizationId, id: token.subjectId });
+  });
+
+const previewOf = async (
+  unit: UnitOfWork,
+  { organizationId, id }: Pick<InviteRow, 'organizationId' | 'id'>,
 ): Promise<InvitePreview | null> => {
-  await services.throttles.signInByAddress.spend([`invite ${origin.address}`]);
-  const [shown] = await unit.run(() =>
+  const looking = unit.as(discovery(organizationId, organizationId));
+  const [shown] = await looking.run(() =>
     database
       .select({
-        organizationName: sql<string>`shown.organization_name`,
-        role: sql<InvitePreview['role']>`shown.role`,
-        emailBound: sql<boolean>`shown.email_bound`,
-        expiresAt: sql<string>`shown.expires_at`,
+        organizationName: organizations.name,
+        role: invites.role,
+        emailBound: sql<boolean>`${invites.email} is not null`,
+        expiresAt: invites.expiresAt,
       })
-      .from(sql`app_invite_shown(${hashToken(code)}) as shown`),
+      .from(invites)
+      .innerJoin(organizations, eq(organizations.id, invites.organizationId))
+      .where(claimable(organizationId, id)),
   );
+  await looking.rest();
   return shown ?? null;
 };
 
@@ -71,7 +88,8 @@ export const inviteByCode = async (
 export const claimInvite = async (context: Context, input: ClaimInviteInput): Promise<Joining> => {
   const { services, origin, viewer } = context;
   if (viewer !== null && !viewer.permissions.has('ACCOUNT_MANAGE')) throw new Forbidden('ACCOUNT_MANAGE');
-  await services.throttles.signInByAddress.spend([`invite ${origin.address}`]);
+  await context.unit.rest();
+  await services.throttles.claim.spend([`address ${origin.address}`]);
   const token = await readToken(context.unit, 'INVITE', input.code);
   await context.unit.rest();
   if (token === null || token.organizationId === null) throw noInvite();
@@ -157,7 +175,11 @@ const join = async (unit: UnitOfWork, inviteId: string, claimant: Claimant): Pro
     .where(claimable(organizationId, inviteId))
     .returning();
   if (invite === undefined) throw noInvite();
-  requireAddress(invite.email, email, account === null ? 'code' : 'email');
+  const field = account === null ? 'code' : 'email';
+  requireAddress(invite.email, email, field);
+  await requireRoomForMember(unit);
+  if (!allowsAddress(settingsOf(await lockedOrganization(unit)), email))
+    throw new BadUserInput(field, 'The organization takes in no addresses of this domain.');
   if (account !== null) {
     const verifiedAt = invite.email === null ? null : new Date().toISOString();
     await createUser(unit, { ...account, id: userId, email, verifiedAt, defaultOrganizationId: organizationId });

@@ -5,11 +5,14 @@ import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { BadUserInput, Conflict, Forbidden, NotFound, type InputIssue } from '../../errors.ts';
 import type { CreateInviteInput, InviteMemberInput } from '../../generated/resolvers.ts';
 import { viewerOf, type Context, type OrganizationRole, type Viewer, type WorkspaceRole } from '../context.ts';
+import { inviteMail } from '../identity/mails.ts';
 import { users } from '../identity/tables.ts';
 import { grantToken, revokeTokens } from '../identity/tokens.ts';
 import { requirePermission } from '../permissions.ts';
+import { allowsAddress, settingsOf } from './organization-settings.ts';
+import { requireInvitesAllowed } from './organization-types.ts';
 import { isBelow, lockOwn } from './ranks.ts';
-import { invites, inviteWorkspaces, memberships, workspaces, type InviteRow } from './tables.ts';
+import { invites, inviteWorkspaces, memberships, workspaces, type InviteRow, type OrganizationRow } from './tables.ts';
 
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
@@ -39,13 +42,13 @@ export interface MadeInvite {
 /** The role in a workspace of who is invited as this, when none is named. */
 const usualRole = (role: OrganizationRole): WorkspaceRole => (role === 'GUEST' ? 'VIEWER' : 'EDITOR');
 
-/** Invites one person: one seat, 7 days. Throws BadUserInput, Forbidden, NotFound (workspace), Conflict (a member already). */
+/** Invites one person: one seat, 7 days. Throws BadUserInput, Forbidden, NotFound (workspace), Conflict (a member already; a type that invites nobody). */
 export const inviteMember = (
   context: Context,
   { email, role, workspaceIds = [] }: InviteMemberInput,
 ): Promise<MadeInvite> => createInvite(context, { email, role, workspaceIds });
 
-/** Makes an invite. Throws BadUserInput, Forbidden, NotFound (workspace), Conflict (a member already). */
+/** Makes an invite. Throws BadUserInput, Forbidden, NotFound (workspace), Conflict (a member already; a type that invites nobody). */
 export const createInvite = async (context: Context, input: CreateInviteInput): Promise<MadeInvite> => {
   const { role, seats = 1, email = null, workspaceIds = [], workspaces: named = [] } = input;
   const draft: Draft = {
@@ -80,14 +83,15 @@ const issuesOf = ({ role, seats, email, expiresAt, places }: Draft): InputIssue[
 };
 
 const make = async (context: Context, { places, ...draft }: Draft): Promise<MadeInvite> => {
-  const { unit } = context;
+  const { unit, services } = context;
   const viewer = viewerOf(context);
   return unit.transact(async ({ organizationId }) => {
     const { role } = await lockOwn(unit, viewer, 'MEMBER_INVITE');
     if (!isBelow(draft.role, role))
       throw new Forbidden('MEMBER_INVITE', `Who has the role ${role} invites for roles below it.`);
     await requirePlaces(unit, viewer, places);
-    if (draft.email !== null) await requireStranger(unit, draft.email);
+    const organization = await requireInvitesAllowed(unit);
+    if (draft.email !== null) await requireInvitable(unit, organization, draft.email);
     const expiresAt = draft.expiresAt.toISOString();
     const readers = [viewer.userId, organizationId];
     const row = { ...draft, organizationId, readers, expiresAt, createdById: viewer.userId };
@@ -96,6 +100,10 @@ const make = async (context: Context, { places, ...draft }: Draft): Promise<Made
     if (entries.length > 0) await database.insert(inviteWorkspaces).values(entries);
     const target = { organizationId, userId: null, subjectId: invite.id };
     const code = await grantToken(unit, 'INVITE', target, draft.expiresAt);
+    if (draft.email !== null) {
+      const mail = inviteMail(services, { email: draft.email, organization: organization.name, code, expiresAt });
+      await services.mail.post(unit, mail, { type: 'Invite', id: invite.id });
+    }
     const data = { role: draft.role, email: draft.email, seats: draft.seats, expiresAt, workspaces: places };
     unit.record({ action: 'invite.created', type: 'Invite', id: invite.id, data });
     return { invite, code };
@@ -115,7 +123,10 @@ const requirePlaces = async (unit: UnitOfWork, viewer: Viewer, places: readonly 
   for (const id of ids) requirePermission(viewer, 'WORKSPACE_MANAGE', id);
 };
 
-const requireStranger = async (unit: UnitOfWork, email: string): Promise<void> => {
+/** Throws BadUserInput for an address of a domain that the organization does not take in, Conflict for a member's. */
+const requireInvitable = async (unit: UnitOfWork, organization: OrganizationRow, email: string): Promise<void> => {
+  if (!allowsAddress(settingsOf(organization), email))
+    throw new BadUserInput('email', 'The organization takes in no addresses of this domain.');
   const members = await database
     .select({ id: memberships.id })
     .from(memberships)

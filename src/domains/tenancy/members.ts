@@ -4,8 +4,9 @@ import { violates } from '../../database/failures.ts';
 import { sole } from '../../database/rows.ts';
 import { nowhere, type UnitOfWork } from '../../database/unit-of-work.ts';
 import { BadUserInput, Conflict, Forbidden } from '../../errors.ts';
-import type { ChangeMemberRoleInput } from '../../generated/resolvers.ts';
+import type { ChangeMemberRoleInput, TransferOwnershipInput } from '../../generated/resolvers.ts';
 import { viewerOf, type Context } from '../context.ts';
+import { confirmPassword } from '../identity/passwords.ts';
 import { accessTokens, devices, extensionKeys, sessions, users } from '../identity/tables.ts';
 import { organizationRanks } from '../permissions.ts';
 import { goOnAsNow } from './entrance.ts';
@@ -149,14 +150,15 @@ const endCredentials = async (organizationId: string, userId: string): Promise<v
 
 /**
  * Makes another member the owner and the viewer an ADMIN.
- * Throws Forbidden, NotFound, BadUserInput (oneself), Conflict (a suspended member).
+ * Throws Forbidden, NotFound, BadUserInput (oneself; a wrong password), Conflict (a suspended member), RateLimited.
  */
 export const transferOwnership = async (
   context: Context,
-  userId: string,
+  { userId, password }: TransferOwnershipInput,
 ): Promise<{ owner: MembershipRow; membership: MembershipRow }> => {
   const viewer = viewerOf(context);
   if (userId === viewer.userId) throw new BadUserInput('userId', 'One hands the organization over to somebody else.');
+  await confirmPassword(context.unit, context.services, viewer.userId, 'password', password);
   const unit = await wholeOrganization(context);
   const result = await unit.transact(async () => {
     const { actor, target } = await lockPair(unit, viewer, 'ORGANIZATION_OWN', userId);

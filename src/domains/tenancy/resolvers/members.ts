@@ -23,7 +23,7 @@ export const resolvers: Resolvers = {
     leaveOrganization: async (_root, _args, context) => ({
       deletedId: globalId('Membership', await leaveOrganization(context)),
     }),
-    transferOwnership: (_root, { input }, context) => transferOwnership(context, input.userId),
+    transferOwnership: (_root, { input }, context) => transferOwnership(context, input),
   },
   Membership: {
     invitedBy: ({ invitedById }, _args, { unit }) =>
