@@ -16,10 +16,10 @@ const failureOf = (error: unknown): Failure => {
   return { code, constraint: constraint?.replace(/_\d+$/, '') };
 };
 
-/** True when the statement broke this unique constraint or index (SQLSTATE 23505). */
+/** True when the statement broke this unique constraint or index (SQLSTATE 23505), or this check (23514). */
 export const violates = (error: unknown, constraint: string): boolean => {
-  const failure = failureOf(error);
-  return failure.code === '23505' && failure.constraint === constraint;
+  const { code, constraint: broken } = failureOf(error);
+  return (code === '23505' || code === '23514') && broken === constraint;
 };
 
 const awayCodes = new Set([

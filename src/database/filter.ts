@@ -18,12 +18,15 @@ import {
 import type { PgColumn } from 'drizzle-orm/pg-core';
 import { BadUserInput } from '../errors.ts';
 
+/** What a comparison (`eq`, `in`, …) with a value means for something that is no column, such as a state made of several. */
+export type Meaning = (comparator: string, value: unknown) => SQL | undefined;
+
 /**
  * Columns a list can be filtered by, under the names the API gives them, or what is computed of them. Only indexed ones belong here, and
  * what divides lists that are short.
  */
 export type Filterable = Readonly<Record<string, Comparable>>;
-type Comparable = PgColumn | SQL;
+type Comparable = PgColumn | SQL | Meaning;
 
 const maxLevels = 3;
 const maxComparisons = 30;
@@ -84,6 +87,7 @@ const compared = (
         throw new BadUserInput('filter', `A filter holds at most ${maxComparisons} comparisons.`);
       if (Array.isArray(operand) && operand.length > 100)
         throw new BadUserInput(`filter.${name}`, 'A filter compares with at most 100 values.');
+      if (typeof column === 'function') return column(comparator, operand);
       const compare = comparators[comparator];
       if (compare === undefined) throw new BadUserInput(`filter.${name}`, `There is no comparison ${comparator}.`);
       return compare(column, operand instanceof Date ? operand.toISOString() : operand);

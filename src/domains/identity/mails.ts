@@ -50,3 +50,28 @@ export const noticeMail = ({ email, name }: Recipient, subject: string, what: st
     what,
     'If it was not you, reset your password at once and tell your administrator.',
   );
+
+/** What an invite's mail tells. */
+interface InviteLetter {
+  readonly email: string;
+  /** Name of the organization. */
+  readonly organization: string;
+  /** The secret by which it is claimed. */
+  readonly code: string;
+  /** RFC 3339. */
+  readonly expiresAt: string;
+}
+
+/** Invites somebody, whose name nobody knows yet, into an organization. */
+export const inviteMail = (links: Links, { email, organization, code, expiresAt }: InviteLetter): Mail => {
+  // A name is somebody's free text: in a subject it stays on one line.
+  const name = organization.replace(/\s+/g, ' ');
+  return mail(
+    email,
+    `You are invited to ${name}`,
+    'Hello,',
+    `you are invited to join ${name}. The invite is for this address alone, and open until ${expiresAt}:`,
+    withToken(links, '/join', code),
+    'If you do not know the organization, do nothing.',
+  );
+};

@@ -10,17 +10,23 @@ import { accessTokens, passwords, sessions, users, type platformRoles } from './
 import { newId } from '../../ids.ts';
 
 export interface NewUser {
+  /** Made here when absent. */
+  readonly id?: string;
   readonly email: string;
   readonly name: string;
   readonly passwordHash: string;
   readonly defaultOrganizationId: string;
   readonly platformRole?: (typeof platformRoles)[number];
+  /** When the address was proven; absent or null: not yet. */
+  readonly verifiedAt?: string | null;
 }
 
 /** Makes a user with a password, in the running transaction. Throws Conflict when the e-mail is taken in any case. */
-export const createUser = (unit: UnitOfWork, { passwordHash, ...user }: NewUser): Promise<string> =>
+export const createUser = (
+  unit: UnitOfWork,
+  { passwordHash, id: userId = newId(), ...user }: NewUser,
+): Promise<string> =>
   unit.transact(async () => {
-    const userId = newId();
     try {
       await database.insert(users).values({ id: userId, ...user });
     } catch (error) {

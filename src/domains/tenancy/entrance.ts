@@ -143,13 +143,18 @@ export const goOnAs = async (context: Context, viewer: Viewer): Promise<void> =>
   context.unit = context.unit.as(scopeOf(viewer));
 };
 
-/** What follows in this operation is seen with the rights that the viewer's credential gives now; with those so far when it gives none. */
-export const goOnWithRightsOfNow = async (context: Context): Promise<void> => {
-  const { credential, organizationId, userId } = viewerOf(context);
-  const unit = context.unit.as(discovery(organizationId, userId));
+/** Looks the viewer up anew after a change of their own place; who has lost it goes on as nobody. */
+export const goOnAsNow = async (context: Context): Promise<void> => {
+  const { organizationId, userId, credential } = viewerOf(context);
   await context.unit.rest();
-  const claim = { kind: credential.kind, id: credential.id, organizationId, userId };
-  const viewer = await viewerOfCredential(unit, claim, context.services.settings.sessions);
-  await unit.rest();
-  if (viewer !== null) await goOnAs(context, viewer);
+  const looking = context.unit.as(discovery(organizationId, userId));
+  const viewer = await viewerOfCredential(
+    looking,
+    { ...credential, organizationId, userId },
+    context.services.settings.sessions,
+  );
+  await looking.rest();
+  if (viewer !== null) return goOnAs(context, viewer);
+  context.viewer = null;
+  context.unit = context.unit.as(nowhere);
 };

@@ -1,4 +1,4 @@
-import { and, eq, getTableColumns, isNull, sql, type SQL } from 'drizzle-orm';
+import { and, eq, getTableColumns, isNotNull, isNull, sql, type SQL } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import { mentions } from '../../database/filter.ts';
 import { listOf, type Connection, type ListArguments } from '../../database/list.ts';
@@ -102,4 +102,11 @@ export const memberList = listOf({
   columns: getTableColumns(memberships),
   orders: { CREATED_AT: memberships.createdAt },
   defaultOrder: { field: 'CREATED_AT', direction: 'ASC' },
+  filters: {
+    role: memberships.role,
+    suspended: (comparator, value) =>
+      (value === true) === (comparator === 'eq') ? isNotNull(memberships.suspendedAt) : isNull(memberships.suspendedAt),
+    userId: memberships.userId,
+    createdAt: memberships.createdAt,
+  },
 });

@@ -1,7 +1,8 @@
 import type { Permission } from '../../generated/resolvers.ts';
-import type { OrganizationRole } from '../context.ts';
+import type { OrganizationRole, WorkspaceRole } from '../context.ts';
 import type { UserRow } from '../identity/tables.ts';
-import type { OrganizationRow } from './tables.ts';
+import type { Decider } from '../permissions.ts';
+import type { OrganizationRow, UserPermissionRow } from './tables.ts';
 
 /** Who is asking; what else is known of them is looked up when it is asked for. */
 export interface ViewerInfoRow {
@@ -15,4 +16,20 @@ export interface ViewerInfoRow {
 export interface OwnOrganizationRow extends Pick<OrganizationRow, 'id' | 'name' | 'slug' | 'type'> {
   readonly active: boolean;
   readonly joinedAt: string;
+}
+
+/** The grant or denial that decided about a permission. */
+export type DecidingGrantRow = UserPermissionRow;
+
+/** Whether somebody holds a permission, and what decided. */
+export interface PermissionExplanationRow {
+  readonly permission: Permission;
+  readonly allowed: boolean;
+  readonly decidedBy: Decider;
+  /** Null for who has no way in now. */
+  readonly role: OrganizationRole | null;
+  /** Null without a workspace, and for who does not see it. */
+  readonly workspaceRole: WorkspaceRole | null;
+  readonly grant: DecidingGrantRow | null;
+  readonly sentence: string;
 }

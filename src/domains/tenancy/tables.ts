@@ -78,6 +78,10 @@ export const memberships = tenantTable(
     ),
     index('memberships_user_id_index').on(membership.userId),
     index('memberships_created_at_index').on(membership.organizationId, membership.createdAt, membership.id),
+    index('memberships_role_index').on(membership.organizationId, membership.role, membership.createdAt, membership.id),
+    index('memberships_suspended_index')
+      .on(membership.organizationId, membership.createdAt, membership.id)
+      .where(sql`${membership.suspendedAt} is not null`),
   ],
 );
 export type MembershipRow = typeof memberships.$inferSelect;
@@ -155,6 +159,12 @@ export const groupMemberships = tenantTable(
     index('group_memberships_created_at_index').on(
       membership.organizationId,
       membership.groupId,
+      membership.createdAt,
+      membership.id,
+    ),
+    index('group_memberships_user_id_created_at_index').on(
+      membership.organizationId,
+      membership.userId,
       membership.createdAt,
       membership.id,
     ),
@@ -432,8 +442,10 @@ export const inviteWorkspaces = tenantTable(
     }).onDelete('cascade'),
     toWorkspace('invite_workspaces', entry.organizationId, entry.workspaceId),
     index('invite_workspaces_workspace_id_index').on(entry.organizationId, entry.workspaceId),
+    index('invite_workspaces_created_at_index').on(entry.organizationId, entry.inviteId, entry.createdAt, entry.id),
   ],
 );
+export type InviteWorkspaceRow = typeof inviteWorkspaces.$inferSelect;
 
 /** Who claimed an invite; it stays when they leave. */
 export const inviteClaims = tenantTable(
@@ -450,3 +462,4 @@ export const inviteClaims = tenantTable(
     index('invite_claims_created_at_index').on(claim.organizationId, claim.inviteId, claim.createdAt, claim.id),
   ],
 );
+export type InviteClaimRow = typeof inviteClaims.$inferSelect;

@@ -10,7 +10,7 @@ import type {
 import { viewerOf, type Context, type OrganizationRole, type WorkspaceRole } from '../context.ts';
 import { found } from '../nodes.ts';
 import { archived } from '../permissions.ts';
-import { goOnWithRightsOfNow } from './entrance.ts';
+import { goOnAsNow } from './entrance.ts';
 import { workspaceById } from './loaders.ts';
 import { memberships, workspaceMemberships, type WorkspaceMembershipRow } from './tables.ts';
 import { lockActiveWorkspace } from './workspace-lock.ts';
@@ -101,7 +101,7 @@ export const leaveWorkspace = async (context: Context, workspaceId: string): Pro
     await removed(context, workspaceId, [own]);
     return own.id;
   });
-  await goOnWithRightsOfNow(context);
+  await goOnAsNow(context);
   return id;
 };
 
@@ -115,7 +115,7 @@ const changing = async <Result>(
     await lockActiveWorkspace(context, workspaceId);
     return work();
   });
-  if (!viewerOf(context).holdsAllWorkspaces) await goOnWithRightsOfNow(context);
+  if (!viewerOf(context).holdsAllWorkspaces) await goOnAsNow(context);
   return result;
 };
 

@@ -6,7 +6,7 @@ import type { CreateWorkspaceInput, SetWorkspaceAvatarInput, UpdateWorkspaceInpu
 import { viewerOf, type Context } from '../context.ts';
 import { removeAvatar, storeAvatar } from '../identity/avatars.ts';
 import { archived } from '../permissions.ts';
-import { goOnAs, goOnWithRightsOfNow } from './entrance.ts';
+import { goOnAs, goOnAsNow } from './entrance.ts';
 import { withFreeSlug } from './slugs.ts';
 import { workspaceMemberships, workspaces, type WorkspaceRow } from './tables.ts';
 import { lockActiveWorkspace, lockWorkspace, ofWorkspace } from './workspace-lock.ts';
@@ -173,7 +173,7 @@ const moved = async (
     context.unit.afterCommit(() => context.services.viewers.forgetOrganization(organizationId));
     return changed(context, action, id, fields);
   });
-  await goOnWithRightsOfNow(context);
+  await goOnAsNow(context);
   return workspace;
 };
 

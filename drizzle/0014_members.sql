@@ -1,0 +1,4 @@
+CREATE INDEX "group_memberships_user_id_created_at_index" ON "group_memberships" USING btree ("organization_id","user_id","created_at","id");--> statement-breakpoint
+CREATE INDEX "invite_workspaces_created_at_index" ON "invite_workspaces" USING btree ("organization_id","invite_id","created_at","id");--> statement-breakpoint
+CREATE INDEX "memberships_role_index" ON "memberships" USING btree ("organization_id","role","created_at","id");--> statement-breakpoint
+CREATE INDEX "memberships_suspended_index" ON "memberships" USING btree ("organization_id","created_at","id") WHERE "memberships"."suspended_at" is not null;
