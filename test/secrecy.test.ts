@@ -27,7 +27,9 @@ const rowsSeenBy = async (
   );
   const seen = new Map<string, string>();
   for (const { name } of tables) {
-    const rows = await unit.run(() => database.execute<{ row: string }>(sql`select t::text as row from ${sql.raw(name)} t`));
+    const rows = await unit.run(() =>
+      database.execute<{ row: string }>(sql`select t::text as row from ${sql.raw(name)} t`),
+    );
     seen.set(name, rows.map(({ row }) => row).join('\n'));
   }
   await unit.rest();
@@ -144,4 +146,4 @@ test('no secret is in the log, in the database, in errors or in statements', asy
     ...codes.filter((each) => new RegExp(`\\b${each}\\b`).test(text)).map(() => `code in ${place}`),
   ]);
   expect(leaks).toEqual([]);
-});
+}, 60_000);

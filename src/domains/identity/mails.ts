@@ -43,4 +43,10 @@ export const resetMail = (links: Links, { email, name }: Recipient, token: strin
 
 /** Tells the owner of an account what was done with it. */
 export const noticeMail = ({ email, name }: Recipient, subject: string, what: string): Mail =>
-  mail(email, subject, `Hello ${name},`, what, 'If it was not you, reset your password at once and tell your administrator.');
+  mail(
+    email,
+    subject,
+    `Hello ${name},`,
+    what,
+    'If it was not you, reset your password at once and tell your administrator.',
+  );
