@@ -57,7 +57,7 @@ const thousandTries = async (beds: readonly Testbed[], email: string): Promise<u
     ...Array.from({ length: 500 }, (_, index) => bedOf(index).anonymous.codes(document)),
   ];
   const codes = (await Promise.all(tries)).flat();
-  await Promise.all(clients.map((client) => client.dispose()));
+  for (const client of clients) await client.dispose();
   return codes;
 };
 const codeOf = ({ extensions }: { extensions?: Record<string, unknown> | undefined }) => extensions?.code;

@@ -102,11 +102,10 @@ export const endSession = (unit: UnitOfWork, sessionId: string): Promise<boolean
  */
 export const endSignIns = (unit: UnitOfWork, userId: string, keptSessionId: string | null): Promise<number> =>
   unit.transact(async () => {
-    const others = (column: PgColumn) => (keptSessionId === null ? undefined : ne(column, keptSessionId));
     const ended = await database
       .update(sessions)
       .set({ revokedAt: sql`now()` })
-      .where(and(eq(sessions.userId, userId), isNull(sessions.revokedAt), others(sessions.id)))
+      .where(and(eq(sessions.userId, userId), isNull(sessions.revokedAt), allBut(sessions.id, keptSessionId)))
       .returning({ id: sessions.id });
     await database
       .delete(accessTokens)
@@ -114,11 +113,13 @@ export const endSignIns = (unit: UnitOfWork, userId: string, keptSessionId: stri
         and(
           eq(accessTokens.userId, userId),
           inArray(accessTokens.kind, ['SESSION', 'DEVICE']),
-          others(accessTokens.subjectId),
+          allBut(accessTokens.subjectId, keptSessionId),
         ),
       );
     return ended.length;
   });
+
+const allBut = (column: PgColumn, id: string | null) => (id === null ? undefined : ne(column, id));
 
 /** What the token of a hash leads to; null when it is unknown or has run out. */
 export const tokenTarget = async (unit: UnitOfWork, hash: string) => {

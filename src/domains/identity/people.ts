@@ -16,8 +16,9 @@ export const loginOf = ({
   readonly email?: string | null | undefined;
   readonly username?: string | null | undefined;
 }): Login => {
-  if (email != null && username == null) return { by: 'email', email };
-  if (username != null && email == null) return { by: 'username', username };
+  const [isEmail, isUsername] = [typeof email === 'string', typeof username === 'string'];
+  if (typeof email === 'string' && !isUsername) return { by: 'email', email };
+  if (typeof username === 'string' && !isEmail) return { by: 'username', username };
   throw new BadUserInput('email', 'Give either the e-mail address or the username.');
 };
 
@@ -61,5 +62,5 @@ export const isVerified = async (unit: UnitOfWork, userId: string): Promise<bool
   const [user] = await unit.run(() =>
     database.select({ verifiedAt: users.verifiedAt }).from(users).where(eq(users.id, userId)),
   );
-  return user?.verifiedAt != null;
+  return user !== undefined && user.verifiedAt !== null;
 };

@@ -98,7 +98,7 @@ export const resetPassword = async (
   const anonymous = unit.as(nowhere);
   const target = await readToken(anonymous, 'PASSWORD_RESET', token);
   await anonymous.rest();
-  const person = target?.userId == null ? null : await ableById(unit, target.userId);
+  const person = target === null || target.userId === null ? null : await ableById(unit, target.userId);
   if (person === null) throw tokenUseless();
   const { userId } = person;
   const hash = await newPasswordHash('newPassword', newPassword, await knownOf(unit, userId));

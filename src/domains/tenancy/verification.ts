@@ -114,8 +114,7 @@ export const verifyEmail = async ({ unit, services, origin }: Context, token: st
   const anonymous = unit.as(nowhere);
   const target = await readToken(anonymous, 'EMAIL_VERIFICATION', token);
   await anonymous.rest();
-  const userId = target?.userId;
-  const person = userId == null ? null : await ableById(unit, userId);
+  const person = target === null || target.userId === null ? null : await ableById(unit, target.userId);
   if (person === null) throw tokenUseless();
   const acting = await inTheNameOf(unit, services, person.userId);
   await acting.unit.transact(async () => {
