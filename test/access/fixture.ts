@@ -1,4 +1,4 @@
-import type { Person } from '../testbed.ts';
+import type { Person, Testbed } from '../testbed.ts';
 
 /** Who asks, from nobody to the installation's administrator. All but the first two belong to the organization that everything is in. */
 export const callers = [
@@ -44,12 +44,52 @@ export interface Fixture {
   /** Something of what the owner has, which `data` must hold and `own` must not; the secret word of the filled organization when absent. */
   readonly shows?: RegExp;
   /** Makes what the field works on, anew for each caller, where it would not be there a second time; gives ids or other values by name. */
-  readonly target?: (owner: Person, ids: Readonly<Record<string, string>>) => Promise<Record<string, string>>;
+  readonly target?: (
+    owner: Person,
+    ids: Readonly<Record<string, string>>,
+    bed: Testbed,
+  ) => Promise<Record<string, string>>;
+  /** For subscriptions: what happens once all have subscribed, for them to hear of. */
+  readonly meanwhile?: (owner: Person, ids: Readonly<Record<string, string>>) => Promise<void>;
 }
 
-/** Fixtures of root fields by their names. */
+type Gets = Fixture['gets'];
+
+/** Whoever sees the filled workspace gets it. */
+export const inWorkspace: Gets = {
+  otherwise: 'data',
+  anonymous: 'UNAUTHENTICATED',
+  stranger: 'NOT_FOUND',
+  platformAdmin: 'NOT_FOUND',
+  neighbour: 'NOT_FOUND',
+  keyWithoutScope: 'FORBIDDEN',
+};
+/** Whoever may bring things into the filled workspace. */
+export const byEditors: Gets = { ...inWorkspace, guest: 'FORBIDDEN', viewer: 'FORBIDDEN' };
+/** Whoever manages the filled workspace. */
+export const byWorkspaceAdmins: Gets = { ...byEditors, editor: 'FORBIDDEN', manager: 'FORBIDDEN' };
+/** Administrators and owners of the organization; others are told which permission is missing. */
+export const byAdmins: Gets = {
+  otherwise: 'FORBIDDEN',
+  anonymous: 'UNAUTHENTICATED',
+  stranger: 'NOT_FOUND',
+  platformAdmin: 'NOT_FOUND',
+  admin: 'data',
+  owner: 'data',
+  key: 'data',
+};
+/** Administrators of the installation alone. */
+export const byPlatform: Gets = { otherwise: 'FORBIDDEN', anonymous: 'UNAUTHENTICATED', platformAdmin: 'data' };
+/** Everybody who is signed in, about what is their own. */
+export const byEverybody: Gets = { otherwise: 'data', anonymous: 'UNAUTHENTICATED' };
+
+/** A connection below the root: what each caller gets, and where the way to it cannot be guessed, the root field that reads it. */
+export type ConnectionFixture = Pick<Fixture, 'gets' | 'shows'> & { readonly field?: string };
+
+/** Fixtures of root fields by their names, and of connections by `Type.field`. */
 export interface Fixtures {
   readonly queries?: Readonly<Record<string, Fixture>>;
   readonly mutations?: Readonly<Record<string, Fixture>>;
   readonly subscriptions?: Readonly<Record<string, Fixture>>;
+  readonly connections?: Readonly<Record<string, ConnectionFixture>>;
 }
