@@ -11,6 +11,7 @@ import {
   workspaceMemberships,
 } from '../src/domains/tenancy/tables.ts';
 import { eventsOf, insightOf, join, password } from './colleagues.ts';
+import { mailTo, tokenIn } from './outbox.ts';
 import { uuidOf, workspaceOf } from './talk.ts';
 import { Person, startTestbed, type Testbed } from './testbed.ts';
 
@@ -146,6 +147,48 @@ describe('an invite for one person', () => {
     expect(await refusal(member, claim, { code })).toMatchObject([{ code: 'CONFLICT', field: 'code' }]);
     const [row] = await inOrganization(async () => database.select().from(invites).where(eq(invites.seats, 2)));
     expect(row).toMatchObject({ claims: 0, status: 'PENDING' });
+  });
+});
+
+test('an invite with an address is mailed there, and one without is not', async () => {
+  const email = addressOf('mailed');
+  const { code } = await made(owner, { role: 'MEMBER', email });
+  const mail = await mailTo(bed, email, /You are invited to Olga's/);
+  expect(tokenIn(mail)).toBe(code);
+});
+
+test('whoever guesses codes is held up, also by aliases and beside other fields', async () => {
+  const strict = await startTestbed({ RATE_LIMIT: 'on' });
+  try {
+    const guess = 'claimInvite(input: { code: "tsr_invite_x" }) { token }';
+    const guesses = Array.from({ length: 20 }, (_, at) => `a${at}: ${guess}`).join(' ');
+    const codes = new Set<unknown>();
+    for (let round = 0; round < 6; round += 1) {
+      // A field that may not be null ends the data of the whole operation, but all of them are tried one after the other.
+      for (const { extensions } of (await strict.anonymous.ask(`mutation { ${guesses} }`)).errors)
+        codes.add(extensions.code);
+    }
+    expect([...codes]).toEqual(['BAD_USER_INPUT', 'RATE_LIMITED']);
+    const looks = await strict.anonymous.ask('{ inviteByCode(code: "tsr_invite_x") { role } }');
+    expect(looks.errors.map(({ extensions }) => extensions)).toMatchObject([
+      { code: 'RATE_LIMITED', retryAfterSeconds: expect.any(Number) },
+    ]);
+  } finally {
+    await strict.stop();
+  }
+}, 60_000);
+
+test('a look at a code takes its turn beside fields that read', async () => {
+  const { code } = await made(owner, { role: 'MEMBER' });
+  const answer = await owner.want(
+    'query ($code: String!, $userId: ID!) { viewer { role } inviteByCode(code: $code) { role } permissionExplanation(permission: MODEL_READ, userId: $userId) { allowed } invites { totalCount } }',
+    { code, userId: owner.userId },
+  );
+  expect(answer).toEqual({
+    viewer: { role: 'OWNER' },
+    inviteByCode: { role: 'MEMBER' },
+    permissionExplanation: { allowed: true },
+    invites: { totalCount: 1 },
   });
 });
 
