@@ -145,8 +145,21 @@ test('a foreign id and an unknown one are told alike', async () => {
   expect(await told(String(cast.ids.Document))).toBe(await told(unknown));
 });
 
-/** They end the account they are asked by, or its session. */
-const leaving = ['signOut', 'switchOrganization', 'deleteAccount', 'eraseAccount'];
+/** They end or change the account they are asked by, its session, or its place. */
+const leaving = [
+  'signOut',
+  'switchOrganization',
+  'leaveOrganization',
+  'transferOwnership',
+  'claimInvite',
+  'changePassword',
+  'enableTwoFactor',
+  'confirmTwoFactor',
+  'disableTwoFactor',
+  'createRecoveryCodes',
+  'deleteAccount',
+  'eraseAccount',
+];
 
 describe('mutations', () => {
   const ends = new Set(['eraseOrganization', ...leaving]);

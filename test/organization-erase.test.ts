@@ -99,7 +99,12 @@ const filesWith = async (...words: string[]): Promise<string[]> => {
 
 test('only what is deleted can be erased, and only by who knows its slug and their password', async () => {
   const slug = await slugOf(cast.owner);
-  const before = await fingerprint(bed, cast.owner.organizationId);
+  const rows = async () => {
+    // The log tells of the wrong password.
+    const { events: _events, ...others } = await fingerprint(bed, cast.owner.organizationId);
+    return others;
+  };
+  const before = await rows();
   const codes = (person: Person, input: object) => person.codes(erase, { input });
   expect(await codes(cast.owner, { confirmation: slug, password })).toEqual(['CONFLICT']);
   expect(await codes(cast.owner, { confirmation: 'other', password })).toEqual(['BAD_USER_INPUT']);
@@ -111,7 +116,7 @@ test('only what is deleted can be erased, and only by who knows its slug and the
   await expect(directly).rejects.toMatchObject({ code: '55000' });
   const open = `select has_function_privilege('public', 'app_erase_organization(uuid)', 'execute') as open`;
   expect(await asOwner(bed, open)).toEqual([{ open: false }]);
-  expect(await fingerprint(bed, cast.owner.organizationId)).toEqual(before);
+  expect(await rows()).toEqual(before);
 });
 
 test('an erased organization leaves nothing but the word of it', async () => {

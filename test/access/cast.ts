@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { eq, sql } from 'drizzle-orm';
 import { database } from '../../src/database/client.ts';
 import { sole } from '../../src/database/rows.ts';
@@ -111,10 +112,10 @@ export const withStandIns = async (cast: Cast): Promise<Cast> => {
     admin: 'ADMIN',
     owner: 'OWNER',
   };
-  const members: Partial<Record<Caller, Person>> = {};
+  const members: Partial<Record<Caller, SignedUp>> = {};
   for (const [caller, role] of Object.entries(roles))
     members[caller as Caller] = await joined(bed, owner.organizationId, caller, role, null, 'VIEWER');
-  return { ...cast, people: { ...people, stranger, platformAdmin, ...members } };
+  return { ...cast, owner: members.owner ?? owner, people: { ...people, stranger, platformAdmin, ...members } };
 };
 
 const origin = { requestId: 'test', address: null, userAgent: null };
@@ -251,6 +252,7 @@ const filled = async (
       .id,
     Device: await deviceOf(bed, owner, `${secret} phone`),
     BrowserExtensionKey: await extensionKeyOf(owner, `${secret} browser`),
+    ...(await peopleOf(want, bed, workspaceId)),
   };
 };
 
@@ -275,6 +277,61 @@ const keysOf = async (bed: Testbed, owner: SignedUp): Promise<{ key: Person; key
     });
   const all = allPermissions.filter((permission) => permissionRules[permission].personal !== true);
   return { key: await keyWith(`${secret} all`, all), keyWithoutScope: await keyWith(`${secret} none`, ['MODEL_READ']) };
+};
+
+/** A group with a member, an invite that somebody claimed, and a permission given by hand. */
+const peopleOf = async (
+  want: (query: string, input?: object) => Promise<Data>,
+  bed: Testbed,
+  workspaceId: string,
+): Promise<Record<string, string>> => {
+  const { invite, code } = (
+    await want('mutation ($input: CreateInviteInput!) { createInvite(input: $input) { invite { id } code } }', {
+      role: 'MEMBER',
+      workspaceIds: [workspaceId],
+      seats: 2,
+    })
+  ).createInvite;
+  const claimant = {
+    code,
+    name: 'Claimant',
+    email: `claimant-${randomUUID()}@example.com`,
+    password: 'correct horse battery',
+  };
+  const claimed: Data = await bed.anonymous.want(
+    'mutation ($input: ClaimInviteInput!) { claimInvite(input: $input) { user { id } } }',
+    { input: claimant },
+  );
+  const userId = claimed.claimInvite.user.id;
+  const { group } = (
+    await want('mutation ($input: CreateGroupInput!) { createGroup(input: $input) { group { id } } }', {
+      name: `${secret} group`,
+    })
+  ).createGroup;
+  const added = (
+    await want(
+      'mutation ($input: AddGroupMembersInput!) { addGroupMembers(input: $input) { group { members(first: 1) { edges { node { id } } } } } }',
+      { groupId: group.id, userIds: [userId] },
+    )
+  ).addGroupMembers.group;
+  const { userPermission } = (
+    await want(
+      'mutation ($input: GrantPermissionInput!) { grantPermission(input: $input) { userPermission { id } } }',
+      { userId, permission: 'MEMBER_INVITE', reason: secret },
+    )
+  ).grantPermission;
+  const place = (
+    await want(
+      `{ viewer { organization { members(first: 1, filter: { userId: { eq: ${JSON.stringify(userId)} } }) { edges { node { id } } } } } }`,
+    )
+  ).viewer.organization.members.edges[0].node;
+  return {
+    Invite: invite.id,
+    Group: group.id,
+    GroupMembership: added.members.edges[0].node.id,
+    UserPermission: userPermission.id,
+    Membership: place.id,
+  };
 };
 
 const jobOf = async (bed: Testbed, organization: string): Promise<string> => {

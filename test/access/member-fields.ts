@@ -17,6 +17,16 @@ const byInviters: Fixture['gets'] = { ...byAdmins, manager: 'data' };
 /** A list of what all administrators see, and others of other organizations of their own. */
 const listedToAdmins: Fixture['gets'] = { ...byAdmins, stranger: 'own', platformAdmin: 'own' };
 
+/** What members see of each other, and guests do not. */
+const ofMembers: Fixture['gets'] = {
+  otherwise: 'data',
+  anonymous: 'UNAUTHENTICATED',
+  stranger: 'NOT_FOUND',
+  platformAdmin: 'NOT_FOUND',
+  guest: 'FORBIDDEN',
+  keyWithoutScope: 'FORBIDDEN',
+};
+
 const freshMember = async (owner: Person, _ids: Ids, bed: Testbed) => {
   const { userId } = await join(bed, owner, 'MEMBER');
   return { Member: userId };
@@ -47,6 +57,14 @@ const granted = async (owner: Person, ids: Ids, bed: Testbed) => {
 
 /** Members, invites, groups, and permissions given by hand. */
 export const fixtures: Fixtures = {
+  connections: {
+    'Organization.groups': { gets: ofMembers },
+    'Group.members': { gets: ofMembers },
+    'Membership.groups': { gets: ofMembers },
+    // Managers see the invites they made themselves.
+    'Invite.claimedBy': { gets: { ...byAdmins, manager: 'NOT_FOUND' } },
+    'Invite.workspaces': { gets: { ...byAdmins, manager: 'NOT_FOUND' } },
+  },
   queries: {
     invites: {
       field: 'invites(first: 1) { edges { node { role } } }',
@@ -143,8 +161,8 @@ export const fixtures: Fixtures = {
         anonymous: 'data',
         stranger: 'data',
         platformAdmin: 'data',
-        suspended: 'CONFLICT',
-        expired: 'CONFLICT',
+        suspended: 'data',
+        expired: 'data',
         key: 'FORBIDDEN',
         keyWithoutScope: 'FORBIDDEN',
       },
