@@ -180,16 +180,19 @@ test('whoever guesses codes is held up, also by aliases and beside other fields'
 
 test('a look at a code takes its turn beside fields that read', async () => {
   const { code } = await made(owner, { role: 'MEMBER' });
-  const answer = await owner.want(
-    'query ($code: String!, $userId: ID!) { viewer { role } inviteByCode(code: $code) { role } permissionExplanation(permission: MODEL_READ, userId: $userId) { allowed } invites { totalCount } }',
-    { code, userId: owner.userId },
-  );
-  expect(answer).toEqual({
-    viewer: { role: 'OWNER' },
-    inviteByCode: { role: 'MEMBER' },
-    permissionExplanation: { allowed: true },
-    invites: { totalCount: 1 },
-  });
+  // What comes to rest and what is being sent meet at another moment each time.
+  for (let round = 0; round < 40; round += 1) {
+    const answer = await owner.want(
+      'query ($code: String!, $userId: ID!) { viewer { role } inviteByCode(code: $code) { role } permissionExplanation(permission: MODEL_READ, userId: $userId) { allowed } invites { totalCount } }',
+      { code, userId: owner.userId },
+    );
+    expect(answer).toEqual({
+      viewer: { role: 'OWNER' },
+      inviteByCode: { role: 'MEMBER' },
+      permissionExplanation: { allowed: true },
+      invites: { totalCount: 1 },
+    });
+  }
 });
 
 describe('an invite for whoever holds the code', () => {

@@ -106,18 +106,13 @@ export class UnitOfWork {
 
   /** Runs statements in the open transaction, or in a read-only one opened for them. */
   async run<Result>(work: () => Promise<Result>): Promise<Result> {
-    const open = await this.#ready();
     // Awaited inside: a Drizzle builder sends its statement only when it is awaited.
-    return this.#answered(
-      open,
-      routed(open.route, async () => await work()),
-    );
+    return this.#sent(({ route }) => routed(route, async () => await work()));
   }
 
   /** Runs a statement that was built once, as `run` does. */
   async select<Row>(statement: Statement<Row>, values: Readonly<Record<string, unknown>>): Promise<Row[]> {
-    const open = await this.#ready();
-    return this.#answered(open, selected(open.route, statement, values));
+    return this.#sent(({ route }) => selected(route, statement, values));
   }
 
   async #answered<Result>(open: Open, result: Promise<Result>): Promise<Result> {
@@ -183,7 +178,7 @@ export class UnitOfWork {
     this.#open = undefined;
     const open = await opened.catch(() => undefined);
     if (open === undefined) return;
-    if (open.running.size > 0) await Promise.allSettled(open.running);
+    while (open.running.size > 0) await Promise.allSettled(open.running);
     const ending: Ending = open.failed ? 'rollback' : 'commit';
     open.session.release(ending);
   }
@@ -199,11 +194,14 @@ export class UnitOfWork {
     };
   }
 
-  /** The transaction that a statement goes to. One that came to rest while it was waited for is no longer ours. */
-  async #ready(): Promise<Open> {
+  /**
+   * Sends a statement to the transaction that is open. One that came to rest while it was waited for is no longer ours; nothing is awaited
+   * between looking and sending, in which it could.
+   */
+  async #sent<Result>(send: (open: Open) => Promise<Result>): Promise<Result> {
     let open = await this.#current();
     while (open.mode === 'read' && !open.session.alive) open = await this.#current();
-    return open;
+    return this.#answered(open, send(open));
   }
 
   async #current(): Promise<Open> {
