@@ -77,7 +77,7 @@ const runOut = (id: string) =>
   );
 
 describe('an invite for one person', () => {
-  test('makes an account whose address counts as verified, a member of the workspaces named', async () => {
+  test('makes an account whose address is yet to be proven, a member of the workspaces named', async () => {
     const workspaceId = await workspaceOf(owner, { name: 'Garden' });
     const email = addressOf('Nora');
     const data: { inviteMember: Made } = await owner.want(invite, {
@@ -112,7 +112,7 @@ describe('an invite for one person', () => {
     });
     const userId = uuidOf(joined.claimInvite.user.id);
     const [account] = await inOrganization(async () => database.select().from(users).where(eq(users.id, userId)));
-    expect(account?.verifiedAt).not.toBeNull();
+    expect(account?.verifiedAt).toBeNull();
     const entries = await inOrganization(async () =>
       database.select().from(userOrganizations).where(eq(userOrganizations.userId, userId)),
     );
@@ -180,16 +180,19 @@ test('whoever guesses codes is held up, also by aliases and beside other fields'
 
 test('a look at a code takes its turn beside fields that read', async () => {
   const { code } = await made(owner, { role: 'MEMBER' });
-  const answer = await owner.want(
-    'query ($code: String!, $userId: ID!) { viewer { role } inviteByCode(code: $code) { role } permissionExplanation(permission: MODEL_READ, userId: $userId) { allowed } invites { totalCount } }',
-    { code, userId: owner.userId },
-  );
-  expect(answer).toEqual({
-    viewer: { role: 'OWNER' },
-    inviteByCode: { role: 'MEMBER' },
-    permissionExplanation: { allowed: true },
-    invites: { totalCount: 1 },
-  });
+  // What comes to rest and what is being sent meet at another moment each time.
+  for (let round = 0; round < 40; round += 1) {
+    const answer = await owner.want(
+      'query ($code: String!, $userId: ID!) { viewer { role } inviteByCode(code: $code) { role } permissionExplanation(permission: MODEL_READ, userId: $userId) { allowed } invites { totalCount } }',
+      { code, userId: owner.userId },
+    );
+    expect(answer).toEqual({
+      viewer: { role: 'OWNER' },
+      inviteByCode: { role: 'MEMBER' },
+      permissionExplanation: { allowed: true },
+      invites: { totalCount: 1 },
+    });
+  }
 });
 
 describe('an invite for whoever holds the code', () => {

@@ -124,18 +124,13 @@ export class UnitOfWork {
 
   /** Runs statements in the open transaction, or in a read-only one opened for them. */
   async run<Result>(work: () => Promise<Result>): Promise<Result> {
-    const open = await this.#ready();
     // Awaited inside: a Drizzle builder sends its statement only when it is awaited.
-    return this.#answered(
-      open,
-      routed(open.route, async () => await work()),
-    );
+    return this.#sent(({ route }) => routed(route, async () => await work()));
   }
 
   /** Runs a statement that was built once, as `run` does. */
   async select<Row>(statement: Statement<Row>, values: Readonly<Record<string, unknown>>): Promise<Row[]> {
-    const open = await this.#ready();
-    return this.#answered(open, selected(open.route, statement, values));
+    return this.#sent(({ route }) => selected(route, statement, values));
   }
 
   async #answered<Result>(open: Open, result: Promise<Result>): Promise<Result> {
@@ -232,7 +227,7 @@ export class UnitOfWork {
     this.#open = undefined;
     const open = await opened.catch(() => undefined);
     if (open === undefined) return;
-    if (open.running.size > 0) await Promise.allSettled(open.running);
+    while (open.running.size > 0) await Promise.allSettled(open.running);
     const ending: Ending = open.failed ? 'rollback' : 'commit';
     open.session.release(ending);
   }
@@ -245,24 +240,27 @@ export class UnitOfWork {
       get organizationId() {
         return organizationId();
       },
-      conclude: async ({ statement, action, type }, values) => {
-        const open = await this.#ready();
-        const change = { action, type, id: values.id };
-        const entry = this.options.ledger.entry(change, this);
-        const rows = selected(open.route, statement, { ...values, ...entry.values });
-        this.#logged.push(change);
-        if (!joined) this.#end(open);
-        return this.#answered(open, rows);
-      },
+      conclude: ({ statement, action, type }, values) =>
+        this.#sent((open) => {
+          const change = { action, type, id: values.id };
+          const entry = this.options.ledger.entry(change, this);
+          const rows = selected(open.route, statement, { ...values, ...entry.values });
+          this.#logged.push(change);
+          if (!joined) this.#end(open);
+          return rows;
+        }),
     };
   }
 
-  /** The transaction that a statement goes to. One that came to rest while it was waited for is no longer ours. */
-  async #ready(): Promise<Open> {
+  /**
+   * Sends a statement to the transaction that is open. One that came to rest while it was waited for is no longer ours; nothing is awaited
+   * between looking and sending, in which it could.
+   */
+  async #sent<Result>(send: (open: Open) => Promise<Result>): Promise<Result> {
     if (this.#outcome !== undefined) throw new Error('The transaction is concluded.');
     let open = await this.#current();
     while (open.mode === 'read' && !open.session.alive) open = await this.#current();
-    return open;
+    return this.#answered(open, send(open));
   }
 
   async #current(): Promise<Open> {

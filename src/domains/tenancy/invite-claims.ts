@@ -8,6 +8,7 @@ import { BadUserInput, Conflict, Forbidden, type InputIssue } from '../../errors
 import type { ClaimInviteInput, InvitePreview } from '../../generated/resolvers.ts';
 import { newId } from '../../ids.ts';
 import { viewerOf, type Context } from '../context.ts';
+import type { Services } from '../services.ts';
 import { createUser } from '../identity/operations.ts';
 import { newPasswordHash } from '../identity/passwords.ts';
 import { users } from '../identity/tables.ts';
@@ -27,6 +28,7 @@ import {
   type InviteRow,
   type MembershipRow,
 } from './tables.ts';
+import { mailVerification } from './verification.ts';
 import { discovery, viewerOfMember } from './viewers.ts';
 
 /** Somebody joined. */
@@ -96,7 +98,7 @@ export const claimInvite = async (context: Context, input: ClaimInviteInput): Pr
   const invite = { organizationId: token.organizationId, id: token.subjectId };
   const claimant = viewer === null ? await newcomer(context, invite, input) : await memberElsewhere(context);
   const joining = context.unit.as(discovery(invite.organizationId, claimant.userId));
-  const membership = await joining.transact(() => join(joining, invite.id, claimant));
+  const membership = await joining.transact(() => join(joining, services, invite.id, claimant));
   services.viewers.forgetUser(claimant.userId);
   if (claimant.account !== null) {
     const { token: session } = await enter(context, { ...invite, userId: claimant.userId });
@@ -163,7 +165,12 @@ const claimable = (organizationId: string, id: string) =>
       and ${organizations.deletedAt} is null and ${organizations.suspendedAt} is null)`,
   );
 
-const join = async (unit: UnitOfWork, inviteId: string, claimant: Claimant): Promise<MembershipRow> => {
+const join = async (
+  unit: UnitOfWork,
+  services: Services,
+  inviteId: string,
+  claimant: Claimant,
+): Promise<MembershipRow> => {
   const { organizationId } = unit;
   const { userId, email, account } = claimant;
   const [invite] = await database
@@ -181,8 +188,9 @@ const join = async (unit: UnitOfWork, inviteId: string, claimant: Claimant): Pro
   if (!allowsAddress(settingsOf(await lockedOrganization(unit)), email))
     throw new BadUserInput(field, 'The organization takes in no addresses of this domain.');
   if (account !== null) {
-    const verifiedAt = invite.email === null ? null : new Date().toISOString();
-    await createUser(unit, { ...account, id: userId, email, verifiedAt, defaultOrganizationId: organizationId });
+    await createUser(unit, { ...account, id: userId, email, defaultOrganizationId: organizationId });
+    // Whoever made the invite has seen its code too, so that it proves no address.
+    await mailVerification(unit, services, { userId, email });
     unit.record({ action: 'user.created', type: 'User', id: userId });
   }
   const membership = await becomeMember(unit, userId, invite);
