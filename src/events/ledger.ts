@@ -43,20 +43,25 @@ const platformEntry = lazily(() => Statement.returning(database.insert(platformE
 /** The log of changes: a row of the tenant's log, or of the platform's where there is no tenant, then a word on the bus. */
 export const ledgerOn = (bus: Bus): Ledger => ({
   entry: (change, unit) => {
-    const { organizationId } = unit.scope;
+    const organizationId = logOf(change, unit);
     const values = rowOf(change, unit);
     return organizationId === null
       ? { statement: platformEntry(), values }
       : { statement: tenantEntry(), values: { ...values, organizationId, workspaceId: change.workspaceId ?? null } };
   },
   announce: (changes, unit) => {
-    const { organizationId } = unit.scope;
-    for (const { action, type, id } of changes) {
+    for (const change of changes) {
+      const { action, type, id } = change;
+      const organizationId = logOf(change, unit);
       const announcement: Announcement = { organizationId, action, type, id };
       bus.publish(topicOf(organizationId), announcement);
     }
   },
 });
+
+/** The organization whose log a change belongs to; null for the platform's. */
+const logOf = ({ log }: Change, { scope }: UnitOfWork): string | null =>
+  log === 'platform' ? null : scope.organizationId;
 
 /** Where the changes of an organization are announced. */
 export const topicOf = (organizationId: string | null): string => `changes:${organizationId ?? 'platform'}`;
