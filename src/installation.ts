@@ -11,7 +11,8 @@ import { pendingMigrations, serverRole } from './database/migrations.ts';
 import { Pool } from './database/pool.ts';
 import { nowhere, UnitOfWork, type Origin } from './database/unit-of-work.ts';
 import { throttle, unthrottled } from './domains/identity/throttle.ts';
-import type { Jobs, Services } from './domains/services.ts';
+import type { Jobs, Schedules, Services } from './domains/services.ts';
+import { Activity } from './domains/tenancy/activity.ts';
 import { LocalBus } from './events/local-bus.ts';
 import { ledgerOn } from './events/ledger.ts';
 import { PostgresBus } from './events/postgres-bus.ts';
@@ -64,8 +65,12 @@ export const openInstallation = async (
     // One connection cannot listen and work; then there is one process, too.
     const bus = embedded === undefined ? await new PostgresBus(pool, log).open() : new LocalBus();
     const ledger = ledgerOn(bus);
-    const jobs = await readJobs();
-    const queue = await BossQueue.open({ pool, ledger, bus, log }, jobs);
+    const jobs = await readAll<Jobs>('jobs');
+    const schedules = await readAll<Schedules>('schedules');
+    const queue = await BossQueue.open({ pool, ledger, bus, log }, jobs, schedules);
+    const activity = new Activity({ pool, ledger, log }, settings.activityMs);
+    const viewers = new Viewers(bus);
+    void viewers.listen().catch((error: unknown) => log.error({ err: error }, 'Changes of rights are not heard.'));
     const limited = (points: number, seconds: number) => (settings.rateLimit ? throttle(points, seconds) : unthrottled);
     const keyRing = await keyRingOf(settings);
     const transport = openTransport({ ...settings.mail, outbox: resolve(settings.dataDirectory, 'outbox') });
@@ -81,16 +86,17 @@ export const openInstallation = async (
       keyRing,
       mail: openPostbox(transport, queue, keyRing),
       throttles: { signIn: limited(10, 900), signInByAddress: limited(100, 900), signUp: limited(50, 3600) },
-      viewers: new Viewers(),
+      viewers,
+      activity,
       onStatement:
         onStatement ?? (settings.database.sqlLog ? (text: string) => log.info({ sql: text }, 'statement') : undefined),
     };
     return {
       services,
-      work: () => queue.work(jobs, (unit) => ({ unit, services })),
+      work: () => queue.work(jobs, schedules, (unit) => ({ unit, services })),
       close: async (graceMs) => {
         const began = performance.now();
-        await queue.stop(graceMs);
+        await Promise.all([queue.stop(graceMs), activity.stop()]);
         transport.close();
         await bus.close();
         // Whoever still holds a connection has had the rest of the grace to give it back.
@@ -106,15 +112,17 @@ export const openInstallation = async (
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** The handlers of all domains. */
-const readJobs = async (): Promise<Jobs> => {
+/** What the files of this name in all domains export under it. */
+const readAll = async <Entries extends Readonly<Record<string, unknown>>>(
+  name: 'jobs' | 'schedules',
+): Promise<Entries> => {
   const domains = await Promise.all(
-    globSync('src/domains/*/jobs.ts', { cwd: root })
+    globSync(`src/domains/*/${name}.ts`, { cwd: root })
       .sort()
-      // The cast is safe: each of these files exports its handlers under this type.
-      .map((path) => import(pathToFileURL(join(root, path)).href) as Promise<{ jobs: Jobs }>),
+      // The cast is safe: each of these files exports its entries under this name and type.
+      .map((path) => import(pathToFileURL(join(root, path)).href) as Promise<Record<typeof name, Entries>>),
   );
-  return Object.assign({}, ...domains.map(({ jobs }) => jobs));
+  return Object.assign({}, ...domains.map((domain) => domain[name])) as Entries;
 };
 
 const assertFit = async (pool: Pool): Promise<void> => {

@@ -13,6 +13,7 @@ import { nowhere, UnitOfWork, type Origin } from './database/unit-of-work.ts';
 import { receiveUpload } from './domains/content/uploads.ts';
 import { closeParsers } from './domains/content/parsing/parse.ts';
 import { startConversations } from './domains/conversations/abandoned.ts';
+import { readAvatar } from './domains/identity/avatars.ts';
 import { DomainError, Unavailable } from './errors.ts';
 import { BodyFault, readJsonBody } from './body.ts';
 import { bearerToken, clientAddress, contextOf } from './gateway/context.ts';
@@ -124,8 +125,10 @@ export const startServer = async ({
             ? Promise.resolve(void response.writeHead(200, page.headers).end(page.body))
             : path.startsWith('/uploads/')
               ? answerUpload(installation, path.slice('/uploads/'.length), request, response, origin)
-              : (routes[path]?.(request, response, origin) ??
-                refuse(request, response, 404, failure('NOT_FOUND', 'There is nothing here.')));
+              : path.startsWith('/avatars/')
+                ? answerAvatar(installation, path.slice('/avatars/'.length), request, response)
+                : (routes[path]?.(request, response, origin) ??
+                  refuse(request, response, 404, failure('NOT_FOUND', 'There is nothing here.')));
       work.catch((error: unknown) => {
         log.error(
           {
@@ -295,6 +298,35 @@ const answerReadiness = async (
   } finally {
     await unit.rest();
   }
+};
+
+/** A picture never changes under its address, and the address cannot be guessed. Nothing in it may run or load anything. */
+const avatarHeaders = {
+  'cache-control': 'public, max-age=31536000, immutable',
+  'content-security-policy': "default-src 'none'",
+  'cross-origin-resource-policy': 'cross-origin',
+  'x-content-type-options': 'nosniff',
+};
+
+const answerAvatar = async (
+  { services }: Installation,
+  key: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> => {
+  if (request.method !== 'GET' && request.method !== 'HEAD')
+    return refuse(
+      request,
+      response.setHeader('allow', 'GET, HEAD'),
+      405,
+      failure('BAD_REQUEST', 'Pictures are only read here.'),
+    );
+  const picture = await readAvatar(services.store, key);
+  if (picture === null) return refuse(request, response, 404, failure('NOT_FOUND', 'There is nothing here.'));
+  const { bytes, mimeType } = picture;
+  const headers = { ...avatarHeaders, 'content-type': mimeType, 'content-length': bytes.length };
+  // Node leaves the body out of the answer to HEAD.
+  response.writeHead(200, headers).end(bytes);
 };
 
 const uploadStatus: Readonly<Record<string, number>> = {

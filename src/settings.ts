@@ -8,6 +8,7 @@ const list = z.string().transform((text) =>
     .filter((item) => item !== ''),
 );
 const seconds = z.coerce.number().positive().max(86_400);
+const days = z.coerce.number().positive().max(3650);
 const bytes = z.coerce.number().int().positive();
 const databaseUrl = z
   .string()
@@ -52,6 +53,9 @@ const environmentShape = z.object({
   TRUSTED_PROXIES: z.coerce.number().int().min(0).max(10).default(0),
   RATE_LIMIT: flag.default(true),
   SIGN_UP: z.enum(['open', 'invitation']).default('open'),
+  SESSION_DAYS: days.default(30),
+  SESSION_IDLE_DAYS: days.default(14),
+  ACTIVITY_SECONDS: seconds.default(60),
   WORKERS: flag.default(true),
   REDIS_URL: redisUrl.optional(),
   MAIL_URL: mailUrl.optional(),
@@ -152,6 +156,11 @@ const settingsFrom = (environment: Environment) =>
     trustedProxies: environment.TRUSTED_PROXIES,
     rateLimit: environment.RATE_LIMIT,
     signUp: environment.SIGN_UP,
+    sessions: Object.freeze({
+      lifeMs: environment.SESSION_DAYS * 86_400_000,
+      idleMs: environment.SESSION_IDLE_DAYS * 86_400_000,
+    }),
+    activityMs: environment.ACTIVITY_SECONDS * 1000,
     workers: environment.WORKERS,
     redisUrl: environment.REDIS_URL,
     mail: Object.freeze({

@@ -8,11 +8,14 @@ import { pino } from 'pino';
 import postgres from 'postgres';
 import { v7 } from 'uuid';
 import { database } from '../src/database/client.ts';
+import { bound } from '../src/database/loader.ts';
 import { serverRole } from '../src/database/migrations.ts';
 import { Pool } from '../src/database/pool.ts';
 import { nowhere, UnitOfWork, type Change, type UnitOptions } from '../src/database/unit-of-work.ts';
 import { memberships, organizations, workspaces } from '../src/domains/tenancy/tables.ts';
 import { users } from '../src/domains/identity/tables.ts';
+import { conversations } from '../src/domains/conversations/tables.ts';
+import { logged } from '../src/events/ledger.ts';
 import { events } from '../src/events/tables.ts';
 import { maskingWith } from '../src/gateway/masking.ts';
 import { TooBusy } from '../src/secrets/bounded.ts';
@@ -94,6 +97,10 @@ test.each([
   } else await expect(unit.run(members)).rejects.toMatchObject({ code });
   await unit.rest();
   await expect(opening(message).transact(members)).rejects.toMatchObject({ code });
+  const values = await started('Seen by nobody');
+  const concluding = opening(message).transact(({ conclude }) => conclude(conversationLogged, values));
+  await expect(concluding).rejects.toThrow();
+  expect([await titles(values.id), await entriesOf(values.id), announced]).toEqual([[], [], []]);
   expect(await ofAdaOnce(members)).toHaveLength(1);
 });
 
@@ -249,6 +256,89 @@ test('a read within a transaction sees what it wrote', async () => {
     return unit.run(() => database.select().from(workspaces).where(eq(workspaces.slug, 'seen')));
   });
   expect(seen).toHaveLength(1);
+});
+
+/** A conversation with its entry. */
+const conversationLogged = logged(
+  { action: 'conversation.started', type: 'Conversation' },
+  conversations,
+  database
+    .insert(conversations)
+    .values({
+      organizationId: bound.organizationId,
+      id: sql.placeholder('id'),
+      workspaceId: sql.placeholder('workspaceId'),
+      title: sql.placeholder('title'),
+    })
+    .returning(),
+);
+const started = async (title: string) => {
+  const slug = v7();
+  const [workspace] = await ofAda().transact(() => workspaceNamed(slug).returning());
+  return { organizationId, id: v7(), workspaceId: workspace?.id ?? '', title };
+};
+const entriesOf = (id: string) =>
+  ofAdaOnce(() =>
+    database
+      .select({ action: events.action, targetType: events.targetType, workspaceId: events.workspaceId })
+      .from(events)
+      .where(eq(events.targetId, id)),
+  );
+const titles = (id: string) =>
+  ofAdaOnce(() => database.select({ title: conversations.title }).from(conversations).where(eq(conversations.id, id)));
+
+test('what concludes a transaction is written with its entry and the commit, and nothing comes behind it', async () => {
+  const values = await started('Concluded');
+  const unit = ofAda();
+  const recorded = { action: 'workspace.updated', type: 'Workspace', id: values.workspaceId };
+  let late: unknown[] = [];
+  const rows = await unit.transact(async ({ conclude }) => {
+    unit.record(recorded);
+    const concluded = await conclude(conversationLogged, values);
+    const run = await unit.run(members).catch((error: Error) => error.message);
+    expect(() => unit.record(recorded)).toThrow('outside a transaction');
+    late = [run];
+    return concluded;
+  });
+  expect(rows).toMatchObject([values]);
+  expect(late).toEqual(['The transaction is concluded.']);
+  const { workspaceId } = values;
+  expect(await entriesOf(values.id)).toEqual([
+    { action: 'conversation.started', targetType: 'Conversation', workspaceId },
+  ]);
+  expect(await entriesOf(workspaceId)).toHaveLength(1);
+  expect(announced).toEqual([recorded, { action: 'conversation.started', type: 'Conversation', id: values.id }]);
+});
+
+test('what fails to conclude a transaction undoes it, told as it is', async () => {
+  const values = { ...(await started('Never')), workspaceId: v7() };
+  const unit = ofAda();
+  const failing = unit.transact(async ({ conclude }) => {
+    await workspaceNamed('concluded-in-vain');
+    return conclude(conversationLogged, values);
+  });
+  await expect(failing).rejects.toMatchObject({ code: '23503' });
+  expect(await slugs('concluded-in-vain')).toEqual([]);
+  expect([await titles(values.id), await entriesOf(values.id), announced]).toEqual([[], [], []]);
+});
+
+test('what concludes an inner transaction stands and falls with the outer one', async () => {
+  const values = await started('Inner');
+  const unit = ofAda();
+  const inner = () => unit.transact(({ conclude }) => conclude(conversationLogged, values));
+  const undone = unit.transact(async () => {
+    await inner();
+    throw new Error('The outer one fails.');
+  });
+  await expect(undone).rejects.toThrow('The outer one fails.');
+  expect([await titles(values.id), await entriesOf(values.id), announced]).toEqual([[], [], []]);
+  await unit.transact(async () => {
+    await inner();
+    await workspaceNamed('behind-the-inner');
+  });
+  expect(await slugs('behind-the-inner')).toEqual(['behind-the-inner']);
+  expect(await entriesOf(values.id)).toHaveLength(1);
+  expect(announced).toHaveLength(1);
 });
 
 test('recording and following need a transaction', () => {

@@ -38,7 +38,11 @@ export interface Connection<Row> {
 
 interface ListOptions<Columns> {
   /** Rows of a table without `organizationId` belong to no tenant and are the same for all. */
-  readonly from: PgTable & { organizationId?: PgColumn; id: PgColumn };
+  readonly from: PgTable & { organizationId?: PgColumn; id?: PgColumn };
+  /** What tells apart rows that are equal in the order; the column `id` when absent. */
+  readonly id?: PgColumn;
+  /** Rows are one person's own in all organizations: `parent` is the column of the person, and the tenant does not bound them. */
+  readonly personal?: true;
   /** The column that names the parent; absent for a list of the whole organization. */
   readonly parent?: PgColumn;
   /** The light columns a row is read with. They include those of the parent and of every order. */
@@ -279,29 +283,38 @@ const pageOf = (options: ListOptions<SelectedFields>, args: ListArguments, wante
   return { size, backward, order, field, descending: direction === 'DESC', from, columns, looksBeyond, companions };
 };
 
+const idOf = ({ from, id = from.id }: ListOptions<SelectedFields>): PgColumn => {
+  if (id === undefined) throw new Error('A list does not say what tells its rows apart.');
+  return id;
+};
+
+const tenantOf = ({ from, personal }: ListOptions<SelectedFields>): SQL | undefined =>
+  from.organizationId && personal !== true ? eq(from.organizationId, bound.organizationId) : undefined;
+
 const pageStatement = <Row>(
   options: ListOptions<SelectedFields>,
   page: Page,
   filter: SQL | undefined,
 ): Statement<Row> => {
   const { from: table, parent, orders } = options;
-  const column = orders[page.field] ?? table.id;
+  const id = idOf(options);
+  const column = orders[page.field] ?? id;
   // Reading backwards walks the same index the other way; the page is turned round afterwards.
   const down = page.descending !== page.backward;
   const after =
     page.from === null
       ? undefined
-      : sql`(${column}, ${table.id}) ${sql.raw(down ? '<' : '>')} (${sql.placeholder('from0')}, ${sql.placeholder('from1')})`;
+      : sql`(${column}, ${id}) ${sql.raw(down ? '<' : '>')} (${sql.placeholder('from0')}, ${sql.placeholder('from1')})`;
   const turn = down ? desc : asc;
   const columns = Object.fromEntries(Object.entries(options.columns).filter(([name]) => page.columns.names.has(name)));
   const absent = Object.keys(options.columns).filter((name) => !page.columns.names.has(name));
-  const ofTenant = table.organizationId && eq(table.organizationId, bound.organizationId);
+  const ofTenant = tenantOf(options);
   const rows = (ofParent: SQL | undefined) =>
     database
       .select(columns)
       .from(table)
       .where(and(ofTenant, ofParent, options.where, filter, after))
-      .orderBy(turn(column), turn(table.id))
+      .orderBy(turn(column), turn(id))
       .limit(sql.placeholder('size'));
   const reading = { plannedAnew: filter !== undefined, absent };
   // The casts are safe where `Row` has the types of `columns`.
@@ -314,8 +327,9 @@ const pageStatement = <Row>(
   return Statement.select(ofAllParents as unknown as Selection<Row>, reading);
 };
 
-const countStatement = ({ from: table, parent, where }: ListOptions<SelectedFields>, filter: SQL | undefined) => {
-  const ofTenant = table.organizationId && eq(table.organizationId, bound.organizationId);
+const countStatement = (options: ListOptions<SelectedFields>, filter: SQL | undefined) => {
+  const { from: table, parent, where } = options;
+  const ofTenant = tenantOf(options);
   const rows = (ofParent: SQL | undefined) =>
     database
       .select({ total: count() })

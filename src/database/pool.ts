@@ -53,12 +53,13 @@ class Connection {
     return this.#execute(text, values, { prepare });
   }
 
+  /** Sends at once: left alone, the driver sends when the answer is awaited, and not in the order of the calls. */
   #execute(text: string, values: never[], options: { prepare?: boolean; simple?: boolean }) {
     const query = this.#sql.unsafe(text, values, options);
     const statement = query as unknown as Rejectable;
     const forget = () => void this.#unanswered.delete(statement);
     this.#unanswered.add(statement);
-    // This also gives the statement to the driver, which otherwise waits until the outcome is asked for.
+    // This is also what sends it.
     query.then(forget, forget);
     return query;
   }

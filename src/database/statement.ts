@@ -1,7 +1,7 @@
 import { Column, is, Param, Placeholder, SQL, type DriverValueDecoder } from 'drizzle-orm';
 
 /** A statement of Drizzle's, which gives rows when it is awaited. */
-interface Built<Row> extends PromiseLike<Row[]> {
+export interface Built<Row> extends PromiseLike<Row[]> {
   toSQL(): { readonly sql: string; readonly params: unknown[] };
 }
 

@@ -27,8 +27,6 @@ export interface Change {
   readonly workspaceId?: string | null;
   /** What changed, without secrets. */
   readonly data?: Record<string, unknown>;
-  /** The installation's log, whatever organization the unit is in; absent: that of its organization. */
-  readonly log?: 'platform';
 }
 
 /** A row to be written: the statement that does, and its values. */
@@ -37,9 +35,15 @@ export interface Entry {
   readonly values: Readonly<Record<string, unknown>>;
 }
 
+/** A statement that writes one row of a tenant, the one of the value `id`, and the entry of it in the log. */
+export interface LoggedStatement<Row> extends Pick<Change, 'action' | 'type'> {
+  /** Besides its own values it is given those of the entry. */
+  readonly statement: Statement<Row>;
+}
+
 /** Where recorded changes go: written before the commit, announced after it. */
 export interface Ledger {
-  /** What is written in the transaction of the change. */
+  /** What is written in the transaction of the change. Its values are also those of the entry that a logged statement writes. */
   entry(change: Change, unit: UnitOfWork): Entry;
   announce(changes: readonly Change[], unit: UnitOfWork): void;
 }
@@ -62,6 +66,14 @@ export interface Transaction {
   readonly database: Database;
   readonly organizationId: string;
   readonly userId: string | null;
+  /**
+   * Runs the last statement of the transaction. Entries and commit are sent behind it without awaiting it, so it has to fail by itself where nothing
+   * may be written: what is thrown later undoes nothing. In a transaction that has joined another it is a statement like any other.
+   */
+  readonly conclude: <Row>(
+    logged: LoggedStatement<Row>,
+    values: Readonly<Record<string, unknown> & { id: string }>,
+  ) => Promise<Row[]>;
 }
 
 interface Open {
@@ -91,7 +103,11 @@ export class UnitOfWork {
   /** What was read could not be written down. */
   #unrecorded = false;
   #writing = false;
+  /** The outcome of the running transaction's commit, once that is sent. */
+  #outcome: Promise<{ command: string }> | undefined;
   #changes: Change[] = [];
+  /** Changes whose entries their own statements write. */
+  #logged: Change[] = [];
   #afterCommit: (() => void)[] = [];
 
   constructor(scope: Scope, options: UnitOptions) {
@@ -147,33 +163,63 @@ export class UnitOfWork {
    * `transact` it joins that one. Nothing slow from outside may be awaited in it.
    */
   async transact<Result>(work: (transaction: Transaction) => Promise<Result>): Promise<Result> {
-    if (this.#writing) return work(this.#transaction());
+    if (this.#writing) return work(this.#transaction({ joined: true }));
     await this.rest();
     const open = await this.#begin('write');
     this.#open = Promise.resolve(open);
     this.#writing = true;
     this.loaders = new Map();
     try {
-      const result = await routed(open.route, async () => await work(this.#transaction()));
+      const result = await routed(open.route, async () => await work(this.#transaction({ joined: false })));
       await open.opening;
       await this.#commit(open);
       open.session.release();
       return result;
     } catch (error) {
-      open.session.release('rollback');
+      open.session.release(this.#outcome === undefined ? 'rollback' : null);
       throw await understood(error, open.opening);
     } finally {
       this.#writing = false;
       this.#open = undefined;
+      this.#outcome = undefined;
       this.#changes = [];
+      this.#logged = [];
       this.#afterCommit = [];
       this.loaders = new Map();
     }
   }
 
+  /**
+   * Runs `work` in the running transaction with a unit that sees as another scope does, such as the same person's in another of their
+   * organizations: all of it happens or nothing. What that unit records goes to the log of its scope. Nothing of this unit may run
+   * meanwhile.
+   */
+  async nested<Result>(scope: Scope, work: (unit: UnitOfWork) => Promise<Result>): Promise<Result> {
+    const opened = this.#open;
+    if (!this.#writing || opened === undefined) throw new Error('There is no transaction to work in.');
+    const { session } = await opened;
+    const inner = this.as(scope);
+    inner.#open = opened;
+    inner.#writing = true;
+    await session.send(inner.#setViewer);
+    try {
+      const result = await work(inner);
+      const changes = [...inner.#changes, ...inner.#logged];
+      await inner.#write(await opened);
+      this.#afterCommit.push(() => this.options.ledger.announce(changes, inner), ...inner.#afterCommit);
+      return result;
+    } finally {
+      inner.#writing = false;
+      inner.#open = undefined;
+      // In a failed transaction every statement is refused, and nothing more happens in it anyway.
+      await session.send(this.#setViewer).catch(() => undefined);
+    }
+  }
+
   /** Writes a change to the log in the running transaction, and announces it once that has committed. */
   record(change: Change): void {
-    if (!this.#writing) throw new Error(`${change.action} was recorded outside a transaction.`);
+    if (!this.#writing || this.#outcome !== undefined)
+      throw new Error(`${change.action} was recorded outside a transaction.`);
     this.#changes.push(change);
   }
 
@@ -215,7 +261,7 @@ export class UnitOfWork {
     session.release(outcome === undefined ? 'rollback' : null);
   }
 
-  #transaction(): Transaction {
+  #transaction({ joined }: { joined: boolean }): Transaction {
     const organizationId = () => this.organizationId;
     return {
       database,
@@ -223,11 +269,21 @@ export class UnitOfWork {
       get organizationId() {
         return organizationId();
       },
+      conclude: async ({ statement, action, type }, values) => {
+        const open = await this.#ready();
+        const change = { action, type, id: values.id };
+        const entry = this.options.ledger.entry(change, this);
+        const rows = selected(open.route, statement, { ...values, ...entry.values });
+        this.#logged.push(change);
+        if (!joined) this.#end(open);
+        return this.#answered(open, rows);
+      },
     };
   }
 
   /** The transaction that a statement goes to. One that came to rest while it was waited for is no longer ours. */
   async #ready(): Promise<Open> {
+    if (this.#outcome !== undefined) throw new Error('The transaction is concluded.');
     let open = await this.#current();
     while (open.mode !== 'write' && !open.session.alive) open = await this.#current();
     return open;
@@ -255,18 +311,31 @@ export class UnitOfWork {
     return { mode, session, route, opening, running: new Set(), failed: false };
   }
 
-  async #commit(open: Open): Promise<void> {
-    const changes = this.#changes;
-    const afterCommit = this.#afterCommit;
-    const entries = changes.map((change) => this.options.ledger.entry(change, this));
+  /** Sends the entries of what was recorded, and the commit. */
+  #end(open: Open): void {
     // Sent together: should an entry fail, the commit undoes the transaction, and the entry's fault is the one that is told.
-    const written = entries.map(({ statement, values }) => selected(open.route, statement, values));
+    const written = this.#write(open);
     const commit = open.session.send('commit');
-    const outcome = await Promise.all([...written, commit]).then(() => commit);
-    if (outcome.command !== 'COMMIT')
+    this.#outcome = Promise.all([written, commit]).then(() => commit);
+    // It is awaited when the work is done; this only keeps it from going unhandled before.
+    this.#outcome.catch(() => undefined);
+  }
+
+  async #commit(open: Open): Promise<void> {
+    const changes = [...this.#changes, ...this.#logged];
+    const afterCommit = this.#afterCommit;
+    if (this.#outcome === undefined) this.#end(open);
+    const outcome = await this.#outcome;
+    if (outcome?.command !== 'COMMIT')
       throw new Error('A failed statement was passed over: the transaction was undone.');
     if (changes.length > 0) this.options.ledger.announce(changes, this);
     for (const act of afterCommit) act();
+  }
+
+  /** Sends what was recorded to the log. */
+  #write(open: Open): Promise<unknown> {
+    const entries = this.#changes.map((change) => this.options.ledger.entry(change, this));
+    return Promise.all(entries.map(({ statement, values }) => selected(open.route, statement, values)));
   }
 }
 
@@ -302,7 +371,7 @@ const selected = async <Row>(
   }
   // A failure shows in the statement between the two.
   session.send(planning('custom')).catch(() => undefined);
-  const answer = session.unsafe(text, parameters, { prepare: false }).values().execute();
+  const answer = session.unsafe(text, parameters, { prepare: false }).values();
   session.send(planning('generic')).catch(() => undefined);
   return (await answer).map((row) => statement.row(row));
 };

@@ -1,17 +1,21 @@
 import type { Logger } from 'pino';
 import type { StatementListener } from '../database/client.ts';
 import type { Pool } from '../database/pool.ts';
-import type { Ledger } from '../database/unit-of-work.ts';
+import type { Ledger, Origin } from '../database/unit-of-work.ts';
 import type { Bus } from '../events/bus.ts';
 import type { Postbox } from '../mail/postbox.ts';
-import type { JobHandler, Queue } from '../queue/queue.ts';
+import type { JobHandler, Queue, Schedule } from '../queue/queue.ts';
 import type { KeyRing } from '../secrets/encryption.ts';
 import type { Settings } from '../settings.ts';
 import type { FileStore } from '../storage/store.ts';
+import type { Viewer } from './context.ts';
 import type { Throttle } from './identity/throttle.ts';
 import type { UnitOfWork } from '../database/unit-of-work.ts';
 
-/** What is kept of viewers for some seconds. Who takes rights away forgets them, so that the next request looks anew. */
+/**
+ * What is kept of viewers. Who takes rights away forgets them once that is committed: in this process at once, and in the others
+ * within a moment, requests look anew, and so do open sockets.
+ */
 export interface ViewerCache {
   /** Those let in by one session, key or device. */
   forgetCredential(id: string): void;
@@ -20,6 +24,12 @@ export interface ViewerCache {
   /** Those of one organization. */
   forgetOrganization(organizationId: string): void;
   forgetAll(): void;
+}
+
+/** Notes who was active when, to be written down later. */
+export interface ActivityNotes {
+  /** Notes a request of a credential; takes no time. */
+  note(viewer: Viewer, origin: Origin): void;
 }
 
 /** What a process holds for all requests: made once at the start, handed to operations that need it. */
@@ -42,6 +52,7 @@ export interface Services {
     readonly signUp: Throttle;
   };
   readonly viewers: ViewerCache;
+  readonly activity: ActivityNotes;
   readonly onStatement: StatementListener | undefined;
 }
 
@@ -53,3 +64,6 @@ export interface Work {
 
 /** Handlers by the kind of work they do. */
 export type Jobs = Readonly<Record<string, JobHandler<Work>>>;
+
+/** Work that comes again and again, by its kind. Each domain's `schedules.ts` exports `schedules`. */
+export type Schedules = Readonly<Record<string, Schedule<Work>>>;

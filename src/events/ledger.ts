@@ -1,8 +1,9 @@
-import { sql, type Placeholder } from 'drizzle-orm';
+import { getTableColumns, sql, type Placeholder, type SQLWrapper } from 'drizzle-orm';
+import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
 import { database } from '../database/client.ts';
 import { lazily } from '../database/loader.ts';
-import { Statement } from '../database/statement.ts';
-import type { Change, Ledger, UnitOfWork } from '../database/unit-of-work.ts';
+import { Statement, type Built } from '../database/statement.ts';
+import type { Change, Ledger, LoggedStatement, UnitOfWork } from '../database/unit-of-work.ts';
 import type { Bus } from './bus.ts';
 import { events, platformEvents } from './tables.ts';
 import { newId } from '../ids.ts';
@@ -26,13 +27,14 @@ const columns = [
   'userAgent',
   'data',
 ] as const;
-const placeholders = Object.fromEntries(columns.map((name) => [name, sql.placeholder(name)])) as Record<
+/** Named apart from the values of a statement that writes the entry of its own row. */
+const placeholders = Object.fromEntries(columns.map((name) => [name, sql.placeholder(`entry.${name}`)])) as Record<
   (typeof columns)[number],
   Placeholder
 >;
 const { organizationId, workspaceId } = {
-  organizationId: sql.placeholder('organizationId'),
-  workspaceId: sql.placeholder('workspaceId'),
+  organizationId: sql.placeholder('entry.organizationId'),
+  workspaceId: sql.placeholder('entry.workspaceId'),
 };
 
 const tenantEntry = lazily(() =>
@@ -40,40 +42,78 @@ const tenantEntry = lazily(() =>
 );
 const platformEntry = lazily(() => Statement.returning(database.insert(platformEvents).values(placeholders), {}));
 
+const given = (name: keyof typeof placeholders) => sql`${sql.param(placeholders[name], events[name])}`.as(name);
+
+/** A tenant's table whose rows belong to workspaces. */
+type WorkspaceTable = PgTable & Record<'organizationId' | 'id' | 'workspaceId', PgColumn>;
+
+/**
+ * An insert that returns whole rows of `table`, with the entry of each in the same statement: an entry names the workspace of its row, which is
+ * not known before where the row takes it from another.
+ */
+export const logged = <Row>(
+  { action, type }: Pick<Change, 'action' | 'type'>,
+  table: WorkspaceTable,
+  insert: SQLWrapper & PromiseLike<Row[]>,
+): LoggedStatement<Row> => {
+  const columns = getTableColumns(table);
+  const written = database.$with('written', columns).as(insert.getSQL());
+  const entry = database.insert(events).select(
+    database
+      .select({
+        organizationId: sql`${written.organizationId}`.as('organizationId'),
+        id: given('id'),
+        createdAt: sql`now()`.as('createdAt'),
+        updatedAt: sql`now()`.as('updatedAt'),
+        workspaceId: sql`${written.workspaceId}`.as('workspaceId'),
+        action: given('action'),
+        targetType: given('targetType'),
+        targetId: sql`${written.id}`.as('targetId'),
+        actorId: given('actorId'),
+        requestId: given('requestId'),
+        address: given('address'),
+        userAgent: given('userAgent'),
+        data: given('data'),
+      })
+      .from(written),
+  );
+  const both = database.with(written, database.$with('entry', {}).as(entry.getSQL()));
+  // The cast is safe: what is written has the columns of the insert.
+  const rows = both.select().from(written) as unknown as Built<Row>;
+  return { action, type, statement: Statement.returning(rows, columns) };
+};
+
 /** The log of changes: a row of the tenant's log, or of the platform's where there is no tenant, then a word on the bus. */
 export const ledgerOn = (bus: Bus): Ledger => ({
   entry: (change, unit) => {
-    const organizationId = logOf(change, unit);
-    const values = rowOf(change, unit);
-    return organizationId === null
-      ? { statement: platformEntry(), values }
-      : { statement: tenantEntry(), values: { ...values, organizationId, workspaceId: change.workspaceId ?? null } };
+    const statement = unit.scope.organizationId === null ? platformEntry() : tenantEntry();
+    return { statement, values: rowOf(change, unit) };
   },
   announce: (changes, unit) => {
-    for (const change of changes) {
-      const { action, type, id } = change;
-      const organizationId = logOf(change, unit);
+    const { organizationId } = unit.scope;
+    for (const { action, type, id } of changes) {
       const announcement: Announcement = { organizationId, action, type, id };
       bus.publish(topicOf(organizationId), announcement);
     }
   },
 });
 
-/** The organization whose log a change belongs to; null for the platform's. */
-const logOf = ({ log }: Change, { scope }: UnitOfWork): string | null =>
-  log === 'platform' ? null : scope.organizationId;
-
 /** Where the changes of an organization are announced. */
 export const topicOf = (organizationId: string | null): string => `changes:${organizationId ?? 'platform'}`;
 
-const rowOf = ({ action, type, id, data = {} }: Change, { scope, options: { origin } }: UnitOfWork) => ({
-  id: newId(),
-  action,
-  targetType: type,
-  targetId: id,
-  actorId: scope.userId,
-  requestId: origin.requestId,
-  address: origin.address,
-  userAgent: origin.userAgent,
-  data,
+const rowOf = (
+  { action, type, id, workspaceId = null, data = {} }: Change,
+  { scope, options: { origin } }: UnitOfWork,
+) => ({
+  'entry.organizationId': scope.organizationId,
+  'entry.id': newId(),
+  'entry.workspaceId': workspaceId,
+  'entry.action': action,
+  'entry.targetType': type,
+  'entry.targetId': id,
+  'entry.actorId': scope.userId,
+  'entry.requestId': origin.requestId,
+  'entry.address': origin.address,
+  'entry.userAgent': origin.userAgent,
+  'entry.data': data,
 });

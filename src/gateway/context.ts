@@ -26,16 +26,27 @@ export const clientAddress = (
   return (trustedProxies > 0 ? forwarded.at(-trustedProxies) : undefined)?.slice(0, 64) ?? peer ?? null;
 };
 
+/** Who may act by a token from an address; null for nobody. */
+export const viewerOfToken = async (
+  services: Services & { viewers: Viewers },
+  origin: Origin,
+  token: string | null,
+): Promise<Viewer | null> => {
+  // What has not the form of a token needs no look-up.
+  if (token === null || tokenPrefix(token) === undefined) return null;
+  const viewer = await services.viewers.ofToken(services, origin, token);
+  return viewer !== null && mayComeFrom(viewer, origin.address) ? viewer : null;
+};
+
 /** A context for one operation of whoever holds the token. */
 export const contextOf = async (
   services: Services & { viewers: Viewers },
   origin: Origin,
   token: string | null,
 ): Promise<Context> => {
-  // What has not the form of a token needs no look-up.
-  const known = token !== null && tokenPrefix(token) !== undefined;
-  const viewer = known ? await services.viewers.ofToken(services, origin, token) : null;
-  return contextFor(services, origin, viewer !== null && mayComeFrom(viewer, origin.address) ? viewer : null);
+  const viewer = await viewerOfToken(services, origin, token);
+  if (viewer !== null) services.activity.note(viewer, origin);
+  return contextFor(services, origin, viewer);
 };
 
 /** Whether the viewer's credential may be shown from this address. */

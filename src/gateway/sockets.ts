@@ -11,15 +11,16 @@ import {
 import type { SubscribePayload } from 'graphql-ws';
 import { useServer } from 'graphql-ws/use/ws';
 import { WebSocket, WebSocketServer } from 'ws';
-import type { Context } from '../domains/context.ts';
+import type { Context, Viewer } from '../domains/context.ts';
 import type { Services } from '../domains/services.ts';
 import type { Origin } from '../database/unit-of-work.ts';
 import { RateLimited, Unavailable } from '../errors.ts';
 import { failure, refuseSocket } from '../refusal.ts';
 import { operationMissing, refusalOfRequest } from './admission.ts';
-import { bearerToken, clientAddress, contextOf } from './context.ts';
+import { bearerToken, clientAddress, contextOf, viewerOfToken } from './context.ts';
 import type { Gateway } from './gateway.ts';
 import { queryTooComplex } from './limits.ts';
+import { Presences, type Presence } from './presences.ts';
 import type { Viewers } from './viewer.ts';
 import { newId } from '../ids.ts';
 
@@ -28,11 +29,14 @@ const maxMessageBytes = 200_000;
 /** Answers that wait for a client to read them. */
 const maxUnreadBytes = 16_000_000;
 const tryAgainLater = 1013;
+/** The protocol's code for whoever may not be here (any more). */
+const forbidden = 4403;
 
 /** What graphql-ws hands from `onSubscribe` to `execute` and `subscribe`. */
 interface Arguments {
   /** To be called once there is a result. */
   readonly end: () => void;
+  readonly socket: WebSocket;
   readonly contextValue: Context;
   readonly schema: GraphQLSchema;
   readonly document: DocumentNode;
@@ -42,7 +46,7 @@ interface Arguments {
 
 /** What graphql-ws tells of a socket. */
 interface SocketContext {
-  readonly connectionParams?: Readonly<Record<string, unknown>>;
+  readonly connectionParams?: Readonly<Record<string, unknown>> | undefined;
   readonly extra: { readonly request: IncomingMessage; readonly socket: WebSocket };
 }
 
@@ -86,9 +90,30 @@ export const serveSockets = (
     userAgent: request.headers['user-agent']?.slice(0, 500) ?? null,
   });
 
-  const run = async ({ document, operationName, contextValue, variableValues = {}, end }: Arguments) => {
+  const presences = new Presences(services.viewers);
+  const presenceOn = new WeakMap<WebSocket, Presence>();
+  /** From now on the socket ends when its viewer may not be here any more. */
+  const enter = (opened: SocketContext, viewer: Viewer): void => {
+    const { socket, request } = opened.extra;
+    if (presenceOn.has(socket) || socket.readyState !== socket.OPEN) return;
+    const token = tokenOf(opened);
+    const presence = presences.enter(
+      {
+        look: () => viewerOfToken(services, originOf(request), token),
+        leave: () => socket.close(forbidden, 'The credential is no longer valid.'),
+      },
+      viewer,
+    );
+    presenceOn.set(socket, presence);
+    socket.once('close', () => presences.leave(presence));
+  };
+
+  const run = async ({ document, operationName, contextValue, variableValues = {}, socket, end }: Arguments) => {
     try {
-      return await gateway.compiled(document, operationName)(contextValue, variableValues);
+      const { viewer } = contextValue;
+      const result: unknown = await gateway.compiled(document, operationName)(contextValue, variableValues);
+      const presence = presenceOn.get(socket);
+      return isStream(result) && presence !== undefined && viewer !== null ? presence.bind(result, viewer) : result;
     } finally {
       end();
     }
@@ -111,10 +136,12 @@ export const serveSockets = (
     if (!getOperationAST(document, operationName)) return [operationMissing()];
     const cost = gateway.costOf(document, operationName ?? undefined)?.requested(variables ?? {}) ?? 0;
     if (cost > gateway.limits.cost) return [queryTooComplex('cost', gateway.limits.cost, cost)];
-    const token = bearerToken(authorizationIn(connectionParams) ?? extra.request.headers.authorization);
-    const contextValue = await contextOf(services, originOf(extra.request), token);
+    const contextValue = await contextOf(services, originOf(extra.request), tokenOf({ connectionParams, extra }));
+    // It could not be looked up at the connection.
+    if (contextValue.viewer !== null) enter({ connectionParams, extra }, contextValue.viewer);
     await gateway.charge(contextValue, cost);
     return {
+      socket: extra.socket,
       schema: gateway.schema,
       document,
       operationName: named.operationName,
@@ -137,13 +164,15 @@ export const serveSockets = (
       isProd: true,
       execute: (args) => run(args as never) as never,
       subscribe: (args) => run(args as never) as never,
-      onConnect: async ({ connectionParams, extra }) => {
-        const token = bearerToken(authorizationIn(connectionParams) ?? extra.request.headers.authorization);
+      onConnect: async (opened) => {
+        const { extra } = opened;
+        const token = tokenOf(opened);
         if (token === null) return true;
         try {
           // A wrong token is refused at once, as HTTP would refuse each request.
-          const context = await contextOf(services, originOf(extra.request), token);
-          return context.viewer !== null;
+          const { viewer } = await contextOf(services, originOf(extra.request), token);
+          if (viewer !== null) enter(opened, viewer);
+          return viewer !== null;
         } catch (error) {
           // While the database is away each operation looks again, and is told so.
           if (error instanceof Unavailable) return true;
@@ -197,7 +226,10 @@ export const serveSockets = (
 
   return {
     /** Tells every client that it is over (1001) and waits until all have heard. */
-    close: async () => server.dispose(),
+    close: async () => {
+      presences.close();
+      await server.dispose();
+    },
     /** Ends the sockets of those who do not answer. */
     terminate: () => {
       for (const socket of sockets.clients) socket.terminate();
@@ -208,6 +240,12 @@ export const serveSockets = (
 /** An error that is none of GraphQL's becomes the cause of one, which is masked when it leaves. */
 const asGraphqlError = (error: unknown): GraphQLError =>
   error instanceof GraphQLError ? error : new GraphQLError('', { originalError: error as Error });
+
+const tokenOf = ({ connectionParams, extra }: SocketContext): string | null =>
+  bearerToken(authorizationIn(connectionParams) ?? extra.request.headers.authorization);
+
+const isStream = (result: unknown): result is AsyncIterableIterator<unknown> =>
+  typeof result === 'object' && result !== null && Symbol.asyncIterator in result;
 
 const authorizationIn = (parameters: Readonly<Record<string, unknown>> | undefined): unknown =>
   parameters?.authorization ?? parameters?.Authorization;

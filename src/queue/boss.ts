@@ -3,9 +3,9 @@ import { fromDrizzle, PgBoss, type Db, type JobWithMetadata } from 'pg-boss';
 import type { Logger } from 'pino';
 import { database } from '../database/client.ts';
 import type { Pool } from '../database/pool.ts';
-import { UnitOfWork, type Ledger } from '../database/unit-of-work.ts';
+import { nowhere, UnitOfWork, type Ledger } from '../database/unit-of-work.ts';
 import type { Bus } from '../events/bus.ts';
-import { jobTopic, type Enqueued, type JobHandler, type Queue } from './queue.ts';
+import { jobTopic, type Enqueued, type JobHandler, type Queue, type Schedule } from './queue.ts';
 import { jobs } from './tables.ts';
 import { newId } from '../ids.ts';
 
@@ -31,6 +31,9 @@ const deadLetters = 'dead-letters';
 /** How a job is fetched and kept alive. */
 const fetching = { includeMetadata: true, pollingIntervalSeconds, heartbeatRefreshSeconds: 5 } as const;
 
+/** How it is looked for what comes again and again. */
+const seldom = { pollingIntervalSeconds: 30, heartbeatRefreshSeconds: 5 } as const;
+
 /** The job queue on pg-boss: jobs are added in the transaction that needs them and worked on by this process if it wants to. */
 export class BossQueue implements Queue {
   readonly #boss: PgBoss;
@@ -47,6 +50,7 @@ export class BossQueue implements Queue {
   static async open(
     options: BossOptions,
     kinds: Readonly<Record<string, Pick<JobHandler<never>, 'retries' | 'expireSeconds'>>>,
+    schedules: Readonly<Record<string, Pick<Schedule<never>, 'cron' | 'expireSeconds'>>> = {},
   ): Promise<BossQueue> {
     const boss = new PgBoss({
       db: statementsOf(options.pool),
@@ -77,6 +81,12 @@ export class BossQueue implements Queue {
       // Brings the queue into the package's cache: looking it up inside a caller's transaction would need a second connection.
       await boss.findJobs(kind, { id: newId() });
     }
+    for (const [kind, { cron, expireSeconds }] of Object.entries(schedules)) {
+      const queue = { retryLimit: 2, retryDelay: 60, expireInSeconds: expireSeconds, heartbeatSeconds };
+      await boss.createQueue(kind, { ...queue, policy: 'exclusive' });
+      await boss.updateQueue(kind, queue);
+      await boss.schedule(kind, cron, {});
+    }
     return new BossQueue(boss, options);
   }
 
@@ -104,9 +114,10 @@ export class BossQueue implements Queue {
     });
   }
 
-  /** Works on jobs of these kinds until the queue stops. */
+  /** Works on jobs of these kinds, and on what comes again and again, until the queue stops. */
   async work<Work>(
     handlers: Readonly<Record<string, JobHandler<Work>>>,
+    schedules: Readonly<Record<string, Schedule<Work>>>,
     workOf: (unit: UnitOfWork) => Work,
   ): Promise<void> {
     for (const [kind, handler] of Object.entries(handlers))
@@ -114,6 +125,21 @@ export class BossQueue implements Queue {
     await this.#boss.work<Payload>(deadLetters, fetching, async ([letter]) =>
       letter === undefined ? undefined : this.#giveUp(letter as JobWithMetadata<Payload>, handlers, workOf),
     );
+    for (const [kind, schedule] of Object.entries(schedules))
+      await this.#boss.work(kind, seldom, () => this.#runAgain(kind, schedule, workOf));
+  }
+
+  async #runAgain<Work>(kind: string, schedule: Schedule<Work>, workOf: (unit: UnitOfWork) => Work): Promise<void> {
+    const origin = { requestId: `schedule ${kind}`, address: null, userAgent: null };
+    const unit = new UnitOfWork(nowhere, { ...this.#options, origin });
+    try {
+      await schedule.run(workOf(unit), this.#stopping.signal);
+    } catch (error) {
+      this.#options.log.error({ kind, message: messageOf(error) }, 'Work that comes again and again failed.');
+      throw new Error(messageOf(error), { cause: error });
+    } finally {
+      await unit.rest();
+    }
   }
 
   /** Takes one job after the other while there are any, and only then waits for the next poll or for a new job. */

@@ -38,6 +38,19 @@ export interface JobHandler<Work> {
   giveUp(work: Work, data: Readonly<Record<string, unknown>>): Promise<void>;
 }
 
+/**
+ * Work that comes again and again, in the platform's name: its unit sees what belongs to no tenant. Of all processes one does it at a time; when
+ * that one crashes it is done again, so it is idempotent.
+ */
+export interface Schedule<Work> {
+  /** When: minute, hour, day of month, month and day of week (crontab), UTC. */
+  readonly cron: string;
+  /** A run that takes longer is taken for crashed and tried again. */
+  readonly expireSeconds: number;
+  /** The signal aborts when the process shuts down. */
+  run(work: Work, signal: AbortSignal): Promise<void>;
+}
+
 export interface Queue {
   /** Adds a job and its row in the unit's running transaction; it exists exactly when that commits. Gives the job's id. */
   enqueue(unit: UnitOfWork, work: Enqueued): Promise<string>;

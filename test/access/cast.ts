@@ -112,7 +112,7 @@ export const joined = async (
         .values({ organizationId, userId, workspaceId: uuidOf(workspace), role: workspaceRole });
   });
   const unit = new UnitOfWork(discovery(organizationId, userId), { ...bed.server.installation.services, origin });
-  const { token } = await startSession(unit);
+  const { token } = await startSession(unit, bed.server.installation.services.settings.sessions);
   const { email, userId: id } = person;
   return Object.assign(new Person(bed, token), { email, userId: id, organizationId: organization });
 };
@@ -121,7 +121,7 @@ export const joined = async (
 const expiredSession = async (bed: Testbed, owner: SignedUp): Promise<Person> => {
   const [organizationId, userId] = [uuidOf(owner.organizationId), uuidOf(owner.userId)];
   const unit = new UnitOfWork(discovery(organizationId, userId), { ...bed.server.installation.services, origin });
-  const { token, sessionId } = await startSession(unit);
+  const { token, sessionId } = await startSession(unit, bed.server.installation.services.settings.sessions);
   const expiresAt = new Date(Date.now() - 1000).toISOString();
   await unit.transact(async () => {
     await database.update(sessions).set({ expiresAt }).where(eq(sessions.id, sessionId));

@@ -8,7 +8,7 @@ import { reserveExecution } from '../modelhub/executions.ts';
 import { found } from '../nodes.ts';
 import { workspaceById } from '../tenancy/loaders.ts';
 import type { WorkspaceRow } from '../tenancy/tables.ts';
-import { lockActiveConversation, newestMessage } from './conversation-lock.ts';
+import { lockActiveConversation, newestMessage, nextMoment } from './conversation-lock.ts';
 import { messageById } from './loaders.ts';
 import { messages, runningAnswers, type MessageRow } from './tables.ts';
 import { writtenText } from './written-text.ts';
@@ -40,7 +40,8 @@ export const storeQuestion = (context: Context, { conversationId, text }: AskInp
     const { workspaceId } = await lockActiveConversation(unit, conversationId);
     const workspace = await found('Workspace', workspaceId, workspaceById(unit));
     const callable = await deploymentFor(unit, services, workspace);
-    const shared = { organizationId, workspaceId, conversationId, createdAt: sql`clock_timestamp()` };
+    const createdAt = nextMoment(organizationId, conversationId);
+    const shared = { organizationId, workspaceId, conversationId, createdAt };
     const questionId = newId();
     const [question, answer] = await database
       .insert(messages)

@@ -1,4 +1,4 @@
-import { and, eq, sql, type SQLWrapper } from 'drizzle-orm';
+import { and, eq, sql, type SQL, type SQLWrapper } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import { bound, lazily } from '../../database/loader.ts';
 import { Statement } from '../../database/statement.ts';
@@ -10,40 +10,59 @@ import { conversations, messages, type ConversationRow } from './tables.ts';
 export const ofConversation = (organizationId: string, id: string) =>
   and(eq(conversations.organizationId, organizationId), eq(conversations.id, id));
 
-const locked = lazily(() =>
-  Statement.select<ConversationRow>(
-    database
-      .select()
-      .from(conversations)
-      .where(
-        and(
-          eq(conversations.organizationId, bound.organizationId),
-          eq(conversations.id, sql.placeholder('conversationId')),
-        ),
-      )
-      .for('update'),
-  ),
+const known = and(
+  eq(conversations.organizationId, bound.organizationId),
+  eq(conversations.id, sql.placeholder('conversationId')),
 );
+const whole = lazily(() =>
+  Statement.select<ConversationRow>(database.select().from(conversations).where(known).for('update')),
+);
+/** What has to be known before a message is added. */
+type State = Pick<ConversationRow, 'status' | 'workspaceId'>;
+const state = lazily(() => {
+  const { status, workspaceId } = conversations;
+  return Statement.select<State>(
+    database.select({ status, workspaceId }).from(conversations).where(known).for('update'),
+  );
+});
 
-/** Locks a conversation until the end of the transaction. Throws NotFound. */
-export const lockConversation = async (unit: UnitOfWork, conversationId: string): Promise<ConversationRow> => {
-  const [row] = await unit.select(locked(), { organizationId: unit.organizationId, conversationId });
+const locked = async <Row>(statement: Statement<Row>, unit: UnitOfWork, conversationId: string): Promise<Row> => {
+  const [row] = await unit.select(statement, { organizationId: unit.organizationId, conversationId });
   if (row === undefined) throw new NotFound('Conversation', conversationId);
   return row;
 };
 
-/** Locks a conversation that takes messages. Throws NotFound, Conflict. */
-export const lockActiveConversation = async (unit: UnitOfWork, conversationId: string): Promise<ConversationRow> => {
-  const row = await lockConversation(unit, conversationId);
+/** Locks a conversation until the end of the transaction. Throws NotFound. */
+export const lockConversation = (unit: UnitOfWork, conversationId: string): Promise<ConversationRow> =>
+  locked(whole(), unit, conversationId);
+
+/** Locks a conversation that takes messages, and gives its workspace. Throws NotFound, Conflict. */
+export const lockActiveConversation = async (unit: UnitOfWork, conversationId: string): Promise<State> => {
+  const row = await locked(state(), unit, conversationId);
   if (row.status !== 'ACTIVE') throw new Conflict('conversationId', 'This conversation takes no more messages.');
   return row;
 };
 
-/** A conversation's newest message, for a statement that adds the next one while the conversation is locked. */
-export const newestMessage = (organizationId: SQLWrapper | string, conversationId: SQLWrapper | string) => sql<
-  string | null
->`(
-  select newest.id from ${messages} newest
+const newest = (
+  column: 'id' | 'created_at',
+  organizationId: SQLWrapper | string,
+  conversationId: SQLWrapper | string,
+) =>
+  sql`(
+  select newest.${sql.identifier(column)} from ${messages} newest
   where newest.organization_id = ${organizationId} and newest.conversation_id = ${conversationId}
   order by newest.created_at desc, newest.id desc limit 1
 )`;
+
+/** A conversation's newest message, for a statement that adds the next one while the conversation is locked. */
+export const newestMessage = (
+  organizationId: SQLWrapper | string,
+  conversationId: SQLWrapper | string,
+): SQL<string | null> => sql`${newest('id', organizationId, conversationId)}`;
+
+/**
+ * The time of the next message, for the same statement. It is not `now()`, because the transaction may have waited for the lock, and it is later than
+ * that of every other message, because messages stand in the order of their times: two can be added within the millisecond that times are kept to.
+ */
+export const nextMoment = (organizationId: SQLWrapper | string, conversationId: SQLWrapper | string): SQL<string> =>
+  sql`greatest(clock_timestamp(), ${newest('created_at', organizationId, conversationId)} + interval '1 millisecond')`;

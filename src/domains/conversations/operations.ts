@@ -1,9 +1,9 @@
-import { getTableColumns, sql } from 'drizzle-orm';
+import { sql } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import { bound, lazily } from '../../database/loader.ts';
 import { sole } from '../../database/rows.ts';
-import { Statement } from '../../database/statement.ts';
 import { BadUserInput } from '../../errors.ts';
+import { logged } from '../../events/ledger.ts';
 import type {
   AddMessageInput,
   GiveFeedbackInput,
@@ -15,7 +15,13 @@ import { found } from '../nodes.ts';
 import { workspaceById } from '../tenancy/loaders.ts';
 import { requirePermission } from '../permissions.ts';
 import { giveUpAnswersOf } from './answering.ts';
-import { lockActiveConversation, lockConversation, newestMessage, ofConversation } from './conversation-lock.ts';
+import {
+  lockActiveConversation,
+  lockConversation,
+  newestMessage,
+  nextMoment,
+  ofConversation,
+} from './conversation-lock.ts';
 import { messageById } from './loaders.ts';
 import {
   conversations,
@@ -99,7 +105,9 @@ const ofConversationId = sql.placeholder('conversationId');
 
 /** The next message of a conversation that is locked. Its workspace is null, which fails, where the conversation takes none. */
 const nextMessage = lazily(() =>
-  Statement.returning<MessageRow>(
+  logged(
+    { action: 'message.added', type: 'Message' },
+    messages,
     database
       .insert(messages)
       .values({
@@ -112,11 +120,9 @@ const nextMessage = lazily(() =>
         role: 'USER',
         senderId: byViewer,
         content: sql.placeholder('content'),
-        // The transaction may have waited for the lock, and messages stand in the order of their times.
-        createdAt: sql`clock_timestamp()`,
+        createdAt: nextMoment(ofTenant, ofConversationId),
       })
       .returning(),
-    getTableColumns(messages),
   ),
 );
 
@@ -125,18 +131,15 @@ export const addMessage = (context: Context, { conversationId, content }: AddMes
   const { unit } = context;
   const { userId } = viewerOf(context);
   const text = writtenText('content', content);
-  return unit.transact(async ({ organizationId }) => {
-    const values = { organizationId, userId, id: newId(), conversationId, content: text };
-    // Sent together; why the first refuses is told, whatever the second then says.
-    const [lock, added] = await Promise.allSettled([
+  return unit.transact(async ({ organizationId, conclude }) => {
+    // Not one statement: what waits for a lock does not see what was committed meanwhile, such as the message before this one.
+    const [locked, added] = await Promise.allSettled([
       lockActiveConversation(unit, conversationId),
-      unit.select(nextMessage(), values),
+      conclude(nextMessage(), { organizationId, userId, id: newId(), conversationId, content: text }),
     ]);
-    if (lock.status === 'rejected') throw lock.reason;
-    if (added.status === 'rejected') throw added.reason;
-    const message = sole(added.value);
-    unit.record({ action: 'message.added', type: 'Message', id: message.id, workspaceId: message.workspaceId });
-    return message;
+    if (added.status === 'fulfilled') return sole(added.value);
+    // Where the conversation takes no message, the insert fails without saying why.
+    throw locked.status === 'rejected' ? locked.reason : added.reason;
   });
 };
 

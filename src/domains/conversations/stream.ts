@@ -70,7 +70,8 @@ export const answerStream = async (
 const seesConversation = async (context: Context, conversationId: string): Promise<boolean> => {
   const { userId, organizationId, credential } = viewerOf(context);
   const looking = context.unit.as(discovery(organizationId, userId));
-  const viewer = await viewerOfCredential(looking, { ...credential, organizationId, userId });
+  const { sessions } = context.services.settings;
+  const viewer = await viewerOfCredential(looking, { ...credential, organizationId, userId }, sessions);
   await looking.rest();
   if (viewer === null || !viewer.permissions.has('CONVERSATION_READ')) return false;
   context.viewer = viewer;

@@ -1,4 +1,4 @@
-import { eq, sql } from 'drizzle-orm';
+import { and, eq, isNull, sql } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import { violates } from '../../database/failures.ts';
 import { sole } from '../../database/rows.ts';
@@ -90,15 +90,24 @@ export const replacePassword = async (unit: UnitOfWork, userId: string, password
 const replaceHash = (unit: UnitOfWork, userId: string, hash: string): Promise<unknown> =>
   unit.transact(() => database.update(passwords).set({ hash }).where(eq(passwords.userId, userId)));
 
-const sessionDays = 30;
+/** How long sessions of this installation last. */
+export interface SessionLimits {
+  /** From the sign-in to the end. */
+  readonly lifeMs: number;
+  /** Without any request. */
+  readonly idleMs: number;
+}
 
 /** Starts a session of the unit's user in its organization and gives the bearer token, which is kept nowhere. */
-export const startSession = (unit: UnitOfWork): Promise<{ token: string; sessionId: string }> =>
+export const startSession = (
+  unit: UnitOfWork,
+  { lifeMs }: Pick<SessionLimits, 'lifeMs'>,
+): Promise<{ token: string; sessionId: string }> =>
   unit.transact(async ({ organizationId, userId }) => {
     if (userId === null) throw new Error('A session needs a user.');
     const { token, hash } = issueToken('tsr_session_');
     const { address, userAgent } = unit.options.origin;
-    const expiresAt = new Date(Date.now() + sessionDays * 86_400_000).toISOString();
+    const expiresAt = new Date(Date.now() + lifeMs).toISOString();
     const session = sole(
       await database.insert(sessions).values({ organizationId, userId, address, userAgent, expiresAt }).returning(),
     );
@@ -113,15 +122,17 @@ export const startSession = (unit: UnitOfWork): Promise<{ token: string; session
     return { token, sessionId: session.id };
   });
 
-/** Ends the session that a token stands for. */
-export const endSession = (unit: UnitOfWork, sessionId: string): Promise<void> =>
+/** Ends a session of the unit's user with its token; false when it had been ended before. */
+export const endSession = (unit: UnitOfWork, sessionId: string): Promise<boolean> =>
   unit.transact(async () => {
-    await database
+    const ended = await database
       .update(sessions)
       .set({ revokedAt: sql`now()` })
-      .where(eq(sessions.id, sessionId));
+      .where(and(eq(sessions.id, sessionId), isNull(sessions.revokedAt)))
+      .returning({ id: sessions.id });
     await database.delete(accessTokens).where(eq(accessTokens.subjectId, sessionId));
-    unit.record({ action: 'session.ended', type: 'Session', id: sessionId });
+    if (ended.length > 0) unit.record({ action: 'session.ended', type: 'Session', id: sessionId });
+    return ended.length > 0;
   });
 
 /** What the token of a hash leads to; null when it is unknown or has run out. */

@@ -82,7 +82,12 @@ export const users = pgTable(
 export type UserRow = Pick<
   typeof users.$inferSelect,
   'id' | 'email' | 'username' | 'name' | 'bio' | 'avatarKey' | 'createdAt' | 'updatedAt'
->;
+> & {
+  /** Neither suspended nor deleted. */
+  readonly active: boolean;
+};
+/** What a person sees of themselves; what is only written is left out. */
+export type AccountRow = Omit<typeof users.$inferSelect, 'webPushSubscription' | 'metadata'>;
 
 const toUser = (table: string, column: PgColumn) =>
   foreignKey({ name: `${table}_user_id_fkey`, columns: [column], foreignColumns: [users.id] }).onDelete('cascade');

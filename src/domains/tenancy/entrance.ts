@@ -91,8 +91,13 @@ const enter = async (
   { organizationId, userId }: { organizationId: string; userId: string },
 ): Promise<Entrance> => {
   const arriving = context.unit.as(discovery(organizationId, userId));
-  const { token, sessionId } = await startSession(arriving);
-  const viewer = await viewerOfCredential(arriving, { kind: 'SESSION', id: sessionId, organizationId, userId });
+  const { sessions } = context.services.settings;
+  const { token, sessionId } = await startSession(arriving, sessions);
+  const viewer = await viewerOfCredential(
+    arriving,
+    { kind: 'SESSION', id: sessionId, organizationId, userId },
+    sessions,
+  );
   await arriving.rest();
   if (viewer === null) throw new Unauthenticated('This account has no place in its organization any more.');
   await goOnAs(context, viewer);

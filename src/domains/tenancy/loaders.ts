@@ -16,6 +16,7 @@ export const memberUserById = loadOne(
         name: users.name,
         bio: users.bio,
         avatarKey: users.avatarKey,
+        active: sql<boolean>`${users.suspendedAt} is null and ${users.deletedAt} is null`.as('active'),
         createdAt: users.createdAt,
         updatedAt: users.updatedAt,
       })

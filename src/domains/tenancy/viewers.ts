@@ -3,6 +3,7 @@ import { database } from '../../database/client.ts';
 import type { Scope, UnitOfWork } from '../../database/unit-of-work.ts';
 import type { Permission } from '../../generated/resolvers.ts';
 import type { Credential, Viewer, WorkspaceRole } from '../context.ts';
+import type { SessionLimits } from '../identity/operations.ts';
 import { devices, extensionKeys, sessions, users } from '../identity/tables.ts';
 import { allPermissions, permissionsOf, type Grant, type Standing } from '../permissions.ts';
 import {
@@ -90,6 +91,7 @@ const liveSession = database
       eq(sessions.organizationId, organizationId),
       isNull(sessions.revokedAt),
       gt(sessions.expiresAt, sql`now()`),
+      gt(sessions.lastActivityAt, sql`now() - make_interval(secs => ${sql.placeholder('idleSeconds')})`),
     ),
   )
   .prepare('liveSession');
@@ -145,6 +147,7 @@ interface Keys extends Record<string, unknown> {
   readonly organizationId: string;
   readonly userId: string;
   readonly credentialId: string;
+  readonly idleSeconds: number;
 }
 
 const reaches: Readonly<Record<Credential['kind'], (keys: Keys) => Promise<Reach | null>>> = {
@@ -175,11 +178,16 @@ export interface Claim extends Pick<Credential, 'kind' | 'id'> {
 }
 
 /**
- * The viewer that a credential stands for now; null when it has ended or its user lost their place. The unit is one of `discovery`.
+ * The viewer that a credential stands for now; null when it has ended, a session has been idle for too long, or its user lost their
+ * place. The unit is one of `discovery`.
  */
-export const viewerOfCredential = async (unit: UnitOfWork, { kind, id, ...whose }: Claim): Promise<Viewer | null> => {
+export const viewerOfCredential = async (
+  unit: UnitOfWork,
+  { kind, id, ...whose }: Claim,
+  { idleMs }: Pick<SessionLimits, 'idleMs'>,
+): Promise<Viewer | null> => {
   const [reach, member] = await Promise.all([
-    unit.run(() => reaches[kind]({ ...whose, credentialId: id })),
+    unit.run(() => reaches[kind]({ ...whose, credentialId: id, idleSeconds: idleMs / 1000 })),
     memberNow(unit, whose),
   ]);
   if (reach === null || member === null) return null;
