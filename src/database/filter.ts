@@ -1,9 +1,30 @@
-import { and, eq, gt, gte, inArray, isNotNull, isNull, lt, lte, ne, not, notInArray, or, type SQL } from 'drizzle-orm';
+import {
+  and,
+  eq,
+  gt,
+  gte,
+  inArray,
+  isNotNull,
+  isNull,
+  lt,
+  lte,
+  ne,
+  not,
+  notInArray,
+  or,
+  sql,
+  type SQL,
+} from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
 import { BadUserInput } from '../errors.ts';
 
 /** Columns a list can be filtered by, under the names the API gives them. Only indexed ones belong here. */
-export type Filterable = Readonly<Record<string, PgColumn>>;
+export type Filterable = Readonly<Record<string, PgColumn | Folded>>;
+
+/** Text compared without regard to case, by the index on its lower case. */
+export interface Folded {
+  readonly folded: PgColumn;
+}
 
 const maxLevels = 3;
 const maxComparisons = 30;
@@ -49,8 +70,16 @@ const comparators: Record<string, (column: PgColumn, value: unknown) => SQL> = {
   gte,
 };
 
-const compared = (column: PgColumn, name: string, value: unknown, budget: { comparisons: number }): SQL | undefined => {
+const compared = (
+  filterable: PgColumn | Folded,
+  name: string,
+  value: unknown,
+  budget: { comparisons: number },
+): SQL | undefined => {
   if (!isObject(value)) return undefined;
+  const folds = 'folded' in filterable;
+  // The cast is safe: to a comparison a column is what stands on its left.
+  const column = folds ? (sql`lower(${filterable.folded})` as unknown as PgColumn) : filterable;
   const parts = Object.entries(value)
     .filter(([, operand]) => operand !== undefined)
     .map(([comparator, operand]) => {
@@ -61,9 +90,14 @@ const compared = (column: PgColumn, name: string, value: unknown, budget: { comp
         throw new BadUserInput(`filter.${name}`, 'A filter compares with at most 100 values.');
       const compare = comparators[comparator];
       if (compare === undefined) throw new BadUserInput(`filter.${name}`, `There is no comparison ${comparator}.`);
-      return compare(column, operand instanceof Date ? operand.toISOString() : operand);
+      return compare(column, folds ? inLowerCase(operand) : operand instanceof Date ? operand.toISOString() : operand);
     });
   return and(...parts);
+};
+
+const inLowerCase = (operand: unknown): unknown => {
+  if (Array.isArray(operand)) return operand.map(inLowerCase);
+  return typeof operand === 'string' ? operand.toLowerCase() : operand;
 };
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;

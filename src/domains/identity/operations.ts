@@ -15,6 +15,8 @@ export interface NewUser {
   readonly passwordHash: string;
   readonly defaultOrganizationId: string;
   readonly platformRole?: (typeof platformRoles)[number];
+  /** Who makes the account for them. */
+  readonly createdById?: string;
 }
 
 /** Faults of a new password, for a person with this e-mail and name. */

@@ -10,6 +10,7 @@ import { viewerOf, type Context } from '../context.ts';
 import { deletedAccountOf, requireOwnPassword, restorableDays, triesOf } from '../identity/accounts.ts';
 import { removeAvatar } from '../identity/avatars.ts';
 import { accessTokens, devices, extensionKeys, sessions, users } from '../identity/tables.ts';
+import { requireOtherSuperAdmin } from '../identity/super-admins.ts';
 import type { Services } from '../services.ts';
 import { apiKeys, memberships, organizations, userOrganizations } from './tables.ts';
 import { discovery } from './viewers.ts';
@@ -86,13 +87,14 @@ const requireLeavable = (places: readonly Place[]): void => {
 /**
  * Deletes the viewer's account so that it may be brought back for 30 days, in one transaction: in organizations with others they stand
  * suspended from that moment, those that have nobody else are deleted along, and all credentials end. Gives the time until
- * which they may come back. Throws BadUserInput (wrong password), Conflict (last owner), RateLimited.
+ * which they may come back. Throws BadUserInput (wrong password), Conflict (last owner, last super admin), RateLimited.
  */
 export const deleteAccount = async (context: Context, password: string): Promise<string> => {
   const { userId } = viewerOf(context);
   await requireOwnPassword(context, password);
   const unit = context.unit.as(personal(userId));
   const restorableUntil = await unit.transact(async () => {
+    await requireOtherSuperAdmin(unit, userId);
     const places = await placesOf(unit, userId);
     // One that is deleted already keeps them as the owner who may bring it back.
     requireLeavable(places.filter(({ deleted }) => !deleted));
