@@ -36,6 +36,8 @@ test('without any settings the server stands on its own', () => {
     trustedProxies: 0,
     rateLimit: true,
     signUp: 'open',
+    sessions: { lifeMs: 2_592_000_000, idleMs: 1_209_600_000 },
+    activityMs: 60_000,
     workers: true,
     redisUrl: undefined,
     mail: { url: undefined, from: 'Tessera <no-reply@localhost>' },

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { GraphQLError } from 'graphql';
 import { setTimeout as pause } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
@@ -11,12 +11,13 @@ import { database } from '../src/database/client.ts';
 import { bound } from '../src/database/loader.ts';
 import { serverRole } from '../src/database/migrations.ts';
 import { Pool } from '../src/database/pool.ts';
-import { nowhere, UnitOfWork, type Change, type UnitOptions } from '../src/database/unit-of-work.ts';
+import { nowhere, UnitOfWork, type Change, type Scope, type UnitOptions } from '../src/database/unit-of-work.ts';
 import { memberships, organizations, workspaces } from '../src/domains/tenancy/tables.ts';
 import { users } from '../src/domains/identity/tables.ts';
 import { conversations } from '../src/domains/conversations/tables.ts';
 import { logged } from '../src/events/ledger.ts';
 import { events } from '../src/events/tables.ts';
+import { newId } from '../src/ids.ts';
 import { maskingWith } from '../src/gateway/masking.ts';
 import { TooBusy } from '../src/secrets/bounded.ts';
 import { uuidOf } from './talk.ts';
@@ -484,4 +485,71 @@ onPostgres('a unit whose connection was lost does not run in the transaction of 
   });
   expect(await late).toMatchObject([{ organization: organizationId }]);
   await lost.rest();
+});
+
+describe('work as another scope sees it', () => {
+  const strange = newId();
+  const elsewhere = { ...nowhere, organizationId: strange, workspaces: '*' as const };
+  const change = (action: string): Change => ({ action, type: 'Test', id: strange });
+  const logOf = async (action: string) => {
+    const read = (scope: Scope) => async () => {
+      const unit = new UnitOfWork(scope, options());
+      const rows = await unit.run(() => database.select().from(events).where(eq(events.action, action)));
+      await unit.rest();
+      return rows.length;
+    };
+    return [await read(ofAda().scope)(), await read(elsewhere)()];
+  };
+
+  test('belongs to the same transaction, sees its own tenant alone, and is logged and announced there', async () => {
+    const unit = ofAda();
+    const seen = await unit.transact(async () => {
+      await workspaceNamed('nested-outer');
+      unit.record(change('nested.outer'));
+      const inner = await unit.nested(elsewhere, async (nested) => {
+        nested.record(change('nested.inner'));
+        return nested.transact(members);
+      });
+      return [inner.length, (await members()).length, announced.length];
+    });
+    expect(seen).toEqual([0, 1, 0]);
+    expect(announced.map(({ action }) => action)).toEqual(['nested.outer', 'nested.inner']);
+    expect([await logOf('nested.outer'), await logOf('nested.inner')]).toEqual([
+      [1, 0],
+      [0, 1],
+    ]);
+    expect(await slugs('nested-outer')).toEqual(['nested-outer']);
+  });
+
+  test('is undone with it, and it with the work', async () => {
+    const unit = ofAda();
+    const failing = unit.transact(async () => {
+      await workspaceNamed('nested-undone');
+      await unit.nested(elsewhere, async (nested) => nested.record(change('nested.undone')));
+      throw new Error('On purpose.');
+    });
+    await expect(failing).rejects.toThrow('On purpose.');
+    const refused = unit.transact(async () => {
+      await workspaceNamed('nested-undone');
+      await unit.nested(elsewhere, async () => workspaceNamed('nested-foreign'));
+    });
+    await expect(refused).rejects.toMatchObject({ code: '42501' });
+    expect([await slugs('nested-undone'), await logOf('nested.undone'), announced]).toEqual([[], [0, 0], []]);
+  });
+
+  test('whoever catches what it throws goes on with the rights of before', async () => {
+    const unit = ofAda();
+    const seen = await unit.transact(async () => {
+      const thrown = unit.nested(elsewhere, async () => {
+        throw new Error('On purpose.');
+      });
+      await expect(thrown).rejects.toThrow('On purpose.');
+      return members();
+    });
+    expect(seen).toHaveLength(1);
+  });
+
+  test('needs a transaction', async () => {
+    await expect(ofAda().nested(elsewhere, members)).rejects.toThrow('There is no transaction to work in.');
+  });
 });

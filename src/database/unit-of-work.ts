@@ -196,23 +196,24 @@ export class UnitOfWork {
    */
   async nested<Result>(scope: Scope, work: (unit: UnitOfWork) => Promise<Result>): Promise<Result> {
     const opened = this.#open;
-    if (!this.#writing || opened === undefined) throw new Error('There is no transaction to work in.');
-    const { session } = await opened;
+    if (!this.#writing || this.#outcome !== undefined || opened === undefined)
+      throw new Error('There is no transaction to work in.');
+    const open = await opened;
     const inner = this.as(scope);
     inner.#open = opened;
     inner.#writing = true;
-    await session.send(inner.#setViewer);
+    await open.session.send(inner.#setViewer);
     try {
       const result = await work(inner);
       const changes = [...inner.#changes, ...inner.#logged];
-      await inner.#write(await opened);
+      await inner.#write(open);
       this.#afterCommit.push(() => this.options.ledger.announce(changes, inner), ...inner.#afterCommit);
       return result;
     } finally {
       inner.#writing = false;
       inner.#open = undefined;
-      // In a failed transaction every statement is refused, and nothing more happens in it anyway.
-      await session.send(this.#setViewer).catch(() => undefined);
+      // Where it fails, the transaction or the connection has failed before, and nothing more happens in it.
+      if (open.session.alive) await open.session.send(this.#setViewer).catch(() => undefined);
     }
   }
 

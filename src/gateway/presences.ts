@@ -155,9 +155,9 @@ export class Presences {
   readonly #sweep: NodeJS.Timeout;
   readonly #deafen: () => void;
 
-  constructor(viewers: Viewers) {
+  constructor(viewers: Pick<Viewers, 'onChange'>, everyMs = sweepMs) {
     this.#deafen = viewers.onChange((concerns) => this.#lookAt(concerns));
-    this.#sweep = setInterval(() => void this.#lookAtAll(), sweepMs).unref();
+    this.#sweep = setInterval(() => void this.#lookAtAll(), everyMs).unref();
   }
 
   /** Begins a stay; `leave` ends it. */

@@ -64,6 +64,7 @@ export const castOf = async (bed: Testbed): Promise<Cast> => {
   await conversationIn(stranger, strangeWorkspace);
   const ids = await filled(bed, owner, platformAdmin, Workspace);
   const { key, keyWithoutScope } = await keysOf(bed, owner);
+  const Session = await sessionOf(owner);
   await quiet(bed, owner.organizationId);
   const forSuspension = uuidOf(suspended.userId);
   await unitOf(bed, null).transact(() =>
@@ -84,10 +85,33 @@ export const castOf = async (bed: Testbed): Promise<Cast> => {
       OtherWorkspace: otherWorkspace,
       User: owner.userId,
       OwnerEmail: owner.email,
+      Session,
       Viewer: viewer.userId,
       Organization: owner.organizationId,
     },
   };
+};
+
+/** The same with other people of the same roles, for what those who ask do not outlive. */
+export const withStandIns = async (cast: Cast): Promise<Cast> => {
+  const { bed, owner, people } = cast;
+  const stranger = await bed.signUp('Stranger');
+  const platformAdmin = await bed.signUp('Platform');
+  await promote(bed, platformAdmin, 'SUPERADMIN');
+  const roles: Partial<Record<Caller, OrganizationRole>> = {
+    guest: 'GUEST',
+    neighbour: 'MEMBER',
+    viewer: 'MEMBER',
+    editor: 'MEMBER',
+    workspaceAdmin: 'MEMBER',
+    manager: 'MANAGER',
+    admin: 'ADMIN',
+    owner: 'OWNER',
+  };
+  const members: Partial<Record<Caller, Person>> = {};
+  for (const [caller, role] of Object.entries(roles))
+    members[caller as Caller] = await joined(bed, owner.organizationId, caller, role, null, 'VIEWER');
+  return { ...cast, people: { ...people, stranger, platformAdmin, ...members } };
 };
 
 const origin = { requestId: 'test', address: null, userAgent: null };
@@ -115,6 +139,13 @@ export const joined = async (
   const { token } = await startSession(unit, bed.server.installation.services.settings.sessions);
   const { email, userId: id } = person;
   return Object.assign(new Person(bed, token), { email, userId: id, organizationId: organization });
+};
+
+/** The session that somebody asks with. */
+const sessionOf = async (person: Person): Promise<string> => {
+  const { viewer }: Data = await person.want('{ viewer { account { sessions { edges { node { id current } } } } } }');
+  const edges: { node: { id: string; current: boolean } }[] = viewer.account.sessions.edges;
+  return edges.find(({ node }) => node.current)?.node.id ?? '';
 };
 
 /** A session of the owner whose time is over. */

@@ -49,6 +49,8 @@ export interface Fixture {
     ids: Readonly<Record<string, string>>,
     bed: Testbed,
   ) => Promise<Record<string, string>>;
+  /** For subscriptions: what happens once all have subscribed, for them to hear of. */
+  readonly meanwhile?: (owner: Person, ids: Readonly<Record<string, string>>) => Promise<void>;
 }
 
 type Gets = Fixture['gets'];

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { isObjectType, type GraphQLSchema } from 'graphql';
 import type { Person } from '../testbed.ts';
 import { secret, type Cast } from './cast.ts';
@@ -30,6 +31,9 @@ export const look = async (person: Person, kind: Operation, text: string, { show
   return { outcome: (shows ?? new RegExp(secret)).test(JSON.stringify(data ?? null)) ? 'data' : 'own', told };
 };
 
+/** Whoever has heard nothing for so long has nothing to hear. */
+const silenceMs = 3000;
+
 interface First {
   readonly data?: unknown;
   readonly errors: readonly { readonly extensions?: { readonly code?: string } }[];
@@ -38,7 +42,9 @@ interface First {
 /** The first result of a subscription; one that stays silent has nothing to tell. */
 const firstOf = async (person: Person, text: string): Promise<First> => {
   const subscription = person.subscribe(text);
-  const silence = new Promise<First>((resolve) => setTimeout(() => resolve({ data: null, errors: [] }), 1500).unref());
+  const silence = new Promise<First>((resolve) =>
+    setTimeout(() => resolve({ data: null, errors: [] }), silenceMs).unref(),
+  );
   try {
     const first = subscription.results
       .next()
@@ -65,10 +71,19 @@ export const lookAsAll = async (
     const values = { ...cast.ids, ...(await fixture.target?.(cast.owner, cast.ids, cast.bed)) };
     return [caller, await look(cast.people[caller], kind, operationOf(kind, fixture.field, values), fixture)];
   };
-  const sights: (readonly [Caller, Sight])[] = [];
-  // Subscriptions wait for silence, and change nothing.
-  if (kind === 'subscription') sights.push(...(await Promise.all(who.map(sight))));
-  else for (const caller of who) sights.push(await sight(caller));
+  const oneByOne = async () => {
+    const sights: (readonly [Caller, Sight])[] = [];
+    for (const caller of who) sights.push(await sight(caller));
+    return sights;
+  };
+  // Subscriptions change nothing, and those that hear nothing wait.
+  const together = async () => {
+    const looking = Promise.all(who.map(sight));
+    await pause(500);
+    await fixture.meanwhile?.(cast.owner, cast.ids);
+    return looking;
+  };
+  const sights = await (kind === 'subscription' ? together() : oneByOne());
   // The cast is safe: whoever asks as fewer looks at those alone.
   return Object.fromEntries(sights) as Record<Caller, Sight>;
 };

@@ -237,10 +237,14 @@ export const fixtures: Fixtures = {
   subscriptions: {
     jobProgress: { gets: inWorkspace, field: 'jobProgress(id: $Job) { state }', shows: /SUCCEEDED/ },
     answerStream: {
-      // Nothing is being written: who may listen hears nothing, and the others are refused.
-      gets: { ...inWorkspace, otherwise: 'own' },
-      field:
-        'answerStream(conversationId: $Conversation) { __typename ... on AnswerCompleted { message { content } } }',
+      gets: inWorkspace,
+      field: 'answerStream(conversationId: $Conversation) { __typename }',
+      shows: /AnswerStarted/,
+      meanwhile: async (owner, { Conversation }) => {
+        await owner.want(
+          `mutation { ask(input: { conversationId: ${quoted(Conversation)}, text: "Roses?" }) { answer { id } } }`,
+        );
+      },
     },
   },
   connections: {
