@@ -1,5 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { and, eq, isNull, sql } from 'drizzle-orm';
+import postgres from 'postgres';
 import { database } from '../src/database/client.ts';
 import { nowhere, UnitOfWork } from '../src/database/unit-of-work.ts';
 import { users } from '../src/domains/identity/tables.ts';
@@ -12,7 +14,9 @@ import { startTestbed, type Testbed } from './testbed.ts';
 type Data = any; // oxlint-disable-line typescript/no-explicit-any
 type SignedUp = Awaited<ReturnType<Testbed['signUp']>>;
 
-let bed: Testbed;
+const onPostgres = process.env.TEST_POSTGRES_URL ? test : test.skip;
+
+let bed: Testbed & { readonly ownerUrl: string | undefined };
 let root: SignedUp;
 let ada: SignedUp;
 let bob: SignedUp;
@@ -162,6 +166,37 @@ test('the organizations of several people cost the same statements as those of o
   // The page and its entry in the log; places, their number, organizations, roles and usage.
   expect(all.statements).toBe(7);
   expect((await ask([ada])).statements).toBe(7);
+});
+
+onPostgres('an owner whom row security binds counts the same', async () => {
+  const ask = async (): Promise<Data> => {
+    const { data, errors } = await root.ask(
+      `{ platformOrganizations(first: 100) { edges { node { id ${usage} } } }
+        platformUser(id: "${bertha.userId}") { organizations { edges { role } } } }`,
+    );
+    expect(errors).toEqual([]);
+    return data;
+  };
+  const before = await ask();
+  const owner = postgres(bed.ownerUrl ?? '', { max: 1, onnotice: () => undefined });
+  const [superuser] = await owner.unsafe<{ name: string }[]>('select current_user as name');
+  const bound = `bound_${randomUUID().replaceAll('-', '')}`;
+  const give = (to: string) =>
+    owner.unsafe(`do $$ declare f regprocedure; begin
+      for f in select oid from pg_proc where prosecdef and proname like 'app\\_%' loop
+        execute format('alter function %s owner to ${to}', f);
+      end loop; end $$`);
+  await owner.unsafe(
+    `create role ${bound}; grant tessera_server to ${bound}; grant create on schema public to ${bound}`,
+  );
+  try {
+    await give(bound);
+    expect(await ask()).toEqual(before);
+  } finally {
+    await give(String(superuser?.name));
+    await owner.unsafe(`drop owned by ${bound}; drop role ${bound}`);
+    await owner.end();
+  }
 });
 
 test('usage of the installation sums all organizations, by day', async () => {
@@ -396,7 +431,7 @@ test('accounts are made in new organizations and in existing ones, with a passwo
   ]);
   const weak = { email: 'x@example.org', name: '', password: 'short', organizationName: 'X', role: 'GUEST' };
   const { errors } = await mutate(root, 'createPlatformUser', weak, 'user { id }');
-  expect((errors[0]?.extensions.issues as Data[]).map(({ field }) => field)).toEqual(['name', 'password', 'role']);
+  expect(errors[0]?.extensions.issues).toMatchObject(['name', 'password', 'role'].map((field) => ({ field })));
   const unknown = root.userId.replace('user_', 'organization_');
   expect(
     await refused('createPlatformUser', { ...member, email: 'x@example.org', organizationId: unknown }),
