@@ -515,8 +515,13 @@ test('a super admin is always left, whatever is done at a time', async () => {
     { code: 'CONFLICT', field: 'userId' },
   ]);
   expect(await refused('suspendUser', { userId: root.userId })).toEqual([{ code: 'CONFLICT', field: 'userId' }]);
-  const deletion = await mutate(root, 'deleteAccount', { password: 'correct horse battery' }, 'restorableUntil');
-  expect(deletion.errors[0]?.extensions.code).toBe('CONFLICT');
+  for (const [name, selection] of [
+    ['deleteAccount', 'restorableUntil'],
+    ['eraseAccount', 'erased'],
+  ] as const)
+    expect(await refused(name, { password: 'correct horse battery' }, selection)).toEqual([
+      { code: 'CONFLICT', field: 'userId' },
+    ]);
   expect(await counts()).toEqual(before);
   const raised = await done('setPlatformRole', { userId: ada.userId, role: 'SUPERADMIN' }, 'user { platformRole }');
   expect(raised.user.platformRole).toBe('SUPERADMIN');

@@ -197,7 +197,7 @@ const comeBack = async (organizationId: string, userId: string, deletedAt: strin
     .where(and(eq(organizations.id, organizationId), eq(organizations.deletedAt, deletedAt)));
 };
 
-/** Erases the viewer's account at once and for good. Throws BadUserInput (wrong password), Conflict (last owner), RateLimited. */
+/** Erases the viewer's account at once and for good. Throws BadUserInput (wrong password), Conflict (last owner, last super admin), RateLimited. */
 export const eraseAccount = async (context: Context, password: string): Promise<void> => {
   const { userId } = viewerOf(context);
   await requireOwnPassword(context, password);
@@ -207,10 +207,11 @@ export const eraseAccount = async (context: Context, password: string): Promise<
 /**
  * Erases a person in one transaction: their places, credentials and profile, and organizations that have nobody else. What they wrote
  * elsewhere stays and names somebody unknown. The picture goes afterwards; a crash in between leaves at most that. The unit
- * is one of the person's own. Throws Conflict (last owner), NotFound.
+ * is one of the person's own. Throws Conflict (last owner, last super admin), NotFound.
  */
 export const eraseUser = async (unit: UnitOfWork, services: Services, userId: string): Promise<void> => {
   const { avatarKey, lone } = await unit.transact(async () => {
+    await requireOtherSuperAdmin(unit, userId);
     const places = await placesOf(unit, userId);
     requireLeavable(places);
     for (const place of places)
