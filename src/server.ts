@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { Server as NetServer, type AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { HeaderMap } from '@apollo/server';
 import cors from 'cors';
@@ -14,6 +15,7 @@ import { receiveUpload } from './domains/content/uploads.ts';
 import { closeParsers } from './domains/content/parsing/parse.ts';
 import { startConversations } from './domains/conversations/abandoned.ts';
 import { readAvatar } from './domains/identity/avatars.ts';
+import { readExport } from './domains/tenancy/organization-export.ts';
 import { DomainError, Unavailable } from './errors.ts';
 import { BodyFault, readJsonBody } from './body.ts';
 import { bearerToken, clientAddress, contextOf } from './gateway/context.ts';
@@ -41,6 +43,8 @@ export interface StartOptions {
   readonly defaultQuery?: string;
 }
 
+type FolderRequest = readonly [request: IncomingMessage, response: ServerResponse, origin: Origin];
+
 export const endpoint = '/graphql';
 const headersTimeoutMs = 10_000;
 const maxHeaders = 100;
@@ -53,6 +57,8 @@ const announcementMs = 300;
 const lastWordsMs = (graceMs: number): number => Math.min(3000, graceMs / 2);
 /** How long an upload may pause. */
 const uploadIdleMs = 20_000;
+/** How long a reader of a download may pause. */
+const downloadIdleMs = 60_000;
 
 /** Opens the installation and serves it. */
 export const startServer = async ({
@@ -98,6 +104,12 @@ export const startServer = async ({
     '/health/live': async (_request, response) => json(response, 200, { status: 'live' }),
     '/health/ready': (_request, response) => answerReadiness(installation, draining.now, response),
   };
+  /** What is served below a first part of the path, by the rest of it. */
+  const folders = new Map<string, (rest: string, ...request: FolderRequest) => Promise<void>>([
+    ['uploads', (token, ...request) => answerUpload(installation, token, ...request)],
+    ['downloads', (token, ...request) => answerDownload(installation, token, ...request)],
+    ['avatars', (key, request, response) => answerAvatar(installation, key, request, response)],
+  ]);
   http.on('request', (request: IncomingMessage, response: ServerResponse) => {
     const origin: Origin = {
       requestId: randomUUID(),
@@ -123,12 +135,9 @@ export const startServer = async ({
           ? refuse(request, response, fault.status, failure('BAD_REQUEST', fault.message))
           : page !== undefined && request.method === 'GET'
             ? Promise.resolve(void response.writeHead(200, page.headers).end(page.body))
-            : path.startsWith('/uploads/')
-              ? answerUpload(installation, path.slice('/uploads/'.length), request, response, origin)
-              : path.startsWith('/avatars/')
-                ? answerAvatar(installation, path.slice('/avatars/'.length), request, response)
-                : (routes[path]?.(request, response, origin) ??
-                  refuse(request, response, 404, failure('NOT_FOUND', 'There is nothing here.')));
+            : (folders.get(path.split('/')[1] ?? '')?.(path.split('/').slice(2).join('/'), request, response, origin) ??
+              routes[path]?.(request, response, origin) ??
+              refuse(request, response, 404, failure('NOT_FOUND', 'There is nothing here.')));
       work.catch((error: unknown) => {
         log.error(
           {
@@ -373,3 +382,38 @@ const answerUpload = async (
     request.setTimeout(0);
   }
 };
+
+const answerDownload = async (
+  { services }: Installation,
+  token: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+  origin: Origin,
+): Promise<void> => {
+  if (request.method !== 'GET')
+    return refuse(
+      request,
+      response.setHeader('allow', 'GET'),
+      405,
+      failure('BAD_REQUEST', 'A file is taken away by GET.'),
+    );
+  try {
+    const { name, size, content } = await readExport(services, origin, token);
+    response.setTimeout(downloadIdleMs, () => response.destroy());
+    response.writeHead(200, {
+      'content-type': 'application/zip',
+      'content-length': size,
+      'content-disposition': `attachment; filename="${name}"`,
+      'x-content-type-options': 'nosniff',
+      'cache-control': 'no-store',
+    });
+    await pipeline(content, response);
+  } catch (error) {
+    // Whoever dropped the connection, or lost it, reads no answer.
+    if (response.headersSent) return void response.destroy();
+    if (!(error instanceof DomainError)) throw error;
+    await refuse(request, response, downloadStatus[String(error.extensions.code)] ?? 400, { errors: [error.toJSON()] });
+  }
+};
+
+const downloadStatus: Readonly<Record<string, number>> = { NOT_FOUND: 404, UNAVAILABLE: 503 };

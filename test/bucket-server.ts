@@ -29,6 +29,7 @@ async function answer(objects: Map<string, Buffer>, request: IncomingMessage, re
   const [, bucket, ...segments] = new URL(request.url ?? '', 'http://bucket').pathname.split('/');
   const key = segments.join('/');
   if (bucket !== 'files') return fail(404, 'NoSuchBucket');
+  if (key === '') return list(objects, new URL(request.url ?? '', 'http://bucket').searchParams, response);
 
   if (request.method === 'PUT') return put(objects, key, request, response, fail);
   if (request.method === 'DELETE') return remove(objects, key, response);
@@ -64,6 +65,23 @@ async function put(
   if (request.headers['x-amz-checksum-sha256'] !== checksum) return fail(400, 'BadDigest');
   objects.set(key, body);
   return response.end();
+}
+
+/** Pages of two keys, so that whoever lists has to turn them. */
+function list(objects: Map<string, Buffer>, parameters: URLSearchParams, response: ServerResponse) {
+  const after = parameters.get('continuation-token') ?? '';
+  const keys = [...objects.keys()]
+    .filter((key) => key.startsWith(parameters.get('prefix') ?? '') && key > after)
+    .sort();
+  const page = keys.slice(0, 2);
+  const more = keys.length > page.length ? `<NextContinuationToken>${page.at(-1)}</NextContinuationToken>` : '';
+  const contents = page
+    .map((key) => `<Contents><Key>${key}</Key><Size>${objects.get(key)?.length}</Size></Contents>`)
+    .join('');
+  const truncated = `<IsTruncated>${more !== ''}</IsTruncated>`;
+  return response
+    .writeHead(200, { 'content-type': 'application/xml' })
+    .end(`<ListBucketResult>${truncated}${more}${contents}</ListBucketResult>`);
 }
 
 function remove(objects: Map<string, Buffer>, key: string, response: ServerResponse) {

@@ -4,6 +4,8 @@
  * A table is *tenant* when its key begins with organization_id, *local* when its comment says so, otherwise *reference*
  * (a copy on every node), and then its comment names what it is: `@global`, `@lookup` or `@platform`. A reference table may
  * hold an organization_id when it is marked `@reference`: it is asked before the tenant is known.
+ *
+ * What has an organization_id goes with its organization: by keys that cascade, or by name in `app_erase_organization`.
  */
 export const catalogueFaults = `
 with recursive tables as (
@@ -28,6 +30,13 @@ walk as (
   from walk join keys on confrelid = walk.oid and conrelid <> confrelid
   where not closed
 ),
+erased as (
+  select conrelid as oid from keys where confrelid = 'organizations'::regclass and confdeltype = 'c' and conkey = array[child_tenant]
+  union
+  select conrelid from erased join keys on confrelid = erased.oid
+  where confdeltype = 'c' and not exists (
+    select from pg_attribute where attrelid = conrelid and attnum = any (conkey) and not attnotnull)
+),
 triggers as (
   select t.*, tables.kind, prosrc
   from pg_trigger t join tables on tables.oid = tgrelid join pg_proc p on p.oid = tgfoid
@@ -46,6 +55,10 @@ union select 'reference across tenants', conname from keys
     select from generate_subscripts(conkey, 1) place
     where conkey[place] = child_tenant and confkey[place] = parent_tenant)
 union select 'references in a circle', path[1]::regclass::text from walk where closed
+union select 'rows that outlive their organization', relname from tables
+  where tenant is not null and oid not in (select oid from erased) and not exists (
+    select from pg_proc where proname = 'app_erase_organization'
+      and strpos(prosrc, format('DELETE FROM %s WHERE organization_id = doomed;', relname)) > 0)
 union select 'reference without index', conname from keys where not exists (
   select from pg_index i where i.indrelid = conrelid and conkey <@ (indkey::int2[])[0:array_length(conkey, 1) - 1])
 union select 'action that a distributed key cannot take', conname from keys

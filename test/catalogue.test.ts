@@ -95,6 +95,10 @@ const faults: readonly (readonly [rule: string, statement: string])[] = [
     'references in a circle',
     'alter table workspaces add planted uuid, add constraint planted_fkey foreign key (organization_id, planted) references documents (organization_id, id)',
   ],
+  ['rows that outlive their organization', tenantTable('planted', '')],
+  // Rows without the other one would stay.
+  ['rows that outlive their organization', referring('organization_id, other_id', 'on delete cascade')],
+  ['rows that outlive their organization', 'alter table sessions drop constraint sessions_organization_id_fkey'],
   ['reference without index', referring('organization_id, other_id')],
   [
     'action that a distributed key cannot take',

@@ -98,8 +98,8 @@ const ask = async ({ url }: Server, query: string, token?: string): Promise<Reco
   if (errors !== undefined) throw new Error(JSON.stringify(errors));
   return data;
 };
-const signIn = async (server: Server, password = 'ChangeMe123!'): Promise<string> => {
-  const query = `mutation { signIn(input: { email: "admin@example.com", password: "${password}" }) { token } }`;
+const signIn = async (server: Server, password = 'ChangeMe123!', name = 'admin'): Promise<string> => {
+  const query = `mutation { signIn(input: { email: "${name}@example.com", password: "${password}" }) { token } }`;
   return ((await ask(server, query)) as unknown as { signIn: { token: string } }).signIn.token;
 };
 const makeWorkspace = (server: Server, token: string, name: string) =>
@@ -184,6 +184,9 @@ onEmbedded('a start on the embedded database', () => {
     expect(first.said()).toContain('Warning: this is the embedded database');
     expect(await signIn(first, password)).toEqual(expect.any(String));
     await expect(signIn(first)).rejects.toThrow();
+    // There is nobody whose password is known, nor anybody else who has the admin's.
+    for (const known of ['ChangeMe123!', password])
+      await expect(signIn(first, known, 'editor')).rejects.toThrow('UNAUTHENTICATED');
     await end(first.process, 'SIGTERM');
     const second = await start('production', { NODE_ENV: 'production' });
     await pause(100);

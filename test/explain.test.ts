@@ -6,6 +6,8 @@ import { UnitOfWork, type Scope } from '../src/database/unit-of-work.ts';
 import { chunkList, documentList } from '../src/domains/content/loaders.ts';
 import { conversationsByWorkspace, messagesByConversation } from '../src/domains/conversations/loaders.ts';
 import { memberList, workspaceList } from '../src/domains/tenancy/loaders.ts';
+import { discovery, viewerOfMember } from '../src/domains/tenancy/viewers.ts';
+import { membersByWorkspace } from '../src/domains/tenancy/workspace-loaders.ts';
 import { encodeCursor } from '../src/database/cursor.ts';
 import { startTestbed, type Testbed } from './testbed.ts';
 
@@ -19,8 +21,8 @@ const idOf = (kind: number, number: number): string =>
   `0189${String(kind).padStart(4, '0')}-0000-7000-8000-${number.toString(16).padStart(12, '0')}`;
 const inSql = (kind: number, number: string) =>
   `('0189${String(kind).padStart(4, '0')}-0000-7000-8000-' || lpad(to_hex((${number})::bigint), 12, '0'))::uuid`;
-const [organization, user, workspace, conversation, message, document, chunk, membership] = [
-  1, 2, 3, 4, 5, 6, 7, 8,
+const [organization, user, workspace, conversation, message, document, chunk, membership, belonging] = [
+  1, 2, 3, 4, 5, 6, 7, 8, 9,
 ] as const;
 const time = (number: string) => `timestamptz '2026-01-01' + (${number}) * interval '1 second'`;
 
@@ -43,6 +45,8 @@ const fill = async (url: string): Promise<void> => {
     select ${tenant}, ${inSql(membership, 'n')}, ${inSql(user, 'n')}, 'MEMBER', ${time('n')} from generate_series(0, 19999) n`);
   await run(`insert into workspaces (organization_id, id, name, slug, created_at)
     select ${tenant}, ${inSql(workspace, 'n')}, 'w', 'w-' || md5(n::text), ${time('n')} from generate_series(0, 9999) n`);
+  await run(`insert into workspace_memberships (organization_id, id, workspace_id, user_id, role, created_at)
+    select ${tenant}, ${inSql(belonging, 'n')}, ${inSql(workspace, `n % ${tenants}`)}, ${inSql(user, 'n')}, 'VIEWER', ${time('n')} from generate_series(0, 19999) n`);
   await run(`insert into conversations (organization_id, id, workspace_id, title, created_at)
     select ${tenant}, ${inSql(conversation, 'n')}, ${inSql(workspace, `n % ${tenants}`)}, 'c', ${time('n')} from generate_series(0, 79999) n`);
   await run(`insert into messages (organization_id, id, workspace_id, conversation_id, role, content, created_at)
@@ -55,7 +59,7 @@ const fill = async (url: string): Promise<void> => {
     select ${tenant}, ${inSql(chunk, 'n')}, ${inSql(workspace, `n % ${tenants}`)}, ${inSql(document, `n % ${tenants}`)}, n, 'c', '{}', 0, 1, 1, '{}', '{}', 0, '', ${time('n')}
     from generate_series(0, 79999) n`);
   await run(
-    `analyze organizations, users, memberships, workspaces, conversations, messages, documents, document_chunks`,
+    `analyze organizations, users, memberships, workspaces, workspace_memberships, conversations, messages, documents, document_chunks`,
   );
   await owner.end();
 };
@@ -140,6 +144,18 @@ const lists: readonly (readonly [name: string, index: string, cursor: string | n
     null,
     (unit, args) => workspaceList(unit, { ...args, orderBy: [{ field: 'SLUG', direction: 'ASC' }] }),
   ],
+  [
+    'workspaces by name',
+    'workspaces_name_index',
+    null,
+    (unit, args) => workspaceList(unit, { ...args, orderBy: [{ field: 'NAME', direction: 'ASC' }] }),
+  ],
+  [
+    "a workspace's members",
+    'workspace_memberships_created_at_index',
+    created('ASC', belonging),
+    (unit, args) => membersByWorkspace(unit, args, idOf(workspace, 0)),
+  ],
   ['members', 'memberships_created_at_index', created('ASC', membership), (unit, args) => memberList(unit, args)],
   [
     'documents',
@@ -222,4 +238,13 @@ onPostgres('the tables are as large as they are meant to be, and the server sees
   );
   await unit.rest();
   expect(row?.total).toBe(rows / tenants);
+});
+
+onPostgres('a viewer is told the archived workspaces without a look at the others', async () => {
+  const [organizationId, userId] = [tenant, idOf(user, 0)];
+  const plans = await plansOf(discovery(organizationId, userId), (unit) =>
+    viewerOfMember(unit, { organizationId, userId }),
+  );
+  expect(plans).toHaveLength(1);
+  expect(plans[0]?.flatMap((node) => node['Index Name'] ?? [])).toContain('workspaces_archived_index');
 });

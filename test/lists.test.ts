@@ -91,8 +91,13 @@ const lists: readonly List[] = [
     path: ['workspaces'],
     field: (args, selection) =>
       `query ($first: Int, $after: String, $last: Int, $before: String) { workspaces(first: $first, after: $after, last: $last, before: $before ${args}) ${selection} }`,
-    orders: [newestFirst, ...directions('CREATED_AT', 'createdAt'), ...directions('SLUG', 'slug')],
-    shown: 'id createdAt slug',
+    orders: [
+      newestFirst,
+      ...directions('CREATED_AT', 'createdAt'),
+      ...directions('SLUG', 'slug'),
+      ...directions('NAME', 'name'),
+    ],
+    shown: 'id createdAt slug name',
   },
   {
     name: 'documents',

@@ -9,12 +9,13 @@ import { answersTopic } from '../src/domains/conversations/events.ts';
 import { resumeUser, suspendUser } from '../src/domains/identity/accounts.ts';
 import { workspaceMemberships } from '../src/domains/tenancy/tables.ts';
 import { founderOf } from '../src/domains/tenancy/viewers.ts';
-import { LocalBus } from '../src/events/local-bus.ts';
+import { FellBehind, LocalBus } from '../src/events/local-bus.ts';
 import { Presences } from '../src/gateway/presences.ts';
+import { Viewers } from '../src/gateway/viewer.ts';
 import { globalId, newId } from '../src/ids.ts';
 import { join, sessionsOf, signInTo, type SignedUp } from './people.ts';
 import { conversationIn, unitOf, uuidOf, workspaceOf } from './talk.ts';
-import { Person, startTestbed, type Testbed } from './testbed.ts';
+import { startTestbed, type Person, type Testbed } from './testbed.ts';
 
 let bed: Testbed;
 const open = new Set<WebSocket>();
@@ -264,6 +265,28 @@ describe('whoever stays', () => {
     presences.leave(presence);
     presences.close();
   });
+});
+
+test('a process that fell behind what the others say takes all rights for changed', async () => {
+  const bus = new LocalBus();
+  let subscriptions = 0;
+  const behind: AsyncIterableIterator<object> = {
+    [Symbol.asyncIterator]: () => behind,
+    next: () => Promise.reject(new FellBehind()),
+  };
+  const subscribe = (topic: string) => (++subscriptions === 1 ? behind : bus.subscribe(topic));
+  const viewers = new Viewers(Object.assign(Object.create(bus) as LocalBus, { subscribe }));
+  const concerned: boolean[] = [];
+  const viewer = founderOf(newId(), newId());
+  viewers.onChange((concerns) => concerned.push(concerns(viewer)));
+  const listening = viewers.listen();
+  await pause(10);
+  bus.publish('viewers', { user: newId(), from: 'another process' });
+  bus.publish('viewers', { user: viewer.userId, from: 'another process' });
+  await pause(10);
+  await bus.close();
+  await listening;
+  expect([subscriptions, concerned]).toEqual([2, [true, false, true]]);
 });
 
 const onPostgres = process.env.TEST_POSTGRES_URL === undefined ? describe.skip : describe;

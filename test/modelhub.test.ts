@@ -65,6 +65,9 @@ test('only who manages the platform makes providers and models known', async () 
   expect(made).toMatchObject({
     createProvider: { provider: { slug: 'local', dialect: 'OPENAI_COMPATIBLE', baseUrl: 'http://127.0.0.1:11434/v1' } },
   });
+  // Written into the document, too.
+  const literal = `mutation { createProvider(input: { name: "Near", slug: "near", dialect: OPENAI_COMPATIBLE, baseUrl: "http://127.0.0.1:11435" }) { provider { baseUrl } } }`;
+  expect(await ada.want(literal)).toEqual({ createProvider: { provider: { baseUrl: 'http://127.0.0.1:11435/' } } });
   const faulty = { name: '', slug: 'A b', dialect: 'OPENAI_COMPATIBLE', baseUrl: 'ftp://127.0.0.1' };
   const { errors } = await ada.ask(createProvider, { input: faulty });
   expect(errors[0]?.extensions.issues).toMatchObject([{ field: 'name' }, { field: 'slug' }, { field: 'baseUrl' }]);

@@ -1,7 +1,6 @@
 import { eq } from 'drizzle-orm';
 import { database } from '../src/database/client.ts';
-import { UnitOfWork } from '../src/database/unit-of-work.ts';
-import { nowhere } from '../src/database/unit-of-work.ts';
+import { nowhere, UnitOfWork } from '../src/database/unit-of-work.ts';
 import type { OrganizationRole } from '../src/domains/context.ts';
 import { startSession } from '../src/domains/identity/operations.ts';
 import { sessions, type SessionRow } from '../src/domains/identity/tables.ts';

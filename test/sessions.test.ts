@@ -238,7 +238,8 @@ describe('organizations', () => {
       );
     await change(closed.organizationId, { suspendedAt: now });
     await change(deleted.organizationId, { deletedAt: now });
-    for (const { organizationId } of [strange, barred, closed, deleted])
+    const unknown = { organizationId: globalId('Organization', newId()) };
+    for (const { organizationId } of [strange, barred, closed, deleted, unknown])
       expect(await ada.codes(switchMutation, { input: { organizationId } })).toEqual(['NOT_FOUND']);
     expect(await codeOfViewer(ada)).toBeUndefined();
     expect(await sessionsOf(bed, ada)).toHaveLength(1);

@@ -96,6 +96,24 @@ describe.each(stores)('a $kind', ({ open, names }) => {
     expect(await text(await store.read('empty'))).toBe('');
   });
 
+  test('lists and removes what is below a folder, and nothing beside it', async () => {
+    const keys = ['a/1', 'a/b/2', 'a/b/3', 'a-/4', 'b/a/5'];
+    for (const key of keys) await store.write(key, Readable.from([key]), limits);
+
+    const listed = await Array.fromAsync(store.list('a'));
+
+    expect(listed.sort((one, other) => one.key.localeCompare(other.key))).toEqual([
+      { key: 'a/1', size: 3 },
+      { key: 'a/b/2', size: 5 },
+      { key: 'a/b/3', size: 5 },
+    ]);
+    await store.removeFolder('a');
+    expect(await Array.fromAsync(store.list('a'))).toEqual([]);
+    expect(await names()).toHaveLength(2);
+    await store.removeFolder('nothing');
+    await expect(store.removeFolder('../a')).rejects.toBeInstanceOf(InvalidKey);
+  });
+
   test('reads a range, whose end is included', async () => {
     await store.write('digits', Readable.from(['0123456789']), limits);
     expect(await text(await store.read('digits', { start: 2, end: 4 }))).toBe('234');

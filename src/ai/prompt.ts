@@ -6,6 +6,8 @@ import { countTokens } from './tokens.ts';
 export type Material = {
   /** The workspace's own instructions; may be empty. */
   system: string;
+  /** How the answer should sound, in the workspace's own words; absent or empty: as the model likes. */
+  tone?: string | null;
   /** Earlier messages, oldest first. */
   history: readonly Turn[];
   question: string;
@@ -57,9 +59,10 @@ const withPassages = `Answer from the numbered passages in the user's last messa
 
 const withoutPassages = `No passages from documents are given for this question. Do not cite and do not invent sources.`;
 
-const systemText = ({ system, passages, language }: Material): string =>
+const systemText = ({ system, tone, passages, language }: Material): string =>
   [
     system.trim(),
+    tone?.trim() ? `Write in this tone, which changes how things are said and never what is true: ${tone.trim()}` : '',
     passages.length > 0 ? withPassages : withoutPassages,
     `Answer in ${languageName(language)}, unless the user asks for another language. Be brief and exact.`,
   ]

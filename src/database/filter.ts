@@ -14,12 +14,17 @@ import {
   or,
   sql,
   type SQL,
+  type SQLWrapper,
 } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
 import { BadUserInput } from '../errors.ts';
 
-/** Columns a list can be filtered by, under the names the API gives them. Only indexed ones belong here. */
-export type Filterable = Readonly<Record<string, PgColumn | Folded>>;
+/**
+ * Columns a list can be filtered by, under the names the API gives them, or what is computed of them. Only indexed ones belong here, and
+ * what divides lists that are short.
+ */
+export type Filterable = Readonly<Record<string, Comparable | Folded>>;
+type Comparable = PgColumn | SQL;
 
 /** Text compared without regard to case, by the index on its lower case. */
 export interface Folded {
@@ -58,7 +63,7 @@ const compile = (
   return and(...parts);
 };
 
-const comparators: Record<string, (column: PgColumn, value: unknown) => SQL> = {
+const comparators: Record<string, (column: SQLWrapper, value: unknown) => SQL> = {
   eq: (column, value) => (value === null ? isNull(column) : eq(column, value)),
   ne: (column, value) => (value === null ? isNotNull(column) : ne(column, value)),
   in: (column, value) => inArray(column, listed(value)),
@@ -71,15 +76,14 @@ const comparators: Record<string, (column: PgColumn, value: unknown) => SQL> = {
 };
 
 const compared = (
-  filterable: PgColumn | Folded,
+  filterable: Comparable | Folded,
   name: string,
   value: unknown,
   budget: { comparisons: number },
 ): SQL | undefined => {
   if (!isObject(value)) return undefined;
   const folds = 'folded' in filterable;
-  // The cast is safe: to a comparison a column is what stands on its left.
-  const column = folds ? (sql`lower(${filterable.folded})` as unknown as PgColumn) : filterable;
+  const column = folds ? sql`lower(${filterable.folded})` : filterable;
   const parts = Object.entries(value)
     .filter(([, operand]) => operand !== undefined)
     .map(([comparator, operand]) => {
@@ -99,6 +103,15 @@ const inLowerCase = (operand: unknown): unknown => {
   if (Array.isArray(operand)) return operand.map(inLowerCase);
   return typeof operand === 'string' ? operand.toLowerCase() : operand;
 };
+
+/** Whether a filter says something of a field, at whatever level. */
+export const mentions = (filter: unknown, field: string): boolean =>
+  isObject(filter) &&
+  Object.entries(filter).some(([name, value]) =>
+    ['and', 'or', 'not'].includes(name)
+      ? listed(value).some((inner) => mentions(inner, field))
+      : name === field && isObject(value),
+  );
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
 const listed = (value: unknown): unknown[] => (Array.isArray(value) ? value : [value]);

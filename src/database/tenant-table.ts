@@ -81,7 +81,8 @@ type BuiltPersonal<Own extends Columns> = ReturnType<
 >;
 type Built<Own extends Columns> = ReturnType<typeof pgTable<string, TenantColumns & Own>>;
 
-const sameTenant = sql.raw(`organization_id = nullif(current_setting('app.organization_id', true), '')::uuid`);
+/** The row policy of the tenant alone. */
+export const sameTenant = sql.raw(`organization_id = nullif(current_setting('app.organization_id', true), '')::uuid`);
 
 const visible = (access: Access, columns: Columns): SQL => {
   const workspace = sql.raw('workspaceId' in columns ? 'workspace_id' : 'id');

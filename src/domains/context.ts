@@ -32,6 +32,8 @@ export interface Viewer {
   readonly workspaceRoles: ReadonlyMap<string, WorkspaceRole>;
   /** Workspaces seen: memberships and published ones; `'*'` for all. */
   readonly workspaces: '*' | readonly string[];
+  /** Workspaces in which nothing changes, of the whole organization. */
+  readonly archivedWorkspaces: ReadonlySet<string>;
   /** Principals whose grants the viewer holds: user, groups, workspaces seen, and for who holds all workspaces the organization. */
   readonly principals: readonly string[];
 }

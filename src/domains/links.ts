@@ -1,11 +1,14 @@
 import type { Services } from './services.ts';
 
+type Client = Pick<Services, 'settings' | 'address'>;
+type Parameters = Readonly<Record<string, string>>;
+
+const clientBase = ({ settings, address }: Client): string => (settings.appUrl ?? address.url).replace(/\/+$/, '');
+
 /** An address in the client, such as `<APP_URL>/verify-email?token=…`, for mails. */
-export const clientLink = (
-  { settings, address }: Pick<Services, 'settings' | 'address'>,
-  path: string,
-  parameters: Readonly<Record<string, string>>,
-): string => {
-  const base = (settings.appUrl ?? address.url).replace(/\/+$/, '');
-  return `${base}${path}?${new URLSearchParams(parameters).toString()}`;
-};
+export const clientLink = (client: Client, path: string, parameters: Parameters): string =>
+  `${clientBase(client)}${path}?${new URLSearchParams(parameters).toString()}`;
+
+/** An address in the client with a secret in its fragment, which browsers send to no server and so write into no server's log. */
+export const secretLink = (client: Client, path: string, fragment: Parameters): string =>
+  `${clientBase(client)}${path}#${new URLSearchParams(fragment).toString()}`;

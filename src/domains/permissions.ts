@@ -1,4 +1,4 @@
-import { Forbidden } from '../errors.ts';
+import { Conflict, Forbidden } from '../errors.ts';
 import type { Permission } from '../generated/resolvers.ts';
 import type { OrganizationRole, PlatformRole, Viewer, WorkspaceRole } from './context.ts';
 
@@ -23,11 +23,13 @@ export interface PermissionRule {
   readonly personal?: true;
   /** The owners of a deleted organization hold it still. */
   readonly outlivesDeletion?: true;
+  /** Who lacks the second factor that the organization asks for holds it still, to get one. */
+  readonly leadsToTwoFactor?: true;
 }
 
 /** The one table of who may do what; the documentation prints it. */
 export const permissionRules: Readonly<Record<Permission, PermissionRule>> = {
-  ACCOUNT_MANAGE: { role: 'GUEST', personal: true, outlivesDeletion: true },
+  ACCOUNT_MANAGE: { role: 'GUEST', personal: true, outlivesDeletion: true, leadsToTwoFactor: true },
   MEMBER_READ: { role: 'MEMBER' },
   MEMBER_INVITE: { role: 'MANAGER' },
   MEMBER_MANAGE: { role: 'ADMIN' },
@@ -72,12 +74,15 @@ export interface Standing {
   readonly scopes: ReadonlySet<Permission> | null;
   /** The organization is deleted: only what brings it back, takes its data out or ends it is left. */
   readonly dormant: boolean;
+  /** The organization asks for a second factor, which this member has not confirmed: only what leads to one is left. */
+  readonly lacksTwoFactor: boolean;
 }
 
 /** What decided about a permission; the first that applies, in this order. */
 export type Decider =
   | 'CREDENTIAL'
   | 'DORMANT_ORGANIZATION'
+  | 'TWO_FACTOR_MISSING'
   | 'DENIAL'
   | 'PLATFORM_ROLE'
   | 'ORGANIZATION_ROLE'
@@ -92,11 +97,13 @@ export interface Decision {
 
 /** Whether somebody holds a permission in their organization, and why. A workspace's own roles come on top: see `decisionIn`. */
 export const decisionOn = (standing: Standing, permission: Permission): Decision => {
-  const { role, platformRole, personal = false, outlivesDeletion = false } = permissionRules[permission];
+  const { role, platformRole, ...rule } = permissionRules[permission];
+  const { personal = false, outlivesDeletion = false, leadsToTwoFactor = false } = rule;
   const grant = standing.grants.find((each) => each.permission === permission);
   const { scopes } = standing;
   if (scopes !== null && (personal || !scopes.has(permission))) return { allowed: false, by: 'CREDENTIAL' };
   if (standing.dormant && !outlivesDeletion) return { allowed: false, by: 'DORMANT_ORGANIZATION' };
+  if (standing.lacksTwoFactor && !leadsToTwoFactor) return { allowed: false, by: 'TWO_FACTOR_MISSING' };
   if (grant?.effect === 'DENY' && !personal) return { allowed: false, by: 'DENIAL' };
   if (platformRole !== undefined && atLeast(platformRanks, standing.platformRole, platformRole))
     return { allowed: true, by: 'PLATFORM_ROLE' };
@@ -128,4 +135,13 @@ export const requirePermission = (viewer: Viewer, permission: Permission, worksp
   const { workspaceRole } = permissionRules[permission];
   if (workspaceId !== undefined && workspaceRole !== undefined && !decisionIn(viewer, permission, workspaceId).allowed)
     throw new Forbidden(permission, `This needs the role ${workspaceRole} in the workspace.`);
+};
+
+/** What an archived workspace answers to whoever wants to change something in it. */
+export const archived = (): Conflict =>
+  new Conflict('workspaceId', 'This workspace is archived: nothing in it changes.');
+
+/** Whatever changes what a workspace holds asks this, beside the permission. Throws Conflict when the workspace is archived. */
+export const requireActive = (viewer: Viewer, workspaceId: string): void => {
+  if (viewer.archivedWorkspaces.has(workspaceId)) throw archived();
 };

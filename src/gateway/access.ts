@@ -92,11 +92,16 @@ const guarded = (field: Field, required: readonly (Permission | undefined)[]): F
     : { ...field, subscribe: behind(permissions, subscribe) };
 };
 
+/** It reaches the fields that ask for its one permission, and none that any sign-in opens. */
+const savesPagesOnly = "A browser extension's key saves pages, and nothing else.";
+
 const behind =
   (required: readonly Permission[], resolve: Resolver): Resolver =>
   (source, args, context, info) => {
     const { viewer } = context;
     if (viewer === null) throw new Unauthenticated();
+    if (required.length === 0 && viewer.credential.kind === 'EXTENSION_KEY')
+      throw new Forbidden('ACCOUNT_MANAGE', savesPagesOnly);
     for (const permission of required) if (!viewer.permissions.has(permission)) throw new Forbidden(permission);
     return resolve(source, args, context, info);
   };

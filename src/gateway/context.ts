@@ -35,7 +35,9 @@ export const viewerOfToken = async (
   // What has not the form of a token needs no look-up.
   if (token === null || tokenPrefix(token) === undefined) return null;
   const viewer = await services.viewers.ofToken(services, origin, token);
-  return viewer !== null && mayComeFrom(viewer, origin.address) ? viewer : null;
+  if (viewer === null || mayComeFrom(viewer, origin.address)) return viewer;
+  await services.viewers.reportForeignAddress(services, origin, viewer);
+  return null;
 };
 
 /** A context for one operation of whoever holds the token. */

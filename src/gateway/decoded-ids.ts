@@ -11,13 +11,16 @@ import {
 import { NotFound } from '../errors.ts';
 import { parseGlobalId, prefixOf } from '../ids.ts';
 
-/** Turns the global ids inside a value into UUIDs. Throws NotFound for an id of another type or a malformed one. */
+/** Turns the global ids inside a value into UUIDs, and addresses into URLs. Throws NotFound for an id of another type or a malformed one. */
 type Decoder = (value: unknown) => unknown;
 
 /** `@id(of: "Node")` takes ids of any type and leaves them to the resolver. */
 const anyType = 'Node';
 
-/** Makes every resolver receive UUIDs where `@id` says which type's ids are taken. Throws when an ID input has no `@id`. */
+/**
+ * Makes every resolver receive UUIDs where `@id` says which type's ids are taken, and a `URL` for each address wherever it stood. Throws when
+ * an ID input has no `@id`.
+ */
 export const withDecodedIds = (schema: GraphQLSchema): GraphQLSchema => {
   const decoders = new InputDecoders(schema);
   return mapSchema(schema, {
@@ -66,6 +69,7 @@ class InputDecoders {
         throw new Error(`${coordinate} needs @id(of: …) with a type of the schema.`);
       return of === anyType ? undefined : everywhere((id) => decodeId(of, id));
     }
+    if (named.name === 'URL') return listwise(asUrl);
     return isInputObjectType(named) ? this.#ofType(named.name, () => Object.values(named.getFields())) : undefined;
   }
 
@@ -113,6 +117,9 @@ const everywhere = (decode: (id: string) => string): Decoder => {
   };
   return inner;
 };
+
+/** graphql-jit writes what stands in the document itself down as JSON, which makes text of an address again. */
+const asUrl: Decoder = (value) => (typeof value === 'string' ? new URL(value) : value);
 
 const decodeId = (type: string, id: string): string => {
   const parsed = parseGlobalId(id);

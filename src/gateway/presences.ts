@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import pLimit from 'p-limit';
 import type { Viewer } from '../domains/context.ts';
 import { atLeast, roleIn, workspaceRanks } from '../domains/permissions.ts';
 import type { Concerns, Viewers } from './viewer.ts';
@@ -7,6 +8,8 @@ import type { Concerns, Viewers } from './viewer.ts';
 const sweepMs = 60_000;
 /** Between two tries to look, while the database is away. */
 const againMs = 1000;
+/** Looks at a time: a change that concerns a whole organization must not take all connections to the database. */
+const looksAtOnce = 4;
 
 /** Where somebody stays for longer than a request, such as a socket. */
 export interface Place {
@@ -103,7 +106,10 @@ class BoundStream<Item> implements AsyncIterableIterator<Item> {
 
   async next(): Promise<IteratorResult<Item>> {
     if (this.#over) return done;
-    const result = await this.#nextOrEnd();
+    const result = await this.#nextOrEnd().catch((error: unknown) => {
+      this.#finish();
+      throw error;
+    });
     await this.#presence.looking;
     this.endUnlessAllowed();
     if (this.#over) return done;
@@ -152,6 +158,7 @@ class BoundStream<Item> implements AsyncIterableIterator<Item> {
 /** All who stay somewhere in this process: each is looked at anew at once when rights change that concern them. */
 export class Presences {
   readonly #all = new Set<Presence>();
+  readonly #inTurn = pLimit(looksAtOnce);
   readonly #sweep: NodeJS.Timeout;
   readonly #deafen: () => void;
 
@@ -162,7 +169,7 @@ export class Presences {
 
   /** Begins a stay; `leave` ends it. */
   enter(place: Place, viewer: Viewer): Presence {
-    const presence = new Presence(place, viewer);
+    const presence = new Presence({ ...place, look: () => this.#inTurn(place.look) }, viewer);
     this.#all.add(presence);
     // Rights may have changed after the viewer was looked up and before anybody would have heard.
     void presence.look();

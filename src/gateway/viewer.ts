@@ -4,12 +4,15 @@ import { UnitOfWork, nowhere, type Origin } from '../database/unit-of-work.ts';
 import type { Credential, Viewer } from '../domains/context.ts';
 import type { Services, ViewerCache } from '../domains/services.ts';
 import { tokenTarget } from '../domains/identity/operations.ts';
-import { discovery, viewerOfCredential } from '../domains/tenancy/viewers.ts';
+import { discovery, scopeOf, viewerOfCredential } from '../domains/tenancy/viewers.ts';
 import type { Bus } from '../events/bus.ts';
+import { FellBehind } from '../events/local-bus.ts';
 import { hashToken } from '../secrets/tokens.ts';
 
 /** How long a change of rights may go unnoticed whose word from another process was lost. */
 const cacheMs = 5000;
+/** The log hears of one key's use from foreign addresses at most this often from each process. */
+const reportMs = 60_000;
 /** Where processes tell each other whose rights have changed. */
 const topic = 'viewers';
 
@@ -43,6 +46,8 @@ interface Entry {
 /** Viewers of tokens seen in the last seconds. Unknown tokens are not kept: their number has no bound. */
 export class Viewers implements ViewerCache {
   readonly #cache = new LRUCache<string, Entry>({ max: 10_000, ttl: cacheMs, ttlAutopurge: true });
+  /** Credentials whose use from a foreign address was reported lately. */
+  readonly #reported = new LRUCache<string, true>({ max: 10_000, ttl: reportMs });
   readonly #listeners = new Set<(concerns: Concerns) => void>();
   readonly #name = randomUUID();
   readonly #bus: Bus;
@@ -53,9 +58,21 @@ export class Viewers implements ViewerCache {
 
   /** Hears from other processes whose rights have changed, until the bus closes. */
   async listen(): Promise<void> {
-    for await (const message of this.#bus.subscribe(topic)) {
+    for (let missed = false; ; missed = true) {
+      const words = this.#bus.subscribe(topic);
+      if (missed) this.#forget(concerning({}));
+      try {
+        return await this.#hear(words);
+      } catch (error) {
+        if (!(error instanceof FellBehind)) throw error;
+      }
+    }
+  }
+
+  async #hear(words: AsyncIterable<object>): Promise<void> {
+    for await (const word of words) {
       // The cast is safe: only this class publishes on the topic.
-      const { from, ...change } = message as Word;
+      const { from, ...change } = word as Word;
       if (from !== this.#name) this.#forget(concerning(change));
     }
   }
@@ -76,6 +93,15 @@ export class Viewers implements ViewerCache {
     this.#cache.set(hash, entry);
     entry.viewer.then((found) => (found === null ? drop() : (entry.found = found)), drop);
     return entry.viewer;
+  }
+
+  /** Writes to the organization's log that a key was shown from an address it may not come from. */
+  async reportForeignAddress(services: Services, origin: Origin, viewer: Viewer): Promise<void> {
+    const { id } = viewer.credential;
+    if (this.#reported.has(id)) return;
+    this.#reported.set(id, true);
+    const unit = new UnitOfWork(scopeOf(viewer), { ...services, origin });
+    await unit.transact(async () => unit.record({ action: 'api_key.refused', type: 'ApiKey', id }));
   }
 
   forgetCredential(id: string): void {

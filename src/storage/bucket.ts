@@ -9,15 +9,17 @@ import {
   DeleteObjectCommand,
   GetObjectCommand,
   HeadObjectCommand,
+  paginateListObjectsV2,
   PutObjectCommand,
   S3Client,
   S3ServiceException,
 } from '@aws-sdk/client-s3';
+import pLimit from 'p-limit';
 import { FileMissing, RangeOutsideFile } from './failures.ts';
 import { takeIn } from './intake.ts';
 import { validKey } from './key.ts';
 import { isEmpty, rangeHeader } from './range.ts';
-import type { BucketSettings, FileStore } from './store.ts';
+import type { BucketSettings, FileStore, ListedFile } from './store.ts';
 
 /** Objects in a bucket of S3 or of a server that speaks its protocol. */
 export function openBucket({ bucket, accessKeyId, secretAccessKey, ...settings }: BucketSettings): FileStore {
@@ -27,6 +29,12 @@ export function openBucket({ bucket, accessKeyId, secretAccessKey, ...settings }
   const remove = async (key: string) => {
     await client.send(new DeleteObjectCommand(object(key)));
   };
+
+  async function* pagesOf(folder: string): AsyncGenerator<ListedFile[]> {
+    const pages = paginateListObjectsV2({ client }, { Bucket: bucket, Prefix: `${validKey(folder)}/` });
+    for await (const { Contents = [] } of pages)
+      yield Contents.flatMap(({ Key, Size = 0 }) => (Key === undefined ? [] : [{ key: Key, size: Size }]));
+  }
 
   return {
     write: async (key, content, { maxBytes }) => {
@@ -70,8 +78,17 @@ export function openBucket({ bucket, accessKeyId, secretAccessKey, ...settings }
       await remove(from);
     },
     remove,
+    list: async function* (folder) {
+      for await (const page of pagesOf(folder)) yield* page;
+    },
+    removeFolder: async (folder) => {
+      for await (const page of pagesOf(folder)) await Promise.all(page.map(({ key }) => inTurn(() => remove(key))));
+    },
   };
 }
+
+/** How many files of a folder are removed at once. */
+const inTurn = pLimit(10);
 
 type Credentials = Pick<BucketSettings, 'accessKeyId' | 'secretAccessKey'>;
 type Address = Pick<BucketSettings, 'region' | 'endpoint' | 'forcePathStyle'>;

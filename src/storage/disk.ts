@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { Stats } from 'node:fs';
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, open, opendir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
 import { FileMissing, RangeOutsideFile } from './failures.ts';
 import { takeIn } from './intake.ts';
 import { validKey } from './key.ts';
 import { isEmpty } from './range.ts';
-import { asideFolder, type ByteRange, type DiskSettings, type FileStore } from './store.ts';
+import { asideFolder, type ByteRange, type DiskSettings, type FileStore, type ListedFile } from './store.ts';
 
 /** Beside the files, because only within one file system is a rename atomic. No key can name it. */
 const INCOMING = '.incoming';
@@ -62,6 +62,10 @@ export async function openDisk({ root }: DiskSettings): Promise<FileStore> {
     remove: async (key) => {
       await rm(pathOf(key), { force: true });
     },
+    list: (folder) => filesBelow(root, pathOf(folder)),
+    removeFolder: async (folder) => {
+      await rm(pathOf(folder), { recursive: true, force: true });
+    },
   };
 }
 
@@ -76,6 +80,19 @@ async function publish(from: string, to: string) {
 function checkRange(key: string, file: Stats, range: ByteRange | undefined) {
   if (!file.isFile()) throw new FileMissing(key);
   if (range && (isEmpty(range) || range.start >= file.size)) throw new RangeOutsideFile(key, range.start);
+}
+
+async function* filesBelow(root: string, path: string): AsyncGenerator<ListedFile> {
+  const folder = await opendir(path, { recursive: true }).catch((error: unknown) => {
+    if (!missing(error)) throw error;
+  });
+  if (folder === undefined) return;
+  for await (const entry of folder) {
+    const file = join(entry.parentPath, entry.name);
+    // One that was removed meanwhile is none.
+    const found = await stat(file).catch(() => undefined);
+    if (found?.isFile()) yield { key: relative(root, file).replaceAll('\\', '/'), size: found.size };
+  }
 }
 
 async function removeAbandoned(folder: string) {

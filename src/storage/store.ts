@@ -24,6 +24,16 @@ export interface FileStore {
   move(from: string, to: string): Promise<void>;
   /** Does nothing when there is no such file. */
   remove(key: string): Promise<void>;
+  /** All files whose keys begin with the folder and a slash, in no order. Throws InvalidKey as for a key. */
+  list(folder: string): AsyncIterable<ListedFile>;
+  /** Removes all files whose keys begin with the folder and a slash; does nothing when there are none. Throws InvalidKey as for a key. */
+  removeFolder(folder: string): Promise<void>;
+}
+
+export interface ListedFile {
+  key: string;
+  /** In bytes. */
+  size: number;
 }
 
 export interface StoredFile {

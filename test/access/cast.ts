@@ -11,6 +11,7 @@ import { accessTokens, sessions, users } from '../../src/domains/identity/tables
 import { apiKeys, memberships, userOrganizations, workspaceMemberships } from '../../src/domains/tenancy/tables.ts';
 import { discovery } from '../../src/domains/tenancy/viewers.ts';
 import { globalId } from '../../src/ids.ts';
+import { apiKeyOf, deviceOf, extensionKeyOf } from '../machines.ts';
 import { conversationIn, promote, unitOf, uuidOf, workspaceOf } from '../talk.ts';
 import { Person, type Testbed } from '../testbed.ts';
 import type { Caller } from './fixture.ts';
@@ -25,6 +26,7 @@ export interface Cast {
   readonly people: Readonly<Record<Caller, Person>>;
   readonly bed: Testbed;
   readonly owner: SignedUp;
+  readonly stranger: SignedUp;
   readonly otherWorkspace: string;
   /** One id of each Node type, by the type's name, all in the filled workspace; and what fixtures need besides. */
   readonly ids: Readonly<Record<string, string>>;
@@ -77,6 +79,7 @@ export const castOf = async (bed: Testbed): Promise<Cast> => {
   return {
     bed,
     owner,
+    stranger,
     otherWorkspace,
     people: { anonymous: bed.anonymous, stranger, platformAdmin, owner, expired, key, keyWithoutScope, ...members },
     ids: {
@@ -228,6 +231,8 @@ const filled = async (
   ).createProviderKey;
   const { edges } = (await want('{ viewer { organization { members(first: 1) { edges { node { id } } } } } }')).viewer
     .organization.members;
+  const belonging = (await want(`{ workspace(id: "${workspaceId}") { members(first: 1) { edges { node { id } } } } }`))
+    .workspace.members.edges;
   return {
     Document: added.id,
     DocumentChunk: added.chunks.edges[0].node.id,
@@ -240,7 +245,12 @@ const filled = async (
     Model: model.id,
     ProviderKey: providerKey.id,
     Membership: edges[0].node.id,
+    WorkspaceMembership: belonging[0].node.id,
     Job: await jobOf(bed, owner.organizationId),
+    ApiKey: (await apiKeyOf(owner, { label: `${secret} robot`, scopes: ['MODEL_READ'], workspaceIds: [workspaceId] }))
+      .id,
+    Device: await deviceOf(bed, owner, `${secret} phone`),
+    BrowserExtensionKey: await extensionKeyOf(owner, `${secret} browser`),
   };
 };
 

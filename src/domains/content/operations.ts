@@ -7,7 +7,7 @@ import type { AddDocumentInput, UpdateDocumentInput } from '../../generated/reso
 import { viewerOf, type Context } from '../context.ts';
 import type { Services } from '../services.ts';
 import { workspaces } from '../tenancy/tables.ts';
-import { requirePermission } from '../permissions.ts';
+import { requireActive, requirePermission } from '../permissions.ts';
 import { documentFields } from './loaders.ts';
 import { documents, files, type DocumentRow, type FileRow } from './tables.ts';
 import { issuesOf, mimeTypeIssues, textIssues } from './validation.ts';
@@ -17,17 +17,22 @@ import { newId } from '../../ids.ts';
 export const ingestKind = 'content.ingest-document';
 
 /**
- * Brings a document into a workspace, to be read in the background. Throws BadUserInput, NotFound (workspace or file),
- * Forbidden (needs EDITOR), Conflict (the file's bytes have not arrived).
+ * Brings a document into a workspace, to be read in the background, by the permission named. Throws BadUserInput, NotFound (workspace
+ * or file), Forbidden (needs EDITOR), Conflict (the file's bytes have not arrived, the workspace is archived).
  */
-export const addDocument = (context: Context, input: AddDocumentInput): Promise<DocumentRow> => {
+export const addDocument = (
+  context: Context,
+  input: AddDocumentInput,
+  permission: 'DOCUMENT_WRITE' | 'PAGE_SAVE' = 'DOCUMENT_WRITE',
+): Promise<DocumentRow> => {
   refuse(newDocumentIssues(input));
   const { unit, services } = context;
   const { workspaceId } = input;
   return unit.transact(async (transaction) => {
     await requireWorkspace(transaction, workspaceId);
     const viewer = viewerOf(context);
-    requirePermission(viewer, 'DOCUMENT_WRITE', workspaceId);
+    requirePermission(viewer, permission, workspaceId);
+    requireActive(viewer, workspaceId);
     const file = typeof input.fileId === 'string' ? await shareFile(transaction, input.fileId, workspaceId) : null;
     const row = {
       organizationId: transaction.organizationId,
@@ -47,7 +52,7 @@ export const addDocument = (context: Context, input: AddDocumentInput): Promise<
   });
 };
 
-/** Changes a title or text; a new text is a new version. Throws BadUserInput, NotFound, Forbidden (needs EDITOR). */
+/** Changes a title or text; a new text is a new version. Throws BadUserInput, Conflict (archived), NotFound, Forbidden (needs EDITOR). */
 export const updateDocument = (context: Context, input: UpdateDocumentInput): Promise<DocumentRow> => {
   const title = input.title ?? undefined;
   const text = input.text ?? undefined;
@@ -69,7 +74,7 @@ export const updateDocument = (context: Context, input: UpdateDocumentInput): Pr
   });
 };
 
-/** Deletes a document with its chunks. Throws NotFound, Forbidden (needs EDITOR). */
+/** Deletes a document with its chunks. Throws Conflict (archived), NotFound, Forbidden (needs EDITOR). */
 export const deleteDocument = (context: Context, id: string): Promise<string> =>
   context.unit.transact(async (transaction) => {
     const current = await lockedDocument(context, transaction, id);
@@ -78,7 +83,7 @@ export const deleteDocument = (context: Context, id: string): Promise<string> =>
     return id;
   });
 
-/** Has a failed document read once more. Throws NotFound, Forbidden (needs EDITOR), Conflict (it has not failed). */
+/** Has a failed document read once more. Throws NotFound, Forbidden (needs EDITOR), Conflict (it has not failed, archived). */
 export const reprocessDocument = (context: Context, id: string): Promise<DocumentRow> =>
   context.unit.transact(async (transaction) => {
     const current = await lockedDocument(context, transaction, id);
@@ -98,7 +103,9 @@ const is = ({ organizationId }: Transaction, id: string) =>
 const lockedDocument = async (context: Context, transaction: Transaction, id: string): Promise<DocumentRow> => {
   const [current] = await database.select(documentFields).from(documents).where(is(transaction, id)).for('update');
   if (current === undefined) throw new NotFound('Document', id);
-  requirePermission(viewerOf(context), 'DOCUMENT_WRITE', current.workspaceId);
+  const viewer = viewerOf(context);
+  requirePermission(viewer, 'DOCUMENT_WRITE', current.workspaceId);
+  requireActive(viewer, current.workspaceId);
   return current;
 };
 

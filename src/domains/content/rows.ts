@@ -8,3 +8,9 @@ export interface SearchEdgeRow {
   readonly query: string;
   readonly language: string;
 }
+
+/** A workspace that pages may be saved into. */
+export interface SavingPlaceRow {
+  readonly id: string;
+  readonly name: string;
+}

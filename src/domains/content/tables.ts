@@ -7,13 +7,14 @@ import {
   index,
   integer,
   jsonb,
+  pgPolicy,
   pgTable,
   primaryKey,
   text,
   unique,
   uuid,
 } from 'drizzle-orm/pg-core';
-import { moment, oneOf, policies, tenantTable, word } from '../../database/tenant-table.ts';
+import { moment, oneOf, policies, sameTenant, tenantTable, word } from '../../database/tenant-table.ts';
 import { chunkColumns, documentColumns, embeddingColumns, postingColumns } from '../../search/tables.ts';
 import { organizations, workspaces } from '../tenancy/tables.ts';
 
@@ -166,6 +167,8 @@ export const chunkPostings = pgTable(
       columns: [posting.organizationId, posting.workspaceId, posting.term, posting.chunkId],
     }),
     ...policies('chunk_postings', 'granted', postingParts),
+    // No foreign key takes them along: the tables' owner erases those of an organization, whoever may read them.
+    pgPolicy('chunk_postings_erase', { to: 'current_role', using: sameTenant }),
   ],
 );
 

@@ -7,6 +7,7 @@ import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { DomainError, Unavailable, type ErrorCode } from '../../errors.ts';
 import { retrieve, type Passage } from '../content/retrieval.ts';
 import type { Services } from '../services.ts';
+import { settingsByWorkspace } from '../tenancy/workspace-loaders.ts';
 import { leaseSeconds, renewLease, type Asked } from './asking.ts';
 import { DeltaPublisher } from './deltas.ts';
 import { answersTopic, cancelTopic, type AnswerFailure, type AnswerNotice } from './events.ts';
@@ -158,13 +159,17 @@ const work = async (
 };
 
 interface Material {
+  readonly tone: string | null;
   readonly history: Awaited<ReturnType<typeof historyBefore>>;
   readonly passages: readonly Passage[];
 }
 
 /** Reads what an answer is made from; the unit holds no connection afterwards. */
 const materialOf = async (services: Services, unit: UnitOfWork, { question, workspace }: Asked): Promise<Material> => {
-  const history = await historyBefore(unit, question, workspace.historyLength);
+  const [settings, history] = await Promise.all([
+    settingsByWorkspace(unit).load(workspace.id),
+    historyBefore(unit, question, workspace.historyLength),
+  ]);
   const query = standaloneQuestion({
     question: question.content,
     earlier: history.findLast(({ role }) => role === 'user')?.text,
@@ -172,19 +177,20 @@ const materialOf = async (services: Services, unit: UnitOfWork, { question, work
   });
   const passages = await retrieve({ unit, services }, { workspace, query, first: workspace.topN });
   await unit.rest();
-  return { history, passages };
+  return { tone: settings?.tone ?? null, history, passages };
 };
 
 /** Streams the answer; what it gives to subscribers and what it gives back are free of NUL, which Postgres keeps in no text. */
 const answered = async (
   { question, workspace, callable }: Asked,
-  { history, passages }: Material,
+  { tone, history, passages }: Material,
   deltas: DeltaPublisher,
   signal: AbortSignal,
 ): Promise<AnswerResult> => {
   const parts = streamAnswer({
     deployment: callable.deployment,
     system: workspace.systemPrompt ?? '',
+    tone,
     history,
     question: question.content,
     passages,

@@ -6,6 +6,7 @@ import { viewerOf, type Context } from '../context.ts';
 import { deploymentFor, type Callable } from '../modelhub/deployments.ts';
 import { reserveExecution } from '../modelhub/executions.ts';
 import { found } from '../nodes.ts';
+import { requireActive } from '../permissions.ts';
 import { workspaceById } from '../tenancy/loaders.ts';
 import type { WorkspaceRow } from '../tenancy/tables.ts';
 import { lockActiveConversation, newestMessage, nextMoment } from './conversation-lock.ts';
@@ -29,15 +30,17 @@ export interface Asked {
 
 /**
  * Stores a question with its empty answer and the reservation of a model call, in one transaction.
- * Throws BadUserInput, Conflict (conversation not ACTIVE, key missing), NotFound, Unavailable (model switched off).
+ * Throws BadUserInput, Conflict (conversation not ACTIVE, workspace archived, key missing), NotFound, Unavailable (model switched off).
  */
 export const storeQuestion = (context: Context, { conversationId, text }: AskInput): Promise<Asked> => {
   const { unit, services } = context;
-  const { userId } = viewerOf(context);
+  const viewer = viewerOf(context);
+  const { userId } = viewer;
   const content = writtenText('text', text);
   return unit.transact(async (transaction) => {
     const { organizationId } = transaction;
     const { workspaceId } = await lockActiveConversation(unit, conversationId);
+    requireActive(viewer, workspaceId);
     const workspace = await found('Workspace', workspaceId, workspaceById(unit));
     const callable = await deploymentFor(unit, services, workspace);
     const createdAt = nextMoment(organizationId, conversationId);

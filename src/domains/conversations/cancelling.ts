@@ -5,7 +5,7 @@ import { Conflict } from '../../errors.ts';
 import { viewerOf, type Context } from '../context.ts';
 import { abandonExecutions } from '../modelhub/executions.ts';
 import { found } from '../nodes.ts';
-import { requirePermission } from '../permissions.ts';
+import { requireActive, requirePermission } from '../permissions.ts';
 import { stopAnswer } from './answering.ts';
 import { answerNow } from './asking.ts';
 import { answersTopic, cancelTopic, type AnswerNotice } from './events.ts';
@@ -18,7 +18,7 @@ const patienceMs = 3000;
 
 /**
  * Stops an answer, wherever it is being written, and gives it as it then is.
- * Throws Conflict (it is not being written), Forbidden (asked by another, and not the workspace's ADMIN), NotFound.
+ * Throws Conflict (it is not being written, the workspace is archived), Forbidden (asked by another, and not the workspace's ADMIN), NotFound.
  */
 export const cancelAnswer = async (context: Context, messageId: string): Promise<MessageRow> => {
   const { unit, services } = context;
@@ -27,6 +27,7 @@ export const cancelAnswer = async (context: Context, messageId: string): Promise
   await unit.rest();
   const viewer = viewerOf(context);
   if (question?.senderId !== viewer.userId) requirePermission(viewer, 'CONVERSATION_MANAGE', answer.workspaceId);
+  requireActive(viewer, answer.workspaceId);
   if (answer.status !== 'STREAMING') throw new Conflict('messageId', 'This answer is not being written.');
   if (await stopAnswer(messageId)) return answerNow(context, messageId);
   services.bus.publish(cancelTopic(messageId), {});

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
-import { bound, lazily } from '../../database/loader.ts';
+import { bound, lazily, uuidArray } from '../../database/loader.ts';
 import { sole } from '../../database/rows.ts';
 import { BadUserInput } from '../../errors.ts';
 import { logged } from '../../events/ledger.ts';
@@ -13,7 +13,7 @@ import type {
 import { viewerOf, type Context } from '../context.ts';
 import { found } from '../nodes.ts';
 import { workspaceById } from '../tenancy/loaders.ts';
-import { requirePermission } from '../permissions.ts';
+import { requireActive, requirePermission } from '../permissions.ts';
 import { giveUpAnswersOf } from './answering.ts';
 import {
   lockActiveConversation,
@@ -37,16 +37,18 @@ import { newId } from '../../ids.ts';
 const maxTitle = 255;
 const maxComment = 2000;
 
-/** Begins a conversation. Throws BadUserInput, NotFound (workspace). */
+/** Begins a conversation. Throws BadUserInput, Conflict (archived), NotFound (workspace). */
 export const startConversation = (
   context: Context,
   { workspaceId, title }: StartConversationInput,
 ): Promise<ConversationRow> => {
   const { unit } = context;
-  const { userId } = viewerOf(context);
+  const viewer = viewerOf(context);
+  const { userId } = viewer;
   const written = writtenText('title', title, maxTitle);
   return unit.transact(async ({ organizationId }) => {
     await found('Workspace', workspaceId, workspaceById(unit));
+    requireActive(viewer, workspaceId);
     const row = sole(
       await database.insert(conversations).values({ organizationId, workspaceId, userId, title: written }).returning(),
     );
@@ -59,9 +61,10 @@ export const startConversation = (
 const requireOwner = (context: Context, { userId, workspaceId }: ConversationRow): void => {
   const viewer = viewerOf(context);
   if (viewer.userId !== userId) requirePermission(viewer, 'CONVERSATION_MANAGE', workspaceId);
+  requireActive(viewer, workspaceId);
 };
 
-/** Changes a conversation. Throws BadUserInput, Forbidden, NotFound. */
+/** Changes a conversation. Throws BadUserInput, Conflict (archived), Forbidden, NotFound. */
 export const updateConversation = (
   context: Context,
   { id, title, status }: UpdateConversationInput,
@@ -89,7 +92,7 @@ export const updateConversation = (
   });
 };
 
-/** Deletes a conversation with its messages and gives up answers being written here. Throws Forbidden, NotFound. */
+/** Deletes a conversation with its messages and gives up answers being written here. Throws Conflict (archived), Forbidden, NotFound. */
 export const deleteConversation = (context: Context, id: string): Promise<string> =>
   context.unit.transact(async ({ organizationId }) => {
     const { workspaceId, ...current } = await lockConversation(context.unit, id);
@@ -114,7 +117,8 @@ const nextMessage = lazily(() =>
         organizationId: ofTenant,
         id: sql.placeholder('id'),
         workspaceId: sql`(select ${conversations.workspaceId} from ${conversations}
-          where ${conversations.organizationId} = ${ofTenant} and ${conversations.id} = ${ofConversationId} and ${conversations.status} = 'ACTIVE')`,
+          where ${conversations.organizationId} = ${ofTenant} and ${conversations.id} = ${ofConversationId} and ${conversations.status} = 'ACTIVE'
+            and ${conversations.workspaceId} <> all(${sql.placeholder('archivedWorkspaces')}))`,
         conversationId: ofConversationId,
         parentId: newestMessage(ofTenant, ofConversationId),
         role: 'USER',
@@ -126,24 +130,34 @@ const nextMessage = lazily(() =>
   ),
 );
 
-/** Adds a message without an answer. Throws BadUserInput, Conflict (not ACTIVE), NotFound. */
+/** Adds a message without an answer. Throws BadUserInput, Conflict (not ACTIVE, archived), NotFound. */
 export const addMessage = (context: Context, { conversationId, content }: AddMessageInput): Promise<MessageRow> => {
   const { unit } = context;
-  const { userId } = viewerOf(context);
+  const viewer = viewerOf(context);
+  const { userId } = viewer;
   const text = writtenText('content', content);
   return unit.transact(async ({ organizationId, conclude }) => {
     // Not one statement: what waits for a lock does not see what was committed meanwhile, such as the message before this one.
     const [locked, added] = await Promise.allSettled([
       lockActiveConversation(unit, conversationId),
-      conclude(nextMessage(), { organizationId, userId, id: newId(), conversationId, content: text }),
+      conclude(nextMessage(), {
+        organizationId,
+        userId,
+        id: newId(),
+        conversationId,
+        content: text,
+        archivedWorkspaces: uuidArray([...viewer.archivedWorkspaces]),
+      }),
     ]);
     if (added.status === 'fulfilled') return sole(added.value);
     // Where the conversation takes no message, the insert fails without saying why.
-    throw locked.status === 'rejected' ? locked.reason : added.reason;
+    if (locked.status === 'rejected') throw locked.reason;
+    requireActive(viewer, locked.value.workspaceId);
+    throw added.reason;
   });
 };
 
-/** Takes a member's opinion of a message, in place of the one before. Throws BadUserInput, NotFound. */
+/** Takes a member's opinion of a message, in place of the one before. Throws BadUserInput, Conflict (archived), NotFound. */
 export const giveFeedback = (
   context: Context,
   { messageId, score, comment }: GiveFeedbackInput,
@@ -151,9 +165,11 @@ export const giveFeedback = (
   if (score !== 1 && score !== -1) throw new BadUserInput('score', 'A score is 1 or -1.');
   const words = comment?.trim() ? writtenText('comment', comment, maxComment) : null;
   const { unit } = context;
-  const { userId } = viewerOf(context);
+  const viewer = viewerOf(context);
+  const { userId } = viewer;
   return unit.transact(async ({ organizationId }) => {
     const { workspaceId } = await found('Message', messageId, messageById(unit));
+    requireActive(viewer, workspaceId);
     const row = sole(
       await database
         .insert(feedback)

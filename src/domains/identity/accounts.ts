@@ -3,9 +3,10 @@ import { database } from '../../database/client.ts';
 import { sole } from '../../database/rows.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { BadUserInput, NotFound } from '../../errors.ts';
+import { newId } from '../../ids.ts';
 import { verifyNobody, verifyPassword } from '../../secrets/passwords.ts';
 import { viewerOf, type Context } from '../context.ts';
-import type { ViewerCache } from '../services.ts';
+import type { Services, ViewerCache } from '../services.ts';
 import { requireOtherSuperAdmin } from './super-admins.ts';
 import { passwords, users } from './tables.ts';
 
@@ -39,25 +40,18 @@ const requireUser = async (userId: string): Promise<void> => {
   if (found.length === 0) throw new NotFound('User', userId);
 };
 
-/** What a try to prove oneself is counted under, whichever operation it is for. */
-export const triesOf = (email: string): string => `account ${email.toLowerCase()}`;
+/** What tries to prove oneself are counted under, whichever operation they are for. */
+const triesOf = (userId: string): string => `account ${userId}`;
 
 /** Asks the viewer for their password once more. Throws BadUserInput, RateLimited. */
 export const requireOwnPassword = async ({ unit, services, ...context }: Context, password: string): Promise<void> => {
   const { userId } = viewerOf(context);
-  const { email, hash } = sole(
-    await unit.run(() =>
-      database
-        .select({ email: users.email, hash: passwords.hash })
-        .from(users)
-        .innerJoin(passwords, eq(passwords.userId, users.id))
-        .where(eq(users.id, userId)),
-    ),
-  );
+  const ofUser = eq(passwords.userId, userId);
+  const { hash } = sole(await unit.run(() => database.select({ hash: passwords.hash }).from(passwords).where(ofUser)));
   await unit.rest();
-  await services.throttles.signIn.spend([triesOf(email)]);
+  await services.throttles.signIn.spend([triesOf(userId)]);
   if (!(await verifyPassword(hash, password))) throw new BadUserInput('password', 'The password is wrong.');
-  await services.throttles.signIn.forgive(triesOf(email));
+  await services.throttles.signIn.forgive(triesOf(userId));
 };
 
 /** How long a deleted account may be brought back. */
@@ -65,9 +59,17 @@ export const restorableDays = 30;
 
 /**
  * The deleted account that these credentials belong to, as long as it may be brought back; null alike for everything else, after the same
- * work.
+ * work. Tries are counted before it, with those to sign in. The unit belongs to no tenant. Throws RateLimited.
  */
-export const deletedAccountOf = async (unit: UnitOfWork, email: string, password: string): Promise<string | null> => {
+export const deletedAccountOf = async (
+  unit: UnitOfWork,
+  { throttles }: Pick<Services, 'throttles'>,
+  email: string,
+  password: string,
+): Promise<string | null> => {
+  const typed = email.toLowerCase();
+  await throttles.signInByAddress.spend([`address ${unit.options.origin.address}`]);
+  await throttles.signIn.spend([`e-mail ${typed}`]);
   const [found] = await unit.run(() =>
     database
       .select({
@@ -78,12 +80,13 @@ export const deletedAccountOf = async (unit: UnitOfWork, email: string, password
       })
       .from(users)
       .innerJoin(passwords, eq(passwords.userId, users.id))
-      .where(eq(sql`lower(${users.email})`, email.toLowerCase())),
+      .where(eq(sql`lower(${users.email})`, typed)),
   );
   await unit.rest();
-  if (found === undefined) {
-    await verifyNobody(password);
-    return null;
-  }
-  return (await verifyPassword(found.hash, password)) && found.restorable ? found.userId : null;
+  await throttles.signIn.spend([triesOf(found?.userId ?? typed)]);
+  const fits = await (found === undefined ? verifyNobody(password) : verifyPassword(found.hash, password));
+  if (found !== undefined && fits && found.restorable) return found.userId;
+  const target = found?.userId ?? newId();
+  await unit.transact(async () => unit.record({ action: 'user.restoration_failed', type: 'User', id: target }));
+  return null;
 };

@@ -80,6 +80,10 @@ export const removeAvatar = async (
   });
 };
 
+/** Removes all pictures below an owner, those too that a crash has left. */
+export const removeAvatarsOf = ({ store }: Pick<Services, 'store'>, owner: string): Promise<void> =>
+  store.removeFolder(`${folder}/${owner}`);
+
 /** Where clients get a picture; null without one. */
 export const avatarUrl = ({ address }: Pick<Services, 'address'>, key: string | null): string | null =>
   key === null ? null : `${address.url.replace(/\/+$/, '')}/${folder}/${key}`;

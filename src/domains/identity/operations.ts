@@ -100,10 +100,14 @@ export interface SessionLimits {
   readonly idleMs: number;
 }
 
-/** Starts a session of the unit's user in its organization and gives the bearer token, which is kept nowhere. */
+/**
+ * Starts a session of the unit's user in its organization and gives the bearer token, which is kept nowhere. One that is handed over
+ * holds no personal permissions.
+ */
 export const startSession = (
   unit: UnitOfWork,
   { lifeMs }: Pick<SessionLimits, 'lifeMs'>,
+  { handedOver = false }: { readonly handedOver?: boolean } = {},
 ): Promise<{ token: string; sessionId: string }> =>
   unit.transact(async ({ organizationId, userId }) => {
     if (userId === null) throw new Error('A session needs a user.');
@@ -111,7 +115,10 @@ export const startSession = (
     const { address, userAgent } = unit.options.origin;
     const expiresAt = new Date(Date.now() + lifeMs).toISOString();
     const session = sole(
-      await database.insert(sessions).values({ organizationId, userId, address, userAgent, expiresAt }).returning(),
+      await database
+        .insert(sessions)
+        .values({ organizationId, userId, address, userAgent, expiresAt, handedOver })
+        .returning(),
     );
     await database
       .insert(accessTokens)

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm';
 import {
   bigint,
+  boolean,
   check,
   foreignKey,
   index,
@@ -180,6 +181,8 @@ export const sessions = personalTable(
     lastActivityAt: moment().notNull().defaultNow(),
     expiresAt: moment().notNull(),
     revokedAt: moment(),
+    /** Begun by a login link. It holds no personal permissions: who issued the link may sit in it. */
+    handedOver: boolean().notNull().default(false),
   },
   (session) => [
     toUser('sessions', session.userId),

@@ -12,7 +12,7 @@ import type {
 import { viewerOf, type Context } from '../context.ts';
 import { found } from '../nodes.ts';
 import { workspaces, type WorkspaceRow } from '../tenancy/tables.ts';
-import { requirePermission } from '../permissions.ts';
+import { lockActiveWorkspace, ofWorkspace } from '../tenancy/workspace-lock.ts';
 import { keyColumns, modelById, providerById } from './loaders.ts';
 import { models, providerKeys, providers, type ModelRow, type ProviderKeyRow, type ProviderRow } from './tables.ts';
 
@@ -140,28 +140,42 @@ export const deleteProviderKey = (context: Context, id: string): Promise<string>
     return id;
   });
 
-/** Chooses the model that answers in a workspace. Throws BadUserInput, Forbidden (needs ADMIN in it), NotFound. */
+/** Which of a workspace's models a purpose stands for. */
+const modelOf = {
+  CHAT: { field: 'chatModel', column: 'chatModelId' },
+  AGENT: { field: 'agentModel', column: 'agentModelId' },
+} as const;
+
+/**
+ * Chooses the model that answers in a workspace or works with tools there. Throws BadUserInput, Conflict (archived), Forbidden (needs
+ * ADMIN in it), NotFound.
+ */
 export const setWorkspaceModel = (
   context: Context,
-  { workspaceId, modelId }: SetWorkspaceModelInput,
+  { workspaceId, modelId, purpose = 'CHAT' }: SetWorkspaceModelInput,
 ): Promise<WorkspaceRow> =>
   context.unit.transact(async ({ organizationId }) => {
     const { unit } = context;
-    const ofWorkspace = and(eq(workspaces.organizationId, organizationId), eq(workspaces.id, workspaceId));
-    const [current] = await database.select().from(workspaces).where(ofWorkspace).for('update');
-    if (current === undefined) throw new NotFound('Workspace', workspaceId);
-    requirePermission(viewerOf(context), 'WORKSPACE_MANAGE', workspaceId);
+    await lockActiveWorkspace(context, workspaceId);
     const model = modelId ? await found('Model', modelId, modelById(unit)) : null;
     if (model !== null && model.type !== 'TEXT' && model.type !== 'CODE')
       throw new BadUserInput('modelId', 'This model writes no text.');
-    const chatModelId = model?.id ?? null;
-    const updated = sole(await database.update(workspaces).set({ chatModelId }).where(ofWorkspace).returning());
+    const { field, column } = modelOf[purpose];
+    const chosen = model?.id ?? null;
+    const isWorkspace = ofWorkspace(organizationId, workspaceId);
+    const updated = sole(
+      await database
+        .update(workspaces)
+        .set({ [column]: chosen })
+        .where(isWorkspace)
+        .returning(),
+    );
     unit.record({
       action: 'workspace.updated',
       type: 'Workspace',
       id: workspaceId,
       workspaceId,
-      data: { fields: ['chatModel'], modelId: chatModelId },
+      data: { fields: [field], modelId: chosen },
     });
     return updated;
   });

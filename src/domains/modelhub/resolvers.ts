@@ -38,6 +38,8 @@ export const resolvers: Resolvers = {
   },
   Workspace: {
     chatModel: ({ chatModelId }, _args, { unit }) => (chatModelId === null ? null : modelById(unit).load(chatModelId)),
+    agentModel: ({ agentModelId }, _args, { unit }) =>
+      agentModelId === null ? null : modelById(unit).load(agentModelId),
   },
 };
 

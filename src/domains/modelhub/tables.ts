@@ -139,6 +139,11 @@ export const executionLogs = tenantTable(
   },
   (log) => [
     oneOf('execution_logs', log.status, executionStatuses),
+    foreignKey({
+      name: 'execution_logs_organization_id_fkey',
+      columns: [log.organizationId],
+      foreignColumns: [organizations.id],
+    }).onDelete('cascade'),
     index('execution_logs_created_at_index').on(log.organizationId, log.createdAt, log.id),
     index('execution_logs_target_id_index').on(log.organizationId, log.targetId),
   ],

@@ -6,6 +6,7 @@ import { newId } from '../../ids.ts';
 import { viewerOf, type Context } from '../context.ts';
 import { accessTokens, users } from '../identity/tables.ts';
 import { addMember, makeOrganization } from '../tenancy/entrance.ts';
+import { erasureHasBegun } from '../tenancy/organization-erasure.ts';
 import { changeType } from '../tenancy/organization-types.ts';
 import { organizations } from '../tenancy/tables.ts';
 import { administering, within } from './administering.ts';
@@ -72,6 +73,11 @@ const changeState = (
     const state = next(current);
     if (state === null) return current;
     const [changed] = await database.update(organizations).set(state).where(eq(organizations.id, id)).returning();
+    if (
+      state.deletedAt === null &&
+      (await installation.nested(within(id, installation), () => erasureHasBegun(current)))
+    )
+      throw new Conflict('organizationId', 'This organization is being erased.');
     if (state.deletedAt) await database.delete(accessTokens).where(shortWaysInto(id));
     installation.record({ action, type: 'Organization', id });
     installation.afterCommit(() => context.services.viewers.forgetOrganization(id));
@@ -111,7 +117,7 @@ export const deletePlatformOrganization = (context: Context, id: string): Promis
   });
 };
 
-/** Brings a deleted organization back. Throws Conflict (not deleted), Forbidden, NotFound. */
+/** Brings a deleted organization back. Throws Conflict (not deleted, being erased), Forbidden, NotFound. */
 export const restorePlatformOrganization = (context: Context, id: string): Promise<PlatformOrganizationRow> =>
   changeState(context, id, 'organization.restored', ({ deletedAt }) => {
     if (deletedAt === null) throw new Conflict('organizationId', 'This organization is not deleted.');

@@ -19,6 +19,7 @@ import { requireOtherSuperAdmin } from '../identity/super-admins.ts';
 import { accessTokens, sessions, users } from '../identity/tables.ts';
 import { revokeTokens } from '../identity/tokens.ts';
 import { addMember, makeOrganization } from '../tenancy/entrance.ts';
+import { requireRoomForMember } from '../tenancy/organization-types.ts';
 import { organizations } from '../tenancy/tables.ts';
 import { administering, within } from './administering.ts';
 import { platformUserColumns, type PlatformUserRow } from './rows.ts';
@@ -39,7 +40,7 @@ const newUserIssues = (input: CreatePlatformUserInput): InputIssue[] => {
   ];
 };
 
-/** Makes an account in an organization, which is there or is made. Throws BadUserInput, Conflict (e-mail taken), Forbidden, NotFound. */
+/** Makes an account in an organization, which is there or is made. Throws BadUserInput, Conflict (e-mail taken, no room), Forbidden, NotFound. */
 export const createPlatformUser = async (
   context: Context,
   input: CreatePlatformUserInput,
@@ -56,6 +57,7 @@ export const createPlatformUser = async (
     if (input.organizationId) await requireOrganization(organizationId);
     const userId = await installation.nested(within(organizationId, installation), async (unit) => {
       if (input.organizationName) await makeOrganization(unit, input.organizationName.trim());
+      else await requireRoomForMember(unit);
       const createdById = installation.scope.userId;
       const user: NewUser = {
         email,

@@ -5,13 +5,13 @@ import { nowhere, type Scope, type UnitOfWork } from '../../database/unit-of-wor
 import { Conflict, NotFound, Unauthenticated } from '../../errors.ts';
 import type { RestoreAccountInput } from '../../generated/resolvers.ts';
 import { globalId } from '../../ids.ts';
-import { jobs } from '../../queue/tables.ts';
 import { viewerOf, type Context } from '../context.ts';
-import { deletedAccountOf, requireOwnPassword, restorableDays, triesOf } from '../identity/accounts.ts';
-import { removeAvatar } from '../identity/avatars.ts';
+import { deletedAccountOf, requireOwnPassword, restorableDays } from '../identity/accounts.ts';
+import { removeAvatarsOf } from '../identity/avatars.ts';
 import { accessTokens, devices, extensionKeys, sessions, users } from '../identity/tables.ts';
 import { requireOtherSuperAdmin } from '../identity/super-admins.ts';
 import type { Services } from '../services.ts';
+import { eraseRows, erasureHasBegun, removeFiles } from './organization-erasure.ts';
 import { apiKeys, memberships, organizations, userOrganizations } from './tables.ts';
 import { discovery } from './viewers.ts';
 
@@ -155,11 +155,9 @@ const forget = ({ viewers }: Services, userId: string): void => viewers.forgetUs
  * Throws Unauthenticated for whatever is wrong, after the same work, and RateLimited as a sign-in does.
  */
 export const restoreAccount = async (context: Context, { email, password }: RestoreAccountInput): Promise<void> => {
-  const { throttles, viewers } = context.services;
-  await throttles.signIn.spend([triesOf(email)]);
-  await throttles.signInByAddress.spend([`address ${context.origin.address}`]);
+  const { services } = context;
   await context.unit.rest();
-  const userId = await deletedAccountOf(context.unit.as(nowhere), email, password);
+  const userId = await deletedAccountOf(context.unit.as(nowhere), services, email, password);
   if (userId === null) throw new Unauthenticated('There is no deleted account of this address and password.');
   const unit = context.unit.as(personal(userId));
   await unit.transact(async () => {
@@ -177,7 +175,7 @@ export const restoreAccount = async (context: Context, { email, password }: Rest
     await database.update(users).set({ deletedAt: null }).where(eq(users.id, userId));
     unit.record({ action: 'user.restored', type: 'User', id: userId });
   });
-  viewers.forgetUser(userId);
+  forget(services, userId);
 };
 
 const comeBack = async (organizationId: string, userId: string, deletedAt: string): Promise<void> => {
@@ -191,10 +189,13 @@ const comeBack = async (organizationId: string, userId: string, deletedAt: strin
         eq(memberships.suspendedAt, deletedAt),
       ),
     );
-  await database
-    .update(organizations)
-    .set({ deletedAt: null })
-    .where(and(eq(organizations.id, organizationId), eq(organizations.deletedAt, deletedAt)));
+  const [deletedAlong] = await database
+    .select()
+    .from(organizations)
+    .where(and(eq(organizations.id, organizationId), eq(organizations.deletedAt, deletedAt)))
+    .for('no key update');
+  if (deletedAlong === undefined || (await erasureHasBegun(deletedAlong))) return;
+  await database.update(organizations).set({ deletedAt: null }).where(eq(organizations.id, organizationId));
 };
 
 /** Erases the viewer's account at once and for good. Throws BadUserInput (wrong password), Conflict (last owner, last super admin), RateLimited. */
@@ -206,26 +207,38 @@ export const eraseAccount = async (context: Context, password: string): Promise<
 
 /**
  * Erases a person in one transaction: their places, credentials and profile, and organizations that have nobody else. What they wrote
- * elsewhere stays and names somebody unknown. The picture goes afterwards; a crash in between leaves at most that. The unit
- * is one of the person's own. Throws Conflict (last owner, last super admin), NotFound.
+ * elsewhere stays and names somebody unknown. Files go afterwards; a crash in between leaves at most those. It takes as long as erasing those
+ * organizations does. The unit is one of the person's own. Throws Conflict (last owner, last super admin), NotFound.
  */
 export const eraseUser = async (unit: UnitOfWork, services: Services, userId: string): Promise<void> => {
-  const { avatarKey, lone } = await unit.transact(async () => {
+  const lone = await unit.transact(async () => {
     await requireOtherSuperAdmin(unit, userId);
     const places = await placesOf(unit, userId);
     requireLeavable(places);
     for (const place of places)
       await unit.nested(discovery(place.organizationId, userId), (inner) =>
-        place.lone ? eraseOrganization(place.organizationId) : removeMember(inner, userId),
+        place.lone ? eraseOrganization(inner) : removeMember(inner, userId),
       );
     const [gone] = await database.delete(users).where(eq(users.id, userId)).returning({ avatarKey: users.avatarKey });
     if (gone === undefined) throw new NotFound('User', userId);
     unit.record({ action: 'user.erased', type: 'User', id: userId });
-    return { ...gone, lone: places.filter((place) => place.lone) };
+    for (const { organizationId: id } of places.filter((place) => place.lone))
+      unit.record({ action: 'organization.erased', type: 'Organization', id });
+    return places.filter((place) => place.lone);
   });
   forget(services, userId);
   for (const { organizationId } of lone) services.viewers.forgetOrganization(organizationId);
-  await removeAvatar(services, avatarKey);
+  await removeStored(services, userId, lone);
+};
+
+/** What fails is logged and stays: no row leads to it any more. */
+const removeStored = async (services: Services, userId: string, lone: readonly Place[]): Promise<void> => {
+  try {
+    await removeAvatarsOf(services, `users/${userId}`);
+    for (const { organizationId } of lone) await removeFiles(services, organizationId);
+  } catch (error) {
+    services.log.error({ err: error, userId }, 'Files of an erased account stay in the store.');
+  }
 };
 
 /** All that hangs on the membership goes with it: workspaces, groups, grants, API keys. */
@@ -244,9 +257,12 @@ const removeMember = (unit: UnitOfWork, userId: string): Promise<void> =>
       });
   });
 
-/** What hangs on the organization goes with its row. Its log and the bytes of its files stay behind: nothing of the product reads them. */
-const eraseOrganization = async (organizationId: string): Promise<void> => {
-  await database.delete(jobs).where(eq(jobs.organizationId, organizationId));
-  await database.delete(accessTokens).where(eq(accessTokens.organizationId, organizationId));
-  await database.delete(organizations).where(eq(organizations.id, organizationId));
-};
+/** Erases an organization that has nobody else, with its log. */
+const eraseOrganization = (unit: UnitOfWork): Promise<void> =>
+  unit.transact(async ({ organizationId }) => {
+    await database
+      .update(organizations)
+      .set({ deletedAt: sql`now()` })
+      .where(and(eq(organizations.id, organizationId), isNull(organizations.deletedAt)));
+    await eraseRows(organizationId);
+  });

@@ -2,7 +2,7 @@ import { database } from '../../database/client.ts';
 import { nowhere, type UnitOfWork } from '../../database/unit-of-work.ts';
 import { BadUserInput, Forbidden, Unauthenticated, type InputIssue } from '../../errors.ts';
 import type { SignInInput, SignUpInput } from '../../generated/resolvers.ts';
-import type { Context, Viewer } from '../context.ts';
+import { viewerOf, type Context, type Viewer } from '../context.ts';
 import { accountOf, createUser, newPasswordHash, startSession, type NewUser } from '../identity/operations.ts';
 import { memberships, organizations, userOrganizations, type MembershipRow, type OrganizationRow } from './tables.ts';
 import { withFreeSlug } from './slugs.ts';
@@ -125,4 +125,15 @@ export const goOnAs = async (context: Context, viewer: Viewer): Promise<void> =>
   await context.unit.rest();
   context.viewer = viewer;
   context.unit = context.unit.as(scopeOf(viewer));
+};
+
+/** What follows in this operation is seen with the rights that the viewer's credential gives now; with those so far when it gives none. */
+export const goOnWithRightsOfNow = async (context: Context): Promise<void> => {
+  const { credential, organizationId, userId } = viewerOf(context);
+  const unit = context.unit.as(discovery(organizationId, userId));
+  await context.unit.rest();
+  const claim = { kind: credential.kind, id: credential.id, organizationId, userId };
+  const viewer = await viewerOfCredential(unit, claim, context.services.settings.sessions);
+  await unit.rest();
+  if (viewer !== null) await goOnAs(context, viewer);
 };

@@ -1,9 +1,12 @@
-import { and, eq, getTableColumns, sql } from 'drizzle-orm';
+import { and, eq, getTableColumns, isNull, sql, type SQL } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
-import { listOf } from '../../database/list.ts';
-import { bound, loadOne } from '../../database/loader.ts';
+import { mentions } from '../../database/filter.ts';
+import { listOf, type Connection, type ListArguments } from '../../database/list.ts';
+import { bound, lazily, loadOne } from '../../database/loader.ts';
+import { Statement } from '../../database/statement.ts';
+import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { users } from '../identity/tables.ts';
-import { memberships, organizations, workspaces } from './tables.ts';
+import { memberships, organizations, workspaces, type WorkspaceRow } from './tables.ts';
 
 /** Users by id, as far as they are members of the viewer's organization. */
 export const memberUserById = loadOne(
@@ -56,13 +59,43 @@ export const membershipById = loadOne(
   (membership) => membership.id,
 );
 
-export const workspaceList = listOf({
-  from: workspaces,
-  columns: getTableColumns(workspaces),
-  orders: { CREATED_AT: workspaces.createdAt, SLUG: workspaces.slug },
-  defaultOrder: { field: 'CREATED_AT', direction: 'DESC' },
-  filters: { slug: workspaces.slug, createdAt: workspaces.createdAt },
-});
+const ofSlug = lazily(() =>
+  Statement.select<WorkspaceRow>(
+    database
+      .select()
+      .from(workspaces)
+      .where(and(eq(workspaces.organizationId, bound.organizationId), eq(workspaces.slug, sql.placeholder('slug')))),
+  ),
+);
+
+/** The workspace of a short name, as it is written; null for one that the viewer does not see. */
+export const workspaceBySlug = async (unit: UnitOfWork, slug: string): Promise<WorkspaceRow | null> => {
+  const [workspace] = await unit.select(ofSlug(), { organizationId: unit.organizationId, slug });
+  return workspace ?? null;
+};
+
+const workspacesWhere = (where?: SQL) =>
+  listOf({
+    from: workspaces,
+    columns: getTableColumns(workspaces),
+    orders: { NAME: workspaces.name, CREATED_AT: workspaces.createdAt, SLUG: workspaces.slug },
+    defaultOrder: { field: 'CREATED_AT', direction: 'DESC' },
+    filters: {
+      name: workspaces.name,
+      slug: workspaces.slug,
+      language: workspaces.language,
+      published: workspaces.published,
+      archived: sql`(${workspaces.archivedAt} is not null)`,
+      createdAt: workspaces.createdAt,
+    },
+    ...(where && { where }),
+  });
+const allWorkspaces = workspacesWhere();
+const activeWorkspaces = workspacesWhere(isNull(workspaces.archivedAt));
+
+/** Archived workspaces are left out where the filter says nothing of them. */
+export const workspaceList = (unit: UnitOfWork, args: ListArguments): Promise<Connection<WorkspaceRow>> =>
+  (mentions(args.filter, 'archived') ? allWorkspaces : activeWorkspaces)(unit, args);
 
 export const memberList = listOf({
   from: memberships,

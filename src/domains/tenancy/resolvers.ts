@@ -1,19 +1,10 @@
-import { Unauthenticated } from '../../errors.ts';
+import { Forbidden, Unauthenticated } from '../../errors.ts';
 import type { Resolvers } from '../../generated/resolvers.ts';
-import { globalId } from '../../ids.ts';
 import { viewerOf, type Context } from '../context.ts';
 import { endSession } from '../identity/operations.ts';
 import { found } from '../nodes.ts';
 import { signIn, signUp } from './entrance.ts';
-import {
-  memberList,
-  memberUserById,
-  membershipById,
-  organizationById,
-  workspaceById,
-  workspaceList,
-} from './loaders.ts';
-import { createWorkspace, deleteWorkspace, updateWorkspace } from './workspaces.ts';
+import { memberList, memberUserById, membershipById, organizationById } from './loaders.ts';
 
 /** The viewer's own user and organization, which are always there. */
 const own = async ({ unit, viewer }: Context) => {
@@ -31,8 +22,6 @@ export const resolvers: Resolvers = {
       const { role, permissions } = viewerOf(context);
       return { ...(await own(context)), role, permissions: [...permissions].sort() };
     },
-    workspace: (_root, { id }, { unit }) => found('Workspace', id, workspaceById(unit)),
-    workspaces: (_root, args, { unit }) => workspaceList(unit, args),
   },
   Mutation: {
     signUp: async (_root, { input }, context) => {
@@ -45,19 +34,12 @@ export const resolvers: Resolvers = {
     },
     signOut: async (_root, _args, context) => {
       const { credential } = viewerOf(context);
+      if (credential.kind !== 'SESSION')
+        throw new Forbidden('ACCOUNT_MANAGE', 'Only a session signs out; keys and devices are revoked.');
       await endSession(context.unit, credential.id);
       context.services.viewers.forgetCredential(credential.id);
       return { signedOut: true };
     },
-    createWorkspace: async (_root, { input }, context) => {
-      const workspace = await createWorkspace(context, input);
-      context.services.viewers.forgetUser(viewerOf(context).userId);
-      return { workspace };
-    },
-    updateWorkspace: async (_root, { input }, context) => ({ workspace: await updateWorkspace(context, input) }),
-    deleteWorkspace: async (_root, { input }, context) => ({
-      deletedId: globalId('Workspace', await deleteWorkspace(context, input.id)),
-    }),
   },
   Organization: {
     members: (_organization, args, { unit }) => memberList(unit, args),
@@ -72,5 +54,4 @@ export const nodes = {
   User: memberUserById,
   Organization: organizationById,
   Membership: membershipById,
-  Workspace: workspaceById,
 };

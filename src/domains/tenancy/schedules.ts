@@ -3,8 +3,10 @@ import { database } from '../../database/client.ts';
 import { nowhere } from '../../database/unit-of-work.ts';
 import { restorableDays } from '../identity/accounts.ts';
 import { accessTokens, throttleCounters, users } from '../identity/tables.ts';
-import type { Schedules, Work } from '../services.ts';
+import type { Schedules, Services, Work } from '../services.ts';
 import { eraseUser } from './account-deletion.ts';
+import { purgeUnapprovedDevices } from './devices.ts';
+import { eraseOverdue, removeOldExports } from './organization-purge.ts';
 
 const atOnce = 1000;
 
@@ -46,8 +48,21 @@ export const removeExpired = async ({ unit }: Work, signal: AbortSignal): Promis
       removed = (await unit.transact(() => database.execute(part))).length;
 };
 
-/** Each night, when few are awake where most servers are. */
+/** Deletes devices that nobody approved. */
+const purgeDevices = async ({ unit }: Work): Promise<void> => {
+  await purgeUnapprovedDevices(unit);
+};
+
+const ofServices =
+  (act: (services: Services) => Promise<number>) =>
+  async ({ services }: Work): Promise<void> =>
+    void (await act(services));
+
+/** Each night, when few are awake where most servers are. Devices go before the tokens that say whose they are. */
 export const schedules: Schedules = {
   'tenancy.purge-accounts': { cron: '17 2 * * *', expireSeconds: 3600, run: purgeAccounts },
+  'tenancy.purge-devices': { cron: '32 2 * * *', expireSeconds: 900, run: purgeDevices },
   'tenancy.remove-expired': { cron: '47 2 * * *', expireSeconds: 3600, run: removeExpired },
+  'tenancy.erase-overdue': { cron: '7 3 * * *', expireSeconds: 3600, run: ofServices(eraseOverdue) },
+  'tenancy.remove-exports': { cron: '37 3 * * *', expireSeconds: 3600, run: ofServices(removeOldExports) },
 };

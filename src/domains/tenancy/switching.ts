@@ -2,7 +2,7 @@ import { Conflict, NotFound } from '../../errors.ts';
 import { viewerOf, type Context } from '../context.ts';
 import { endSession, startSession } from '../identity/operations.ts';
 import { goOnAs, type Entrance } from './entrance.ts';
-import { discovery, viewerOfCredential } from './viewers.ts';
+import { discovery, viewerOfCredential, viewerOfMember } from './viewers.ts';
 
 /**
  * Starts a session of the viewer in another of their organizations and ends the one they ask with, in one transaction; the context goes on
@@ -14,6 +14,8 @@ export const switchOrganization = async (context: Context, organizationId: strin
   await context.unit.rest();
   const arriving = context.unit.as(discovery(organizationId, userId));
   const entrance = await arriving.transact(async () => {
+    if ((await viewerOfMember(arriving, { organizationId, userId })) === null)
+      throw new NotFound('Organization', organizationId);
     // Its end is told in the organization it was in.
     if (!(await arriving.nested(context.unit.scope, (leaving) => endSession(leaving, credential.id))))
       throw new Conflict('organizationId', 'This session has ended meanwhile.');

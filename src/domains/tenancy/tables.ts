@@ -35,7 +35,7 @@ export const organizations = pgTable(
     slug: text().notNull(),
     type: word(organizationTypes).notNull().default('TEAM'),
     apiKeyStrategy: word(apiKeyStrategies).notNull().default('PLATFORM'),
-    /** Only what differs from the defaults; `settings.ts` says what there is. */
+    /** Only what differs from the defaults; `organization-settings.ts` says what there is. */
     settings: jsonb().$type<Record<string, unknown>>().notNull().default({}),
     /** Set by the installation's administrators: nobody may enter. */
     suspendedAt: moment(),
@@ -48,6 +48,9 @@ export const organizations = pgTable(
     index('organizations_suspended_at_index')
       .on(organization.suspendedAt, organization.id)
       .where(sql`${organization.suspendedAt} is not null`),
+    index('organizations_deleted_at_index')
+      .on(organization.deletedAt, organization.id)
+      .where(sql`${organization.deletedAt} is not null`),
     unique('organizations_slug_key').on(organization.slug),
     oneOf('organizations', organization.type, organizationTypes),
     oneOf('organizations', organization.apiKeyStrategy, apiKeyStrategies),
@@ -271,6 +274,11 @@ export const workspaces = tenantTable(
       foreignColumns: [organizations.id],
     }).onDelete('cascade'),
     index('workspaces_created_at_index').on(workspace.organizationId, workspace.createdAt, workspace.id),
+    index('workspaces_name_index').on(workspace.organizationId, workspace.name, workspace.id),
+    // Every viewer is told which ones are archived, of however many.
+    index('workspaces_archived_index')
+      .on(workspace.organizationId, workspace.id)
+      .where(sql`${workspace.archivedAt} is not null`),
   ],
 );
 export type WorkspaceRow = typeof workspaces.$inferSelect;
@@ -312,14 +320,23 @@ export const workspaceMemberships = tenantTable(
 );
 export type WorkspaceMembershipRow = typeof workspaceMemberships.$inferSelect;
 
+/** Colours as `#rrggbb` in lower case, addresses of pictures, and whatever else a client keeps. */
+export interface Branding {
+  readonly primaryColor?: string;
+  readonly accentColor?: string;
+  readonly logoUrl?: string;
+  readonly faviconUrl?: string;
+  readonly extra?: object;
+}
+
 /** How a workspace presents itself, and where it reports what happens in it; one row for each workspace that has said so. */
 export const workspaceSettings = tenantTable(
   'workspace_settings',
   'workspace',
   {
     workspaceId: uuid().notNull(),
-    /** Colours, logo and the like, at most 16,000 characters as JSON. */
-    branding: jsonb().$type<Record<string, unknown>>().notNull().default({}),
+    /** Only what has been said; `extra` is an object of at most 16,000 characters as JSON. */
+    branding: jsonb().$type<Branding>().notNull().default({}),
     /** How answers should sound. */
     tone: text(),
     welcomeMessage: text(),
@@ -338,7 +355,11 @@ export const workspaceSettings = tenantTable(
     }).onDelete('cascade'),
   ],
 );
-export type WorkspaceSettingsRow = typeof workspaceSettings.$inferSelect;
+/** What is read of the settings: the secret never is. */
+export type WorkspaceSettingsRow = Pick<
+  typeof workspaceSettings.$inferSelect,
+  'workspaceId' | 'branding' | 'tone' | 'welcomeMessage' | 'webhookUrl' | 'webhookEvents'
+> & { readonly webhookSecretSet: boolean };
 
 const toWorkspace = (table: string, organizationId: PgColumn, workspaceId: PgColumn) =>
   foreignKey({

@@ -1,11 +1,13 @@
 import { and, eq, gt, isNotNull, isNull, sql, type SQL } from 'drizzle-orm';
+import type { PgColumn } from 'drizzle-orm/pg-core';
 import { database } from '../../database/client.ts';
 import type { Scope, UnitOfWork } from '../../database/unit-of-work.ts';
 import type { Permission } from '../../generated/resolvers.ts';
-import type { Credential, Viewer, WorkspaceRole } from '../context.ts';
+import type { Credential, OrganizationRole, Viewer, WorkspaceRole } from '../context.ts';
 import type { SessionLimits } from '../identity/operations.ts';
-import { devices, extensionKeys, sessions, users } from '../identity/tables.ts';
+import { devices, extensionKeys, sessions, twoFactors, users } from '../identity/tables.ts';
 import { allPermissions, permissionsOf, type Grant, type Standing } from '../permissions.ts';
+import { settingsOf } from './organization-settings.ts';
 import {
   apiKeyWorkspaces,
   apiKeys,
@@ -42,6 +44,11 @@ const places = all<WorkspacePlace>(
         or (${memberships.role} not in ('OWNER', 'ADMIN', 'GUEST') and ${workspaces.published}))`,
 );
 
+const archivedWorkspaces = all<string>(
+  sql`${workspaces.id}`,
+  sql`${workspaces} where ${workspaces.organizationId} = ${memberships.organizationId} and ${workspaces.archivedAt} is not null`,
+);
+
 const grants = all<Grant>(
   sql`json_build_object('permission', ${userPermissions.permission}, 'effect', ${userPermissions.effect})`,
   sql`${userPermissions} where ${userPermissions.organizationId} = ${memberships.organizationId}
@@ -61,7 +68,12 @@ const standingOfMember = database
     role: memberships.role,
     platformRole: users.platformRole,
     dormant: sql<boolean>`${organizations.deletedAt} is not null`,
+    settings: organizations.settings,
+    // Seen because the unit is of this user.
+    hasTwoFactor: sql<boolean>`exists (select from ${twoFactors}
+      where ${twoFactors.userId} = ${users.id} and ${twoFactors.confirmedAt} is not null)`,
     places: places.as('places'),
+    archivedWorkspaces: archivedWorkspaces.as('archivedWorkspaces'),
     grants: grants.as('grants'),
     groups: activeGroups.as('groups'),
   })
@@ -83,7 +95,10 @@ const standingOfMember = database
   .prepare('standingOfMember');
 
 const liveSession = database
-  .select({ id: sessions.id })
+  .select({
+    handedOver: sessions.handedOver,
+    hours: sql<string>`extract(epoch from now() - ${sessions.createdAt}) / 3600`,
+  })
   .from(sessions)
   .where(
     and(
@@ -96,16 +111,34 @@ const liveSession = database
   )
   .prepare('liveSession');
 
+/** What somebody left behind in an organization stays dead when they come back. */
+const madeAsMember = (madeAt: PgColumn): SQL => sql`exists (select from ${memberships}
+  where ${memberships.organizationId} = ${organizationId} and ${memberships.userId} = ${userId}
+    and ${memberships.createdAt} <= ${madeAt})`;
+
 const liveDevice = database
   .select({ id: devices.id })
   .from(devices)
-  .where(and(eq(devices.id, credentialId), eq(devices.organizationId, organizationId), isNotNull(devices.approvedAt)))
+  .where(
+    and(
+      eq(devices.id, credentialId),
+      eq(devices.organizationId, organizationId),
+      isNotNull(devices.approvedAt),
+      madeAsMember(devices.createdAt),
+    ),
+  )
   .prepare('liveDevice');
 
 const liveExtensionKey = database
   .select({ id: extensionKeys.id })
   .from(extensionKeys)
-  .where(and(eq(extensionKeys.id, credentialId), eq(extensionKeys.organizationId, organizationId)))
+  .where(
+    and(
+      eq(extensionKeys.id, credentialId),
+      eq(extensionKeys.organizationId, organizationId),
+      madeAsMember(extensionKeys.createdAt),
+    ),
+  )
   .prepare('liveExtensionKey');
 
 const liveApiKey = database
@@ -136,11 +169,13 @@ interface Reach {
   readonly scopes: ReadonlySet<Permission> | null;
   readonly workspaces: '*' | readonly string[];
   readonly allowedAddresses: readonly string[] | null;
+  /** How old the session is; null for what is none. */
+  readonly hours: number | null;
 }
 
-const unlimited: Reach = { scopes: null, workspaces: '*', allowedAddresses: null };
+const unlimited: Reach = { scopes: null, workspaces: '*', allowedAddresses: null, hours: null };
 /** The rules themselves keep one's personal affairs from whoever has scopes. */
-const ofDevices: ReadonlySet<Permission> = new Set(allPermissions);
+const impersonal: ReadonlySet<Permission> = new Set(allPermissions);
 const ofExtensions: ReadonlySet<Permission> = new Set(['PAGE_SAVE']);
 
 interface Keys extends Record<string, unknown> {
@@ -151,15 +186,21 @@ interface Keys extends Record<string, unknown> {
 }
 
 const reaches: Readonly<Record<Credential['kind'], (keys: Keys) => Promise<Reach | null>>> = {
-  SESSION: async (keys) => ((await liveSession.execute(keys)).length === 0 ? null : unlimited),
-  DEVICE: async (keys) => ((await liveDevice.execute(keys)).length === 0 ? null : { ...unlimited, scopes: ofDevices }),
+  SESSION: async (keys) => {
+    const [session] = await liveSession.execute(keys);
+    if (session === undefined) return null;
+    const { handedOver, hours } = session;
+    return { ...unlimited, scopes: handedOver ? impersonal : null, hours: Number(hours) };
+  },
+  DEVICE: async (keys) => ((await liveDevice.execute(keys)).length === 0 ? null : { ...unlimited, scopes: impersonal }),
   EXTENSION_KEY: async (keys) =>
     (await liveExtensionKey.execute(keys)).length === 0 ? null : { ...unlimited, scopes: ofExtensions },
   API_KEY: async (keys) => {
     const [key] = await liveApiKey.execute(keys);
     if (key === undefined) return null;
     const { scopes, allWorkspaces, allowedAddresses } = key;
-    return { scopes: new Set(scopes), workspaces: allWorkspaces ? '*' : key.workspaces, allowedAddresses };
+    const within = allWorkspaces ? '*' : key.workspaces;
+    return { ...unlimited, scopes: new Set(scopes), workspaces: within, allowedAddresses };
   },
 };
 
@@ -191,6 +232,9 @@ export const viewerOfCredential = async (
     memberNow(unit, whose),
   ]);
   if (reach === null || member === null) return null;
+  // Into a deleted organization its owners alone come, by a session.
+  if (member.dormant && kind !== 'SESSION') return null;
+  if (reach.hours !== null && reach.hours > settingsOf(member).sessionHours) return null;
   return viewerFrom(member, { kind, id, allowedAddresses: reach.allowedAddresses }, whose, reach);
 };
 
@@ -211,14 +255,20 @@ const memberNow = async (unit: UnitOfWork, { organizationId, userId }: Whose): P
   return member ?? null;
 };
 
+/** Whoever became a guest of the organization manages no workspace any more, whatever they were there. */
+const roleFor = (role: OrganizationRole, own: WorkspaceRole): WorkspaceRole =>
+  role === 'GUEST' && own === 'ADMIN' ? 'EDITOR' : own;
+
 const viewerFrom = (member: Member, credential: Credential, whose: Whose, { scopes, workspaces }: Reach): Viewer => {
   const { role, platformRole, grants, dormant } = member;
-  const standing: Standing = { role, platformRole, grants, scopes, dormant };
+  const lacksTwoFactor = settingsOf(member).requireTwoFactor && !member.hasTwoFactor;
+  const standing: Standing = { role, platformRole, grants, scopes, dormant, lacksTwoFactor };
+  const barred = dormant || lacksTwoFactor;
   const holdsAllWorkspaces = role === 'OWNER' || role === 'ADMIN';
   const within = (id: string) => workspaces === '*' || workspaces.includes(id);
-  const places = dormant ? [] : member.places.filter(({ id }) => within(id));
+  const places = barred ? [] : member.places.filter(({ id }) => within(id));
   const seen = places.map(({ id }) => id);
-  const sees = holdsAllWorkspaces && !dormant ? workspaces : seen;
+  const sees = holdsAllWorkspaces && !barred ? workspaces : seen;
   return {
     ...whose,
     credential,
@@ -226,8 +276,9 @@ const viewerFrom = (member: Member, credential: Credential, whose: Whose, { scop
     standing,
     permissions: permissionsOf(standing),
     holdsAllWorkspaces,
-    workspaceRoles: new Map(places.flatMap(({ id, role }) => (role === null ? [] : [[id, role]]))),
+    workspaceRoles: new Map(places.flatMap(({ id, role: own }) => (own === null ? [] : [[id, roleFor(role, own)]]))),
     workspaces: sees,
+    archivedWorkspaces: new Set(member.archivedWorkspaces),
     principals: [
       whose.userId,
       ...member.groups,
@@ -240,7 +291,8 @@ const viewerFrom = (member: Member, credential: Credential, whose: Whose, { scop
 
 /** The first owner of an organization, for what is done in their name before any sign-in. */
 export const founderOf = (organizationId: string, userId: string): Viewer => {
-  const member: Member = { role: 'OWNER', platformRole: 'NONE', dormant: false, places: [], grants: [], groups: [] };
+  const nothing = { settings: {}, places: [], archivedWorkspaces: [], grants: [], groups: [] };
+  const member: Member = { role: 'OWNER', platformRole: 'NONE', dormant: false, hasTwoFactor: false, ...nothing };
   const credential = { kind: 'SESSION', id: userId, allowedAddresses: null } as const;
   return viewerFrom(member, credential, { organizationId, userId }, unlimited);
 };

@@ -1,12 +1,15 @@
-import { and, eq } from 'drizzle-orm';
+import { sql } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
-import { BadUserInput, NotFound, type InputIssue } from '../../errors.ts';
-import type { CreateWorkspaceInput, UpdateWorkspaceInput } from '../../generated/resolvers.ts';
+import { sole } from '../../database/rows.ts';
+import { BadUserInput, Conflict, type InputIssue } from '../../errors.ts';
+import type { CreateWorkspaceInput, SetWorkspaceAvatarInput, UpdateWorkspaceInput } from '../../generated/resolvers.ts';
 import { viewerOf, type Context } from '../context.ts';
-import { requirePermission } from '../permissions.ts';
-import { goOnAs } from './entrance.ts';
+import { removeAvatar, storeAvatar } from '../identity/avatars.ts';
+import { archived } from '../permissions.ts';
+import { goOnAs, goOnWithRightsOfNow } from './entrance.ts';
 import { withFreeSlug } from './slugs.ts';
 import { workspaceMemberships, workspaces, type WorkspaceRow } from './tables.ts';
+import { lockActiveWorkspace, lockWorkspace, ofWorkspace } from './workspace-lock.ts';
 import { newId } from '../../ids.ts';
 
 const isLanguage = (code: string): boolean => /^[a-z]{2}$/.test(code);
@@ -42,21 +45,31 @@ const rules: Readonly<
   },
 };
 
-const issuesOf = (fields: Readonly<Record<string, unknown>>): InputIssue[] =>
-  Object.entries(fields).flatMap(([field, value]) => {
+type Fields = Partial<typeof workspaces.$inferInsert>;
+
+/** The fields as they are stored. Throws BadUserInput with the issues of all of them. */
+const checked = (fields: Readonly<Record<string, unknown>>): Fields => {
+  const issues = Object.entries(fields).flatMap(([field, value]): InputIssue[] => {
     const rule = rules[field];
-    if (rule === undefined || value === undefined) return [];
-    const fine = value === null ? rule.nullable === true : rule.holds(value as never);
-    return fine ? [] : [{ field, message: rule.message }];
+    const fine = value === null ? rule?.nullable === true : rule?.holds(value as never) === true;
+    return fine ? [] : [{ field, message: rule?.message ?? 'A workspace has no such field.' }];
   });
+  if (issues.length > 0) throw new BadUserInput(issues);
+  return typeof fields.name === 'string' ? { ...fields, name: fields.name.trim() } : fields;
+};
 
 /** Only the fields that were given. */
 const given = (fields: object) => Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+/** For a new workspace null asks for what stands where nothing is said. */
+const chosen = (fields: object) =>
+  Object.fromEntries(Object.entries(given(fields)).filter(([, value]) => value !== null));
 
 /** Makes a workspace with the viewer as its admin; the context goes on with the workspace in sight. Throws BadUserInput. */
-export const createWorkspace = async (context: Context, input: CreateWorkspaceInput): Promise<WorkspaceRow> => {
-  const issues = issuesOf({ ...input, chatMode: input.chatMode ?? undefined, language: input.language ?? undefined });
-  if (issues.length > 0) throw new BadUserInput(issues);
+export const createWorkspace = async (
+  context: Context,
+  { name, ...settings }: CreateWorkspaceInput,
+): Promise<WorkspaceRow> => {
+  const fields = checked({ ...chosen(settings), name });
   const viewer = viewerOf(context);
   const id = newId();
   await goOnAs(context, {
@@ -66,14 +79,11 @@ export const createWorkspace = async (context: Context, input: CreateWorkspaceIn
     principals: [...viewer.principals, id],
   });
   const { unit } = context;
-  const name = input.name.trim();
-  const optional = { language: input.language, chatMode: input.chatMode, published: input.published };
-  const own = Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== null && value !== undefined));
   return unit.transact(async ({ organizationId }) => {
     const workspace = await withFreeSlug(name, async (slug) => {
       const [row] = await database
         .insert(workspaces)
-        .values({ organizationId, id, name, slug, ...own })
+        .values({ ...fields, organizationId, id, name: name.trim(), slug })
         .onConflictDoNothing({ target: [workspaces.organizationId, workspaces.slug] })
         .returning();
       return row;
@@ -81,42 +91,101 @@ export const createWorkspace = async (context: Context, input: CreateWorkspaceIn
     await database
       .insert(workspaceMemberships)
       .values({ organizationId, workspaceId: id, userId: viewer.userId, role: 'ADMIN' });
-    unit.record({ action: 'workspace.created', type: 'Workspace', id, workspaceId: id, data: { name } });
+    const data = { name: workspace.name, fields: Object.keys(fields) };
+    unit.record({ action: 'workspace.created', type: 'Workspace', id, workspaceId: id, data });
+    const { viewers } = context.services;
+    unit.afterCommit(() =>
+      workspace.published ? viewers.forgetOrganization(organizationId) : viewers.forgetUser(viewer.userId),
+    );
     return workspace;
   });
 };
 
-/** Changes a workspace. Throws BadUserInput, Forbidden (needs ADMIN in it), NotFound. */
-export const updateWorkspace = (context: Context, { id, ...input }: UpdateWorkspaceInput): Promise<WorkspaceRow> => {
-  const fields = given(input);
-  return context.unit.transact(async ({ organizationId }) => {
-    const ofWorkspace = and(eq(workspaces.organizationId, organizationId), eq(workspaces.id, id));
-    const [current] = await database.select().from(workspaces).where(ofWorkspace).for('update');
-    if (current === undefined) throw new NotFound('Workspace', id);
-    requirePermission(viewerOf(context), 'WORKSPACE_MANAGE', id);
-    const issues = issuesOf(fields);
-    if (issues.length > 0) throw new BadUserInput(issues);
+/** Changes a workspace. Throws BadUserInput, Conflict (archived), Forbidden (needs ADMIN in it), NotFound. */
+export const updateWorkspace = (context: Context, { id, ...input }: UpdateWorkspaceInput): Promise<WorkspaceRow> =>
+  context.unit.transact(async ({ organizationId }) => {
+    const current = await lockActiveWorkspace(context, id);
+    const fields = checked(given(input));
     if (Object.keys(fields).length === 0) return current;
-    const [updated] = await database.update(workspaces).set(fields).where(ofWorkspace).returning();
-    context.unit.record({
-      action: 'workspace.updated',
-      type: 'Workspace',
-      id,
-      workspaceId: id,
-      data: { fields: Object.keys(fields) },
-    });
-    return updated ?? current;
+    const workspace = await changed(context, 'workspace.updated', id, fields);
+    if (workspace.published !== current.published)
+      context.unit.afterCommit(() => context.services.viewers.forgetOrganization(organizationId));
+    return workspace;
   });
-};
 
 /** Deletes a workspace with all it holds. Throws Forbidden (needs ADMIN in it), NotFound. */
-export const deleteWorkspace = (context: Context, id: string): Promise<string> =>
-  context.unit.transact(async ({ organizationId }) => {
-    const ofWorkspace = and(eq(workspaces.organizationId, organizationId), eq(workspaces.id, id));
-    const [current] = await database.select({ id: workspaces.id }).from(workspaces).where(ofWorkspace).for('update');
-    if (current === undefined) throw new NotFound('Workspace', id);
-    requirePermission(viewerOf(context), 'WORKSPACE_MANAGE', id);
-    await database.delete(workspaces).where(ofWorkspace);
+export const deleteWorkspace = async (context: Context, id: string): Promise<string> => {
+  const picture = await context.unit.transact(async ({ organizationId }) => {
+    const { avatarKey } = await lockWorkspace(context, id, 'update');
+    await database.delete(workspaces).where(ofWorkspace(organizationId, id));
     context.unit.record({ action: 'workspace.deleted', type: 'Workspace', id, workspaceId: id });
-    return id;
+    return avatarKey;
   });
+  await removeAvatar(context.services, picture);
+  return id;
+};
+
+/**
+ * Sets a workspace's picture, or takes it away; that of before is removed. Throws BadUserInput, Conflict (archived), Forbidden (needs
+ * ADMIN in it), NotFound.
+ */
+export const setWorkspaceAvatar = async (
+  context: Context,
+  { workspaceId, image }: SetWorkspaceAvatarInput,
+): Promise<WorkspaceRow> => {
+  const { services, unit } = context;
+  // Nothing is stored for who may not change the workspace.
+  await unit.transact(() => lockActiveWorkspace(context, workspaceId));
+  const owner = `organizations/${unit.organizationId}/workspaces/${workspaceId}`;
+  const avatarKey = typeof image === 'string' ? await storeAvatar(services, owner, 'image', image) : null;
+  // Should this fail, the new picture stays without a row: whether the commit was heard is not always known.
+  const { workspace, before } = await unit.transact(async () => ({
+    before: (await lockActiveWorkspace(context, workspaceId)).avatarKey,
+    workspace: await changed(context, 'workspace.updated', workspaceId, { avatarKey }, ['avatar']),
+  }));
+  await removeAvatar(services, before);
+  return workspace;
+};
+
+/** Archives a workspace, once what is being written in it stands. Throws Conflict (archived), Forbidden (needs ADMIN in it), NotFound. */
+export const archiveWorkspace = (context: Context, id: string): Promise<WorkspaceRow> =>
+  moved(context, id, 'workspace.archived', ({ archivedAt }) => {
+    if (archivedAt !== null) throw archived();
+    return { archivedAt: sql`now()` };
+  });
+
+/** Takes a workspace out of the archive. Throws Conflict (not archived), Forbidden (needs ADMIN in it), NotFound. */
+export const restoreWorkspace = (context: Context, id: string): Promise<WorkspaceRow> =>
+  moved(context, id, 'workspace.restored', ({ archivedAt }) => {
+    if (archivedAt === null) throw new Conflict('id', 'This workspace is not archived.');
+    return { archivedAt: null };
+  });
+
+/** Into the archive or out of it; the context goes on knowing so, as do all viewers of the organization. */
+const moved = async (
+  context: Context,
+  id: string,
+  action: string,
+  change: (current: WorkspaceRow) => { readonly archivedAt: ReturnType<typeof sql> | null },
+): Promise<WorkspaceRow> => {
+  const workspace = await context.unit.transact(async ({ organizationId }) => {
+    const fields = change(await lockWorkspace(context, id, 'update'));
+    context.unit.afterCommit(() => context.services.viewers.forgetOrganization(organizationId));
+    return changed(context, action, id, fields);
+  });
+  await goOnWithRightsOfNow(context);
+  return workspace;
+};
+
+const changed = async (
+  { unit }: Context,
+  action: string,
+  id: string,
+  fields: { [Field in keyof Fields]: Fields[Field] | ReturnType<typeof sql> },
+  named = Object.keys(fields),
+): Promise<WorkspaceRow> => {
+  const isWorkspace = ofWorkspace(unit.organizationId, id);
+  const workspace = sole(await database.update(workspaces).set(fields).where(isWorkspace).returning());
+  unit.record({ action, type: 'Workspace', id, workspaceId: id, data: { fields: named } });
+  return workspace;
+};

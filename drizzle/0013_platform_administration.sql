@@ -7,7 +7,8 @@ CREATE INDEX "organizations_suspended_at_index" ON "organizations" USING btree (
 CREATE INDEX "platform_events_created_at_index" ON "platform_events" USING btree ("created_at","id");--> statement-breakpoint
 CREATE INDEX "platform_events_action_index" ON "platform_events" USING btree ("action","created_at","id");--> statement-breakpoint
 CREATE INDEX "platform_events_actor_id_index" ON "platform_events" USING btree ("actor_id","created_at","id");--> statement-breakpoint
-CREATE INDEX "platform_events_target_id_index" ON "platform_events" USING btree ("target_id","created_at","id");--> statement-breakpoint
+CREATE INDEX "platform_events_target_id_index" ON "platform_events" USING btree ("target_id","created_at","id");
+--> statement-breakpoint
 -- Administrators of the installation look across organizations through the functions below alone. Each asks for the role by itself, writes
 -- down who looked at what, in the transaction of the reading, and takes at most 100 organizations. Row security binds their owner too, so
 -- they look as one organization after the other. None works in a read-only transaction: what cannot be written down cannot be read.

@@ -1,0 +1,2 @@
+CREATE INDEX "workspaces_name_index" ON "workspaces" USING btree ("organization_id","name","id");--> statement-breakpoint
+CREATE INDEX "workspaces_archived_index" ON "workspaces" USING btree ("organization_id","id") WHERE "workspaces"."archived_at" is not null;

@@ -1,0 +1,3 @@
+import { organizationTypesPage } from './organization-types-page.ts';
+
+process.stdout.write(await organizationTypesPage());

@@ -1,0 +1,83 @@
+import { z } from 'zod';
+import type { InputIssue } from '../../errors.ts';
+
+const domain = z
+  .string()
+  .max(253)
+  .regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$/);
+
+/** What an organization can set. Its defaults are in force wherever nothing else is stored. */
+const shape = {
+  /** Members without a confirmed second factor hold ACCOUNT_MANAGE alone until they have one. */
+  requireTwoFactor: z.boolean('This is yes or no.').default(false),
+  /** How old a session may become, in hours. */
+  sessionHours: z
+    .int('A session lasts 1 to 720 hours.')
+    .min(1, 'A session lasts 1 to 720 hours.')
+    .max(720, 'A session lasts 1 to 720 hours.')
+    .default(720),
+  /** Domains that the addresses of invited people belong to, in lower case; any when empty. */
+  allowedEmailDomains: z
+    .array(domain, 'Domains look like example.com, in lower case.')
+    .max(100, 'There are at most 100 domains.')
+    .default([]),
+  /** How long deleted things can be brought back, in days. */
+  retentionDays: z
+    .int('Deleted things are kept for 1 to 365 days.')
+    .min(1, 'Deleted things are kept for 1 to 365 days.')
+    .max(365, 'Deleted things are kept for 1 to 365 days.')
+    .default(30),
+  /** How long an API key may be valid, in days; null: for ever. */
+  apiKeyMaxDays: z
+    .int('An API key is valid for 1 to 3650 days.')
+    .min(1, 'An API key is valid for 1 to 3650 days.')
+    .max(3650, 'An API key is valid for 1 to 3650 days.')
+    .nullable()
+    .default(null),
+  /** Language of what is made without naming one, ISO 639-1. */
+  defaultLanguage: z
+    .string()
+    .regex(/^[a-z]{2}$/, 'A language is an ISO 639-1 code such as en.')
+    .default('en'),
+};
+const settingsShape = z.object(shape);
+
+/** The settings in force in an organization. */
+export type OrganizationSettings = z.infer<typeof settingsShape>;
+
+/** Changes of settings: absent stays, null goes back to the default. */
+export type SettingsChange = {
+  readonly [Name in keyof OrganizationSettings]?: OrganizationSettings[Name] | null | undefined;
+};
+
+const names = Object.keys(shape) as (keyof OrganizationSettings)[];
+
+/** What is in force, from what is stored: only differences from the defaults are. */
+export const settingsOf = ({ settings }: { readonly settings: Record<string, unknown> }): OrganizationSettings =>
+  settingsShape.parse(settings);
+
+/** Names of the settings that differ from their defaults. */
+export const settingNamesIn = (stored: Record<string, unknown>): (keyof OrganizationSettings)[] =>
+  names.filter((name) => name in stored);
+
+/** Faults of a change, with paths below `settings`. */
+export const settingsIssues = (change: SettingsChange): InputIssue[] => {
+  const given = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== null));
+  const { error } = settingsShape.safeParse(given);
+  return (error?.issues ?? []).map(({ path, message }) => ({ field: ['settings', ...path].join('.'), message }));
+};
+
+/** What is to be stored after a change that has no faults. */
+export const changedSettings = (stored: Record<string, unknown>, change: SettingsChange): Record<string, unknown> => {
+  const defaults: Readonly<Record<string, unknown>> = settingsShape.parse({});
+  const given = Object.entries(change).filter(([, value]) => value !== undefined);
+  const merged = { ...stored, ...Object.fromEntries(given) };
+  const differs = ([name, value]: [string, unknown]) =>
+    value !== null && JSON.stringify(value) !== JSON.stringify(defaults[name]);
+  return Object.fromEntries(Object.entries(merged).filter(differs));
+};
+
+/** Whether an address may be invited. */
+export const allowsAddress = ({ allowedEmailDomains }: OrganizationSettings, email: string): boolean =>
+  allowedEmailDomains.length === 0 ||
+  allowedEmailDomains.includes(email.slice(email.lastIndexOf('@') + 1).toLowerCase());

@@ -1,0 +1,171 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { readFileSync } from 'node:fs';
+import { is, sql } from 'drizzle-orm';
+import { getTableConfig, PgTable } from 'drizzle-orm/pg-core';
+import { database } from '../src/database/client.ts';
+import * as identity from '../src/domains/identity/tables.ts';
+import * as tenancy from '../src/domains/tenancy/tables.ts';
+import { unitOf } from './talk.ts';
+import { startTestbed, type Testbed } from './testbed.ts';
+
+const page = readFileSync(new URL('../docs/data-model.md', import.meta.url), 'utf8');
+
+/** Columns of the sources' tables, as their documents name them; of those that name none, the words they use. */
+const sources: Readonly<Record<string, string>> = {
+  'C users':
+    'id username password pfpFilename role suspended seen_recovery_codes dailyMessageLimit bio web_push_subscription_config createdAt lastUpdatedAt',
+  'C recovery_codes': 'user_id code_hash createdAt',
+  'C password_reset_tokens': 'user_id token expiresAt createdAt',
+  'C temporary_auth_tokens': 'token userId expiresAt createdAt',
+  'C api_keys': 'name secret createdBy createdAt lastUpdatedAt',
+  'C browser_extension_api_keys': 'key user_id createdAt lastUpdatedAt',
+  'C desktop_mobile_devices': 'deviceOs deviceName token approved userId createdAt',
+  'C invites': 'code status claimedBy workspaceIds createdBy createdAt lastUpdatedAt',
+  'C workspaces':
+    'name slug vectorTag openAiTemp openAiHistory openAiPrompt similarityThreshold topN chatMode chatProvider chatModel agentProvider agentModel queryRefusalResponse vectorSearchMode router_id pfpFilename createdAt lastUpdatedAt',
+  'C workspace_users': 'user_id workspace_id createdAt lastUpdatedAt',
+  'O users_user':
+    'id username email password first_name last_name phone is_active is_staff is_superuser date_joined last_login role group_id created_by_id profile_image metadata',
+  'O groups_group': 'id name description created_at created_by_id is_active settings',
+  'O auth_userpermissions': 'id user_id permission granted_at granted_by_id',
+  'O analytics_session': 'id session_key user_id ip_address user_agent created_at last_activity is_active',
+  'D User':
+    'id email password name is_staff is_superuser is_active is_verified default_org last_login last_login_ip groups user_permissions deleted_at created_at updated_at',
+  'D Organization': 'name slug org_type api_key_strategy deleted_at',
+  'W admin_users': 'e-mail hashed_credentials status_flags super_admin',
+  'W workspaces': 'language publish_state confidence_thresholds',
+  'W workspace_settings': 'branding tone welcome_messaging webhook_configuration',
+  'W workspace_admins': 'admin workspace',
+  'N User': 'id email username password_hash full_name role preferences is_active email_verification',
+};
+
+type Row = readonly string[];
+
+/** The table below a heading: its rows, each with its cells. */
+const tableUnder = (heading: string): Row[] => {
+  const section = page.split(`${heading}\n`)[1]?.split(/^#/m)[0] ?? '';
+  const lines = section.split('\n').filter((line) => line.startsWith('| '));
+  return lines.slice(2).map((line) => line.slice(2, -2).split(' | '));
+};
+const quoted = (text: string): string[] => [...text.matchAll(/`([^`]+)`/g)].map(([, name]) => name ?? '');
+const columnsIn = (text: string): string[] => quoted(text).filter((name) => /^[a-z_]+\.[a-z_]+$/.test(name));
+const constraintsIn = (text: string): string[] => quoted(text).filter((name) => name.endsWith('_fkey'));
+
+interface Reference extends Record<string, unknown> {
+  readonly name: string;
+  readonly table: string;
+  readonly target: string;
+  /** As in `pg_constraint`: `c` cascade, `n` set null, `a` no action. */
+  readonly action: string;
+}
+
+let bed: Testbed;
+let columns: ReadonlySet<string>;
+let references: readonly Reference[];
+const tables = [identity, tenancy]
+  .flatMap((module) => Object.values(module))
+  .filter((value) => is(value, PgTable))
+  .map((table) => getTableConfig(table).name);
+
+beforeAll(async () => {
+  bed = await startTestbed();
+  const unit = unitOf(bed, null);
+  const attributes = await unit.run(() =>
+    database.execute<{ name: string }>(sql`select c.relname || '.' || a.attname as name from pg_attribute a
+      join pg_class c on c.oid = a.attrelid
+      where c.relnamespace = 'public'::regnamespace and c.relkind = 'r' and a.attnum > 0 and not a.attisdropped`),
+  );
+  columns = new Set(attributes.map(({ name }) => name));
+  references = [
+    ...(await unit.run(() =>
+      database.execute<Reference>(sql`select conname as name, conrelid::regclass::text as table,
+        confrelid::regclass::text as target, confdeltype::text as action
+        from pg_constraint where contype = 'f' and connamespace = 'public'::regnamespace`),
+    )),
+  ];
+  await unit.rest();
+}, 60_000);
+afterAll(() => bed.stop());
+
+describe.each(Object.entries(sources))('%s', (source, names) => {
+  const rows = tableUnder(`### ${source}`);
+
+  test('no column is left out, and none is named twice', () => {
+    expect(rows.map(([name = '']) => (quoted(name)[0] ?? '').replaceAll(' ', '_')).sort()).toEqual(
+      names.split(' ').sort(),
+    );
+  });
+
+  test('each leads to columns that exist, or says why it leads nowhere', () => {
+    for (const [name, ours = '', why = ''] of rows) {
+      const named = columnsIn(`${ours} ${why}`);
+      expect({ name, missing: named.filter((column) => !columns.has(column)) }).toEqual({ name, missing: [] });
+      const leads = columnsIn(ours).length > 0 || (ours === '—' && why.trim() !== '');
+      expect({ name, leads }).toEqual({ name, leads: true });
+    }
+  });
+});
+
+describe('what goes with what', () => {
+  const rows = tableUnder('## Identity and tenancy: what goes with what');
+  const targets = ['users', 'workspaces', 'organizations'] as const;
+  const ofTable = (table: string) => references.filter((reference) => reference.table === table);
+
+  test('every table of identity and tenancy is told of once', () => {
+    expect(tables.length).toBeGreaterThan(20);
+    expect(rows.map(([name = '']) => quoted(name)[0] ?? '').sort()).toEqual([...tables].sort());
+  });
+
+  test('every column named exists', () => {
+    const named = columnsIn(rows.flat().join(' '));
+    expect(named.length).toBeGreaterThan(3);
+    expect(named.filter((column) => !columns.has(column))).toEqual([]);
+  });
+
+  test('each constraint does what is said of it', () => {
+    for (const [name = '', ...cells] of rows)
+      for (const cell of cells)
+        for (const constraint of constraintsIn(cell)) {
+          const found = ofTable(quoted(name)[0] ?? '').find((reference) => reference.name === constraint);
+          const said = cell.includes(`\`${constraint}\` becomes null`) ? 'n' : 'c';
+          expect({ constraint, action: found?.action }).toEqual({ constraint, action: said });
+        }
+  });
+
+  test('no constraint to a user, a workspace or an organization is passed over', () => {
+    for (const [name = '', ...cells] of rows)
+      for (const [at, target] of targets.entries()) {
+        const due = ofTable(quoted(name)[0] ?? '').filter((reference) => reference.target === target);
+        const told = constraintsIn(cells[at] ?? '');
+        expect({
+          name,
+          target,
+          untold: due.filter((each) => !told.includes(each.name)).map((each) => each.name),
+        }).toEqual({
+          name,
+          target,
+          untold: [],
+        });
+      }
+  });
+
+  test('what goes by another row hangs on one that goes itself', () => {
+    const goes = (table: string, at: number): boolean => {
+      const cell = rows.find(([name]) => name === `\`${table}\``)?.[at + 1] ?? '';
+      return (
+        cell.startsWith('the row') || constraintsIn(cell).some((each) => !cell.includes(`\`${each}\` becomes null`))
+      );
+    };
+    let seen = 0;
+    for (const [name = '', ...cells] of rows)
+      for (const [at, cell] of cells.entries())
+        if (cell.startsWith('by '))
+          for (const constraint of constraintsIn(cell)) {
+            seen += 1;
+            const target =
+              ofTable(quoted(name)[0] ?? '').find((reference) => reference.name === constraint)?.target ?? '';
+            expect({ constraint, target, goes: goes(target, at) }).toEqual({ constraint, target, goes: true });
+          }
+    expect(seen).toBeGreaterThan(8);
+  });
+});

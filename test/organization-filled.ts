@@ -1,0 +1,87 @@
+import { Readable } from 'node:stream';
+import { database } from '../src/database/client.ts';
+import { devices, extensionKeys } from '../src/domains/identity/tables.ts';
+import { runningAnswers } from '../src/domains/conversations/tables.ts';
+import { executionLogs } from '../src/domains/modelhub/tables.ts';
+import {
+  apiKeyWorkspaces,
+  apiKeys,
+  groupMemberships,
+  groups,
+  inviteClaims,
+  invites,
+  inviteWorkspaces,
+  userPermissions,
+  workspaceSettings,
+} from '../src/domains/tenancy/tables.ts';
+import { newId } from '../src/ids.ts';
+import { wholeOf } from './organization-people.ts';
+import { uuidOf } from './talk.ts';
+import type { Testbed } from './testbed.ts';
+import { castOf, secret, type Cast } from './access/cast.ts';
+
+/** A cast whose owner's organization has rows in every table of tenants, and who else is in it. */
+export interface Filled extends Cast {
+  /** A MEMBER of the owner's organization, as a UUID. */
+  readonly memberId: string;
+  /** A group of the owner's organization, as a UUID. */
+  readonly groupId: string;
+}
+
+/** What is sealed in the organization and must not be seen outside. */
+export const sealed = 'sealed-webhook-secret';
+
+/** Fills what `castOf` leaves empty. A new table of tenants belongs here, as the tests that count rows will say. */
+export const filledCast = async (bed: Testbed): Promise<Filled> => {
+  const cast = await castOf(bed);
+  const [organizationId, userId] = [uuidOf(cast.owner.organizationId), uuidOf(cast.owner.userId)];
+  const workspaceId = uuidOf(cast.ids.Workspace ?? '');
+  const viewer: { viewer: { user: { id: string } } } = await cast.people.neighbour.want('{ viewer { user { id } } }');
+  const memberId = uuidOf(viewer.viewer.user.id);
+  const [groupId, inviteId, apiKeyId] = [newId(), newId(), newId()];
+  const readers = [memberId, organizationId];
+  const expiresAt = new Date(Date.now() + 3_600_000).toISOString();
+  const whole = wholeOf(bed, cast.owner.organizationId);
+  await whole.transact(async () => {
+    const text = (what: string) => `${secret} ${what}`;
+    await database.insert(groups).values({ organizationId, id: groupId, name: text('group') });
+    await database.insert(groupMemberships).values({ organizationId, groupId, userId: memberId });
+    await database
+      .insert(userPermissions)
+      .values({ organizationId, readers, userId: memberId, permission: 'MEMBER_INVITE', grantedById: userId });
+    await database.insert(apiKeys).values({
+      ...{ organizationId, id: apiKeyId, readers, userId: memberId, label: text('key') },
+      ...{ prefix: 'tsr_key_abc', scopes: ['WORKSPACE_READ'], allWorkspaces: false },
+    });
+    await database.insert(apiKeyWorkspaces).values({ organizationId, apiKeyId, workspaceId });
+    await database
+      .insert(workspaceSettings)
+      .values({ organizationId, workspaceId, tone: text('tone'), webhookSecret: sealed });
+    const role = 'MEMBER' as const;
+    await database.insert(invites).values({
+      organizationId,
+      id: inviteId,
+      readers: [userId, organizationId],
+      role,
+      expiresAt,
+      createdById: userId,
+    });
+    await database.insert(inviteWorkspaces).values({ organizationId, inviteId, workspaceId, role: 'EDITOR' });
+    await database.insert(inviteClaims).values({ organizationId, inviteId, userId: memberId });
+    await database
+      .insert(executionLogs)
+      .values({ organizationId, providerName: secret, modelName: secret, purpose: 'answer' });
+    await database.insert(runningAnswers).values({ messageId: newId(), organizationId, leaseUntil: expiresAt });
+  });
+  const own = whole.as({ ...whole.scope, userId: memberId });
+  await own.transact(async () => {
+    const named = { organizationId, userId: memberId };
+    await database.insert(devices).values({ ...named, name: `${secret} phone`, system: 'IOS' });
+    await database.insert(extensionKeys).values({ ...named, label: `${secret} browser`, prefix: 'tsr_extension_abc' });
+  });
+  const { store } = bed.server.installation.services;
+  // Such as the picture of a workspace, and what a crash left of an upload.
+  for (const key of [`${organizationId}/avatars/${workspaceId}`, `incoming/${organizationId}/${newId()}`])
+    await store.write(key, Readable.from([Buffer.from(`${secret} bytes`)]), { maxBytes: 100 });
+  return { ...cast, memberId, groupId };
+};

@@ -1,0 +1,232 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { getDirective } from '@graphql-tools/utils';
+import {
+  getNamedType,
+  isInputObjectType,
+  isNonNullType,
+  isObjectType,
+  type GraphQLInputType,
+  type GraphQLSchema,
+} from 'graphql';
+import { buildSchema } from '../src/gateway/schema.ts';
+import { colleagueOf, type Colleague } from './company.ts';
+import { conversationIn, workspaceOf } from './talk.ts';
+import { startTestbed, type Person, type Testbed } from './testbed.ts';
+import { fingerprint } from './access/cast.ts';
+
+const archive = 'mutation ($id: ID!) { archiveWorkspace(input: { id: $id }) { workspace { archivedAt } } }';
+const restore = 'mutation ($id: ID!) { restoreWorkspace(input: { id: $id }) { workspace { archivedAt } } }';
+
+/** What every mutation that changes something of a workspace is given; `$workspace` and the like stand for ids in one. In an order in which all can run. */
+const changes: Readonly<Record<string, string>> = {
+  updateWorkspace: '(input: { id: $workspace, name: "Other" }) { workspace { id } }',
+  updateWorkspaceSettings: '(input: { workspaceId: $workspace, tone: "Other" }) { settings { tone } }',
+  setWorkspaceAvatar: '(input: { workspaceId: $workspace, image: null }) { workspace { id } }',
+  setWorkspaceModel: '(input: { workspaceId: $workspace, modelId: null }) { workspace { id } }',
+  addWorkspaceMember: '(input: { workspaceId: $workspace, userId: $bob, role: VIEWER }) { member { id } }',
+  changeWorkspaceMemberRole: '(input: { workspaceId: $workspace, userId: $keeper, role: ADMIN }) { member { id } }',
+  removeWorkspaceMember: '(input: { workspaceId: $workspace, userId: $viewer }) { deletedId }',
+  setWorkspaceMembers:
+    '(input: { workspaceId: $workspace, members: [{ userId: $keeper, role: ADMIN }, { userId: $owner, role: ADMIN }] }) { workspace { id } }',
+  addDocument: '(input: { workspaceId: $workspace, title: "Other", text: "Other" }) { document { id } }',
+  updateDocument: '(input: { id: $document, title: "Other" }) { document { id } }',
+  reprocessDocument: '(input: { id: $document }) { document { id } }',
+  deleteDocument: '(input: { id: $document }) { deletedId }',
+  savePage:
+    '(input: { workspaceId: $workspace, title: "Page", url: "https://example.com/page", text: "Other" }) { title }',
+  startConversation: '(input: { workspaceId: $workspace, title: "Other" }) { conversation { id } }',
+  updateConversation: '(input: { id: $conversation, title: "Other" }) { conversation { id } }',
+  addMessage: '(input: { conversationId: $conversation, content: "Other" }) { message { id } }',
+  ask: '(input: { conversationId: $conversation, text: "Roses?" }) { answer { id } }',
+  cancelAnswer: '(input: { messageId: $message }) { message { id } }',
+  giveFeedback: '(input: { messageId: $message, score: 1 }) { feedback { id } }',
+  deleteConversation: '(input: { id: $conversation }) { deletedId }',
+  leaveWorkspace: '(input: { workspaceId: $workspace }) { deletedId }',
+};
+/** They act on the archive itself. */
+const ofTheArchive = ['archiveWorkspace', 'restoreWorkspace', 'deleteWorkspace'];
+/** They name workspaces and change nothing in them. */
+const naming = ['createApiKey', 'createInvite', 'inviteMember'];
+/** Where nothing is archived, these find nothing to do. */
+const idle: Readonly<Record<string, string>> = { reprocessDocument: 'status', cancelAnswer: 'messageId' };
+
+let bed: Testbed;
+let schema: GraphQLSchema;
+let ada: Awaited<ReturnType<Testbed['signUp']>>;
+let keeper: Colleague;
+let viewer: Colleague;
+let bob: Colleague;
+let archived: Filled;
+let active: Filled;
+
+interface Filled extends Readonly<Record<string, string>> {
+  readonly workspace: string;
+  readonly document: string;
+  readonly conversation: string;
+  readonly message: string;
+}
+const filled = async (name: string): Promise<Filled> => {
+  const workspaceId = await workspaceOf(ada, { name });
+  const { addDocument }: { addDocument: { document: { id: string } } } = await ada.want(
+    'mutation ($input: AddDocumentInput!) { addDocument(input: $input) { document { id } } }',
+    { input: { workspaceId, title: 'Roses', text: 'Roses are watered every three days.', wait: true } },
+  );
+  const conversationId = await conversationIn(ada, workspaceId);
+  const { ask }: { ask: { answer: { id: string } } } = await ada.want(
+    'mutation ($input: AskInput!) { ask(input: $input) { answer { id } } }',
+    { input: { conversationId, text: 'How often are roses watered?' } },
+  );
+  const place = { workspaceId, userId: keeper.userId, role: 'EDITOR' };
+  const add = 'mutation ($input: AddWorkspaceMemberInput!) { addWorkspaceMember(input: $input) { member { id } } }';
+  for (const input of [place, { ...place, userId: viewer.userId, role: 'VIEWER' }]) await ada.want(add, { input });
+  const people = { owner: ada.userId, keeper: keeper.userId, viewer: viewer.userId, bob: bob.userId };
+  return {
+    ...people,
+    workspace: workspaceId,
+    document: addDocument.document.id,
+    conversation: conversationId,
+    message: ask.answer.id,
+  };
+};
+
+beforeAll(async () => {
+  [bed, schema] = [await startTestbed(), await buildSchema()];
+  ada = await bed.signUp('Ada');
+  keeper = await colleagueOf(bed, ada.organizationId, 'Keeper', 'MEMBER');
+  viewer = await colleagueOf(bed, ada.organizationId, 'Viewer', 'MEMBER');
+  bob = await colleagueOf(bed, ada.organizationId, 'Bob', 'MEMBER');
+  [archived, active] = [await filled('Archived'), await filled('Active')];
+  await ada.want(archive, { id: archived.workspace });
+}, 60_000);
+afterAll(() => bed.stop());
+
+const call = (name: string, ids: Filled): string =>
+  `mutation { ${name}${(changes[name] ?? '').replace(/\$(\w+)/g, (_match, key: string) => JSON.stringify(ids[key]))} }`;
+const refusal = async (person: Person, text: string): Promise<unknown[]> =>
+  (await person.ask(text)).errors.flatMap(({ extensions }) => [extensions.code, extensions.field]);
+
+/** Types whose rows are of one workspace: those that lead to one by fields that are always there. */
+const heldByWorkspaces = (): ReadonlySet<string> => {
+  const held = new Set(['Workspace']);
+  const leads = (name: string): boolean => {
+    const type = schema.getType(name);
+    return (
+      isObjectType(type) &&
+      Object.values(type.getFields()).some(
+        (field) => isNonNullType(field.type) && isObjectType(field.type.ofType) && held.has(field.type.ofType.name),
+      )
+    );
+  };
+  const node = schema.getType('Node');
+  const types = Object.values(schema.getTypeMap()).filter(
+    (type) => isObjectType(type) && type.getInterfaces().some((each) => each === node),
+  );
+  for (let before = 0; before < held.size;) {
+    before = held.size;
+    for (const { name } of types) if (leads(name)) held.add(name);
+  }
+  return held;
+};
+
+/** The types whose ids an input takes, at whatever depth. */
+const idsIn = (type: GraphQLInputType, seen = new Set<string>()): string[] => {
+  const named = getNamedType(type);
+  if (!isInputObjectType(named) || seen.has(named.name)) return [];
+  seen.add(named.name);
+  return Object.values(named.getFields()).flatMap((field) =>
+    (getDirective(schema, field, 'id') ?? []).map(({ of }) => String(of)).concat(idsIn(field.type, seen)),
+  );
+};
+
+test('every mutation that takes something of a workspace is tried', () => {
+  const held = heldByWorkspaces();
+  expect([...held].sort()).toEqual(
+    expect.arrayContaining([
+      'Conversation',
+      'Document',
+      'DocumentChunk',
+      'Message',
+      'Workspace',
+      'WorkspaceMembership',
+    ]),
+  );
+  const named = Object.values(schema.getMutationType()?.getFields() ?? {})
+    .filter(({ args }) => args.some(({ type }) => idsIn(type).some((of) => held.has(of))))
+    .map(({ name }) => name);
+  expect([...Object.keys(changes), ...ofTheArchive, ...naming].sort()).toEqual(named.sort());
+});
+
+describe('in an archived workspace', () => {
+  test.each(Object.keys(changes))('%s changes nothing', async (name) => {
+    const before = await fingerprint(bed, ada.organizationId);
+    expect(await refusal(ada, call(name, archived))).toEqual(['CONFLICT', 'workspaceId']);
+    expect(await fingerprint(bed, ada.organizationId)).toEqual(before);
+  });
+
+  test('everything is read and found', async () => {
+    const text = `query ($workspace: ID!, $conversation: ID!) {
+      workspace(id: $workspace) { name archivedAt settings { tone } members { totalCount } documents { totalCount } }
+      search(workspaceId: $workspace, query: "roses") { edges { node { text } } }
+      conversation(id: $conversation) { messages { totalCount } } }`;
+    for (const person of [ada, viewer])
+      expect(await person.want(text, archived)).toEqual({
+        workspace: {
+          name: 'Archived',
+          archivedAt: expect.stringMatching(/Z$/),
+          settings: { tone: null },
+          members: { totalCount: 3 },
+          documents: { totalCount: 1 },
+        },
+        search: { edges: [{ node: { text: expect.stringContaining('Roses') } }] },
+        conversation: { messages: { totalCount: 2 } },
+      });
+  });
+});
+
+test.each(Object.keys(changes))('%s works where nothing is archived', async (name) => {
+  const expected = idle[name] === undefined ? [] : ['CONFLICT', idle[name]];
+  expect(await refusal(ada, call(name, active))).toEqual(expected);
+});
+
+test('only who manages a workspace archives and restores it', async () => {
+  const id = await workspaceOf(ada, { name: 'Kept' });
+  const add = 'mutation ($input: AddWorkspaceMemberInput!) { addWorkspaceMember(input: $input) { member { id } } }';
+  await ada.want(add, { input: { workspaceId: id, userId: keeper.userId, role: 'ADMIN' } });
+  await ada.want(add, { input: { workspaceId: id, userId: viewer.userId, role: 'EDITOR' } });
+  expect(await viewer.codes(archive, { id })).toEqual(['FORBIDDEN']);
+  expect(await bob.codes(archive, { id })).toEqual(['NOT_FOUND']);
+  expect(await bed.anonymous.codes(archive, { id })).toEqual(['UNAUTHENTICATED']);
+  expect(await ada.codes(restore, { id })).toEqual(['CONFLICT']);
+  expect(await keeper.want(archive, { id })).toEqual({
+    archiveWorkspace: { workspace: { archivedAt: expect.any(String) } },
+  });
+  expect(await ada.codes(archive, { id })).toEqual(['CONFLICT']);
+  expect(await viewer.codes(restore, { id })).toEqual(['FORBIDDEN']);
+  const text = `mutation ($input: StartConversationInput!) { startConversation(input: $input) { conversation { id } } }`;
+  const input = { workspaceId: id, title: 'Again' };
+  // Whoever was known before the change is told at once.
+  for (const person of [ada, keeper, viewer]) expect(await person.codes(text, { input })).toEqual(['CONFLICT']);
+  expect(await keeper.want(restore, { id })).toEqual({ restoreWorkspace: { workspace: { archivedAt: null } } });
+  for (const person of [ada, keeper, viewer]) expect(await person.codes(text, { input })).toEqual([]);
+});
+
+test('what follows in the same request finds the workspace archived, or restored', async () => {
+  const id = await workspaceOf(ada, { name: 'At once' });
+  const start = `startConversation(input: { workspaceId: "${id}", title: "After" }) { conversation { title } }`;
+  const { errors } = await ada.ask(
+    `mutation { archiveWorkspace(input: { id: "${id}" }) { workspace { id } } ${start} }`,
+  );
+  expect(errors.map(({ path, extensions }) => [path?.[0], extensions.code])).toEqual([
+    ['startConversation', 'CONFLICT'],
+  ]);
+  expect(
+    await ada.codes(`mutation { restoreWorkspace(input: { id: "${id}" }) { workspace { id } } ${start} }`),
+  ).toEqual([]);
+});
+
+test('an archived workspace can be deleted', async () => {
+  const id = await workspaceOf(ada, { name: 'Gone' });
+  await ada.want(archive, { id });
+  await ada.want('mutation ($id: ID!) { deleteWorkspace(input: { id: $id }) { deletedId } }', { id });
+  expect(await ada.codes('query ($id: ID!) { workspace(id: $id) { id } }', { id })).toEqual(['NOT_FOUND']);
+});
