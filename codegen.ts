@@ -35,6 +35,7 @@ const config: CodegenConfig = {
         scalars: {
           ID: 'string',
           DateTime: 'string',
+          Date: 'string',
           Decimal: 'string',
           EmailAddress: 'string',
           URL: { input: 'URL', output: 'string' },

@@ -553,3 +553,26 @@ describe('work as another scope sees it', () => {
     await expect(ofAda().nested(elsewhere, members)).rejects.toThrow('There is no transaction to work in.');
   });
 });
+
+test('reads that are written down share a transaction of their own, which is committed before anything is told', async () => {
+  const unit = ofAda();
+  await unit.run(members);
+  unit.recordReads();
+  await Promise.all([unit.run(members), unit.run(() => workspaceNamed('written-down')), unit.run(members)]);
+  await unit.recorded();
+  expect(await slugs('written-down')).toEqual(['written-down']);
+});
+
+test('what could not be written down is told to whoever waits for it, and nothing of it stays', async () => {
+  const unit = ofAda();
+  unit.recordReads();
+  await unit.run(() => workspaceNamed('undone'));
+  await expect(unit.run(() => database.execute(sql`select 1 / 0`))).rejects.toMatchObject({ code: '22012' });
+  await unit.run(members);
+  await expect(unit.recorded()).rejects.toMatchObject({ extensions: { code: 'UNAVAILABLE' } });
+  expect(await slugs('undone')).toEqual([]);
+  const reading = ofAda();
+  await expect(reading.run(() => workspaceNamed('undone'))).rejects.toMatchObject({ code: '25006' });
+  await reading.recorded();
+  await reading.rest();
+});

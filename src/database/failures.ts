@@ -48,3 +48,6 @@ export const databaseIsAway = (error: unknown): boolean => awayCodes.has(failure
 
 /** True when a statement ran into its time limit (SQLSTATE 57014). */
 export const statementTimedOut = (error: unknown): boolean => failureOf(error).code === '57014';
+
+/** True when the database refused for want of a right (SQLSTATE 42501). */
+export const lacksPrivilege = (error: unknown): boolean => failureOf(error).code === '42501';

@@ -12,6 +12,7 @@ import {
   not,
   notInArray,
   or,
+  sql,
   type SQL,
   type SQLWrapper,
 } from 'drizzle-orm';
@@ -25,8 +26,13 @@ export type Meaning = (comparator: string, value: unknown) => SQL | undefined;
  * Columns a list can be filtered by, under the names the API gives them, or what is computed of them. Only indexed ones belong here, and
  * what divides lists that are short.
  */
-export type Filterable = Readonly<Record<string, Comparable>>;
+export type Filterable = Readonly<Record<string, Comparable | Folded>>;
 type Comparable = PgColumn | SQL | Meaning;
+
+/** Text compared without regard to case, by the index on its lower case. */
+export interface Folded {
+  readonly folded: PgColumn;
+}
 
 const maxLevels = 3;
 const maxComparisons = 30;
@@ -73,12 +79,14 @@ const comparators: Record<string, (column: SQLWrapper, value: unknown) => SQL> =
 };
 
 const compared = (
-  column: Comparable,
+  filterable: Comparable | Folded,
   name: string,
   value: unknown,
   budget: { comparisons: number },
 ): SQL | undefined => {
   if (!isObject(value)) return undefined;
+  const folds = 'folded' in filterable;
+  const column = folds ? sql`lower(${filterable.folded})` : filterable;
   const parts = Object.entries(value)
     .filter(([, operand]) => operand !== undefined)
     .map(([comparator, operand]) => {
@@ -90,9 +98,14 @@ const compared = (
       if (typeof column === 'function') return column(comparator, operand);
       const compare = comparators[comparator];
       if (compare === undefined) throw new BadUserInput(`filter.${name}`, `There is no comparison ${comparator}.`);
-      return compare(column, operand instanceof Date ? operand.toISOString() : operand);
+      return compare(column, folds ? inLowerCase(operand) : operand instanceof Date ? operand.toISOString() : operand);
     });
   return and(...parts);
+};
+
+const inLowerCase = (operand: unknown): unknown => {
+  if (Array.isArray(operand)) return operand.map(inLowerCase);
+  return typeof operand === 'string' ? operand.toLowerCase() : operand;
 };
 
 /** Whether a filter says something of a field, at whatever level. */

@@ -77,7 +77,8 @@ export interface Transaction {
 }
 
 interface Open {
-  readonly mode: 'read' | 'write';
+  /** `record` reads too, and writes down what was read. */
+  readonly mode: 'read' | 'record' | 'write';
   readonly session: Session;
   readonly route: Route;
   /** The first message's outcome; it is not awaited before the statements behind it. */
@@ -88,7 +89,8 @@ interface Open {
 
 /**
  * The only way to the database: statements run in a transaction whose viewer is set in its first message. Reads share one
- * read-only transaction, opened by the first of them; each `transact` is a read-write transaction of its own.
+ * read-only transaction, opened by the first of them; each `transact` is a read-write transaction of its own. After `recordReads`
+ * the reads share one that writes down what they read.
  */
 export class UnitOfWork {
   readonly scope: Scope;
@@ -97,6 +99,9 @@ export class UnitOfWork {
   loaders = new Map<unknown, unknown>();
   readonly #setViewer: string;
   #open: Promise<Open> | undefined;
+  #reads: 'read' | 'record' = 'read';
+  /** What was read could not be written down. */
+  #unrecorded = false;
   #writing = false;
   /** The outcome of the running transaction's commit, once that is sent. */
   #outcome: Promise<{ command: string }> | undefined;
@@ -214,6 +219,18 @@ export class UnitOfWork {
     this.#changes.push(change);
   }
 
+  /** From here on statements that read may write down what they read; whoever answers with it waits for `recorded` first. */
+  recordReads(): void {
+    this.#reads = 'record';
+  }
+
+  /** Returns when what was read is written down; at once where nothing is to be. Throws Unavailable when it could not be. */
+  async recorded(): Promise<void> {
+    if (this.#reads === 'read') return;
+    await this.rest();
+    if (this.#unrecorded) throw new Unavailable('What was read could not be written to the log.');
+  }
+
   /** Runs `act` once the running transaction has committed, and never when it is rolled back. */
   afterCommit(act: () => void): void {
     if (!this.#writing) throw new Error('There is no transaction to follow.');
@@ -228,8 +245,16 @@ export class UnitOfWork {
     const open = await opened.catch(() => undefined);
     if (open === undefined) return;
     while (open.running.size > 0) await Promise.allSettled(open.running);
+    if (open.mode === 'record') return this.#endRecording(open);
     const ending: Ending = open.failed ? 'rollback' : 'commit';
     open.session.release(ending);
+  }
+
+  async #endRecording({ session, failed }: Open): Promise<void> {
+    const fine = session.alive && !failed;
+    const outcome = fine ? await session.send('commit').catch(() => undefined) : undefined;
+    if (outcome?.command !== 'COMMIT') this.#unrecorded = true;
+    session.release(outcome === undefined ? 'rollback' : null);
   }
 
   #transaction({ joined }: { joined: boolean }): Transaction {
@@ -259,17 +284,17 @@ export class UnitOfWork {
   async #sent<Result>(send: (open: Open) => Promise<Result>): Promise<Result> {
     if (this.#outcome !== undefined) throw new Error('The transaction is concluded.');
     let open = await this.#current();
-    while (open.mode === 'read' && !open.session.alive) open = await this.#current();
+    while (open.mode !== 'write' && !open.session.alive) open = await this.#current();
     return this.#answered(open, send(open));
   }
 
   async #current(): Promise<Open> {
     if (this.#open !== undefined) {
       const open = await this.#open;
-      if (this.#writing || (!open.failed && open.session.alive)) return open;
+      if (this.#writing || (!open.failed && open.session.alive && open.mode === this.#reads)) return open;
       await this.rest();
     }
-    this.#open ??= this.#begin('read');
+    this.#open ??= this.#begin(this.#reads);
     this.#open.catch(() => (this.#open = undefined));
     return this.#open;
   }

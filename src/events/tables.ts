@@ -25,5 +25,14 @@ export const events = tenantTable(
 );
 export type EventRow = typeof events.$inferSelect;
 
-/** What happened outside any organization, such as a sign-in to an unknown account. */
-export const platformEvents = pgTable('platform_events', { ...globalColumns(), ...eventColumns() });
+/**
+ * What happened outside any organization, such as a sign-in to an unknown account, and what its administrators did and looked at. The nil
+ * UUID as target stands for several.
+ */
+export const platformEvents = pgTable('platform_events', { ...globalColumns(), ...eventColumns() }, (event) => [
+  index('platform_events_created_at_index').on(event.createdAt, event.id),
+  index('platform_events_action_index').on(event.action, event.createdAt, event.id),
+  index('platform_events_actor_id_index').on(event.actorId, event.createdAt, event.id),
+  index('platform_events_target_id_index').on(event.targetId, event.createdAt, event.id),
+]);
+export type PlatformEventRow = typeof platformEvents.$inferSelect;

@@ -43,12 +43,23 @@ const compiled = (schema: GraphQLSchema, document: DocumentNode, operationName: 
       if (errors !== undefined) return { errors };
       const run = operation.subscribe ?? operation.query;
       // The cast is safe: a subscription's stream has neither errors nor data and passes through.
-      return withExtensions((await run(undefined, context, values)) as ExecutionResult);
+      return await recorded(context, withExtensions((await run(undefined, context, values)) as ExecutionResult));
     } finally {
       // Nobody waits for the end of a read: the answer is complete.
       void context.unit.rest();
     }
   };
+};
+
+/** Keeps back what was read where that could not be written down. */
+const recorded = async ({ unit }: Context, result: ExecutionResult): Promise<ExecutionResult> => {
+  try {
+    await unit.recorded();
+    return result;
+  } catch (error) {
+    if (!(error instanceof GraphQLError)) throw error;
+    return { data: null, errors: [...(result.errors ?? []), error] };
+  }
 };
 
 /** The compiled code leaves `extensions` of some errors undefined, over which Apollo fails before it masks them. */

@@ -1,5 +1,5 @@
 import { GraphQLScalarType, Kind } from 'graphql';
-import { GraphQLDateTimeISO, GraphQLEmailAddress, GraphQLJSON, GraphQLURL } from 'graphql-scalars';
+import { GraphQLDateTimeISO, GraphQLEmailAddress, GraphQLJSON, GraphQLLocalDate, GraphQLURL } from 'graphql-scalars';
 
 /** Postgres writes `2026-01-31 12:00:00.5+00`, RFC 3339 wants `2026-01-31T12:00:00.500Z`. */
 const instantOf = (value: unknown): string => {
@@ -57,6 +57,7 @@ const behaviourOf = ({ serialize, parseValue, parseLiteral }: GraphQLScalarType)
 export const scalars = {
   DateTime: behaviourOf(DateTime),
   Decimal: behaviourOf(Decimal),
+  Date: behaviourOf(GraphQLLocalDate),
   JSON: behaviourOf(GraphQLJSON),
   EmailAddress: behaviourOf(GraphQLEmailAddress),
   URL: behaviourOf(GraphQLURL),

@@ -7,11 +7,12 @@ import { verifyNobody, verifyPassword } from '../../secrets/passwords.ts';
 import { viewerOf, type Context } from '../context.ts';
 import { confirmPassword } from './passwords.ts';
 import type { Services, ViewerCache } from '../services.ts';
+import { requireOtherSuperAdmin } from './super-admins.ts';
 import { passwords, users } from './tables.ts';
 
 /**
  * Keeps a person out of the whole installation, at once and wherever they are signed in; their credentials sleep until `resumeUser`.
- * Harmless when repeated. The event goes to the log of the unit's scope. Throws NotFound.
+ * Harmless when repeated. The event goes to the log of the unit's scope. Throws Conflict (the last super admin), NotFound.
  */
 export const suspendUser = (unit: UnitOfWork, viewers: ViewerCache, userId: string): Promise<void> =>
   changeSuspension(unit, viewers, userId, true);
@@ -22,6 +23,7 @@ export const resumeUser = (unit: UnitOfWork, viewers: ViewerCache, userId: strin
 
 const changeSuspension = (unit: UnitOfWork, viewers: ViewerCache, userId: string, suspended: boolean): Promise<void> =>
   unit.transact(async () => {
+    if (suspended) await requireOtherSuperAdmin(unit, userId);
     const isOther = suspended ? isNull(users.suspendedAt) : isNotNull(users.suspendedAt);
     const changed = await database
       .update(users)

@@ -17,8 +17,8 @@ export interface NewUser {
   readonly passwordHash: string;
   readonly defaultOrganizationId: string;
   readonly platformRole?: (typeof platformRoles)[number];
-  /** When the address was proven; absent or null: not yet. */
-  readonly verifiedAt?: string | null;
+  /** Who makes the account for them. */
+  readonly createdById?: string;
 }
 
 /** Makes a user with a password, in the running transaction. Throws Conflict when the e-mail is taken in any case. */

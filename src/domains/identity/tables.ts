@@ -67,6 +67,16 @@ export const users = pgTable(
     ),
     index('users_created_by_id_index').on(user.createdById),
     index('users_created_at_index').on(user.createdAt, user.id),
+    index('users_email_index').on(user.email, user.id),
+    index('users_platform_role_index')
+      .on(user.platformRole, user.createdAt, user.id)
+      .where(sql`${user.platformRole} <> 'NONE'`),
+    index('users_suspended_at_index')
+      .on(user.suspendedAt, user.id)
+      .where(sql`${user.suspendedAt} is not null`),
+    index('users_deleted_at_index')
+      .on(user.deletedAt, user.id)
+      .where(sql`${user.deletedAt} is not null`),
   ],
 );
 /** What members of an organization see of each other. */

@@ -9,6 +9,7 @@ import { viewerOf, type Context } from '../context.ts';
 import { deletedAccountOf, requireOwnPassword, restorableDays } from '../identity/accounts.ts';
 import { removeAvatarsOf } from '../identity/avatars.ts';
 import { accessTokens, devices, extensionKeys, sessions, users } from '../identity/tables.ts';
+import { requireOtherSuperAdmin } from '../identity/super-admins.ts';
 import type { Services } from '../services.ts';
 import { eraseRows, erasureHasBegun, removeFiles } from './organization-erasure.ts';
 import { apiKeys, memberships, organizations, userOrganizations } from './tables.ts';
@@ -86,13 +87,14 @@ const requireLeavable = (places: readonly Place[]): void => {
 /**
  * Deletes the viewer's account so that it may be brought back for 30 days, in one transaction: in organizations with others they stand
  * suspended from that moment, those that have nobody else are deleted along, and all credentials end. Gives the time until
- * which they may come back. Throws BadUserInput (wrong password), Conflict (last owner), RateLimited.
+ * which they may come back. Throws BadUserInput (wrong password), Conflict (last owner, last super admin), RateLimited.
  */
 export const deleteAccount = async (context: Context, password: string): Promise<string> => {
   const { userId } = viewerOf(context);
   await requireOwnPassword(context, password);
   const unit = context.unit.as(personal(userId));
   const restorableUntil = await unit.transact(async () => {
+    await requireOtherSuperAdmin(unit, userId);
     const places = await placesOf(unit, userId);
     // One that is deleted already keeps them as the owner who may bring it back.
     requireLeavable(places.filter(({ deleted }) => !deleted));
@@ -196,7 +198,7 @@ const comeBack = async (organizationId: string, userId: string, deletedAt: strin
   await database.update(organizations).set({ deletedAt: null }).where(eq(organizations.id, organizationId));
 };
 
-/** Erases the viewer's account at once and for good. Throws BadUserInput (wrong password), Conflict (last owner), RateLimited. */
+/** Erases the viewer's account at once and for good. Throws BadUserInput (wrong password), Conflict (last owner, last super admin), RateLimited. */
 export const eraseAccount = async (context: Context, password: string): Promise<void> => {
   const { userId } = viewerOf(context);
   await requireOwnPassword(context, password);
@@ -206,10 +208,11 @@ export const eraseAccount = async (context: Context, password: string): Promise<
 /**
  * Erases a person in one transaction: their places, credentials and profile, and organizations that have nobody else. What they wrote
  * elsewhere stays and names somebody unknown. Files go afterwards; a crash in between leaves at most those. It takes as long as erasing those
- * organizations does. The unit is one of the person's own. Throws Conflict (last owner), NotFound.
+ * organizations does. The unit is one of the person's own. Throws Conflict (last owner, last super admin), NotFound.
  */
 export const eraseUser = async (unit: UnitOfWork, services: Services, userId: string): Promise<void> => {
   const lone = await unit.transact(async () => {
+    await requireOtherSuperAdmin(unit, userId);
     const places = await placesOf(unit, userId);
     requireLeavable(places);
     for (const place of places)

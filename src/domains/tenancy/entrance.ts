@@ -8,7 +8,7 @@ import { createUser, startSession, type NewUser } from '../identity/operations.t
 import { newPasswordHash } from '../identity/passwords.ts';
 import { loginOf } from '../identity/people.ts';
 import { organizationsOf } from './places.ts';
-import { memberships, organizations, userOrganizations } from './tables.ts';
+import { memberships, organizations, userOrganizations, type MembershipRow, type OrganizationRow } from './tables.ts';
 import { withFreeSlug } from './slugs.ts';
 import { mailVerification } from './verification.ts';
 import { discovery, scopeOf, viewerOfCredential, viewerOfMember } from './viewers.ts';
@@ -50,7 +50,7 @@ export const signUp = async (context: Context, input: SignUpInput): Promise<Entr
 };
 
 /** Makes an organization with its first owner, and does what else belongs to it, in one transaction. Throws Conflict when the e-mail is taken. */
-export const foundOrganization = async (
+export const foundOrganization = (
   unit: UnitOfWork,
   name: string,
   owner: Omit<NewUser, 'defaultOrganizationId'>,
@@ -59,23 +59,40 @@ export const foundOrganization = async (
   const organizationId = newId();
   const founding = unit.as({ ...nowhere, organizationId, principals: [organizationId], workspaces: '*' });
   return founding.transact(async () => {
-    await withFreeSlug(name, async (slug) => {
-      const [row] = await database
-        .insert(organizations)
-        .values({ id: organizationId, name, slug })
-        .onConflictDoNothing({ target: organizations.slug })
-        .returning({ id: organizations.id });
-      return row;
-    });
+    await makeOrganization(founding, name);
     const userId = await createUser(founding, { ...owner, defaultOrganizationId: organizationId });
-    await database.insert(memberships).values({ organizationId, userId, role: 'OWNER' });
-    await database.insert(userOrganizations).values({ organizationId, userId });
-    founding.record({ action: 'organization.created', type: 'Organization', id: organizationId, data: { name } });
+    await addMember(founding, userId, 'OWNER');
     founding.record({ action: 'user.created', type: 'User', id: userId });
     await also?.(founding, userId);
     return { organizationId, userId };
   });
 };
+
+/** Makes the organization that the unit's scope names, in the running transaction. It needs an owner. */
+export const makeOrganization = (
+  unit: UnitOfWork,
+  name: string,
+  type: OrganizationRow['type'] = 'TEAM',
+): Promise<OrganizationRow> =>
+  unit.transact(async ({ organizationId }) => {
+    const organization = await withFreeSlug(name, async (slug) => {
+      const [row] = await database
+        .insert(organizations)
+        .values({ id: organizationId, name, slug, type })
+        .onConflictDoNothing({ target: organizations.slug })
+        .returning();
+      return row;
+    });
+    unit.record({ action: 'organization.created', type: 'Organization', id: organizationId, data: { name } });
+    return organization;
+  });
+
+/** Gives somebody who is not there yet a place in the unit's organization, in the running transaction. */
+export const addMember = (unit: UnitOfWork, userId: string, role: MembershipRow['role']): Promise<void> =>
+  unit.transact(async ({ organizationId }) => {
+    await database.insert(memberships).values({ organizationId, userId, role });
+    await database.insert(userOrganizations).values({ organizationId, userId });
+  });
 
 /**
  * Signs in to the organization named, or to the account's default one, or where they lost that, to the oldest that is left; the context goes

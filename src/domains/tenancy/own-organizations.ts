@@ -26,8 +26,11 @@ export const ownOrganizationById = loadOne(
   (organization) => organization.id,
 );
 
-/** Their ids are in the order in which they were made, and so is the key of the table. */
-const placesByUser = listOf({
+/**
+ * The organizations that people belong to, by their ids, which are in the order in which they were made, as is the key of the table. It
+ * shows the places of whoever is named.
+ */
+export const placesByUser = listOf({
   from: userOrganizations,
   id: userOrganizations.organizationId,
   personal: true,

@@ -44,6 +44,10 @@ export const organizations = pgTable(
   },
   (organization) => [
     index('organizations_created_at_index').on(organization.createdAt, organization.id),
+    index('organizations_type_index').on(organization.type, organization.createdAt, organization.id),
+    index('organizations_suspended_at_index')
+      .on(organization.suspendedAt, organization.id)
+      .where(sql`${organization.suspendedAt} is not null`),
     index('organizations_deleted_at_index')
       .on(organization.deletedAt, organization.id)
       .where(sql`${organization.deletedAt} is not null`),
