@@ -126,6 +126,7 @@ describe('deleting', () => {
     expect((await signIn(ada)).data).toMatchObject({ signIn: { organization: { id: ada.organizationId } } });
     expect((await actionsOf(ada)).map(({ action }) => action)).toEqual([
       'user.deleted',
+      'sign_in.failed',
       'user.restored',
       'user.restoration_failed',
     ]);
