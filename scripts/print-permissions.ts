@@ -20,8 +20,13 @@ const meanings = (): ReadonlyMap<string, string> => {
   return new Map(values.map(({ name, description }) => [name.value, description?.value ?? '']));
 };
 
-const notesOf = ({ personal, outlivesDeletion }: PermissionRule): string =>
-  [personal === true ? 'personal' : '', outlivesDeletion === true ? 'outlives deletion' : '']
+const notesOf = ({ personal, forConfined, leadsToTwoFactor, outlivesDeletion }: PermissionRule): string =>
+  [
+    personal === true ? 'personal' : '',
+    forConfined === true ? 'for keys of some workspaces' : '',
+    leadsToTwoFactor === true ? 'leads to a second factor' : '',
+    outlivesDeletion === true ? 'outlives deletion' : '',
+  ]
     .filter(Boolean)
     .join(', ');
 

@@ -186,6 +186,9 @@ describe('nobody makes a key that may more than they', () => {
 });
 
 describe('scopes', () => {
+  // There are more of them than a member may have keys for beside those of the other tests.
+  afterAll(() => tamper(bed, owner, sql`update api_keys set revoked_at = now() where revoked_at is null`));
+
   let entities: readonly { readonly name: string; readonly permission: Permission | undefined }[];
   const node = 'query ($id: ID!) { node(id: $id) { id } }';
   const inside = new Set(['Workspace', 'Document', 'DocumentChunk', 'Conversation', 'Message', 'Citation', 'Feedback']);
@@ -240,10 +243,21 @@ describe('scopes', () => {
       workspaceIds: [cast.otherWorkspace],
     });
     expect(await seenBy(secret)).toEqual([cast.otherWorkspace]);
-    // Files and jobs are their maker's own, whom the key acts as.
-    for (const name of entities.map((entity) => entity.name).filter((each) => inside.has(each)))
+    // Its member's files and jobs, too, though that member sees them wherever they are.
+    for (const name of [...entities.map((entity) => entity.name).filter((each) => inside.has(each)), 'File', 'Job'])
       expect([name, await holder(secret).codes(node, { id: ids[name] })]).toEqual([name, ['NOT_FOUND']]);
-    expect(await holder(secret).codes(node, { id: ids.ProviderKey })).toEqual(['NOT_FOUND']);
+    const carried = { workspaceId: cast.otherWorkspace, title: 'Carried over', fileId: ids.File };
+    const add = 'mutation ($input: AddDocumentInput!) { addDocument(input: $input) { document { id } } }';
+    expect(await holder(secret).codes(add, { input: carried })).toEqual(['NOT_FOUND']);
+    // What is no matter of a workspace is none of the key's.
+    expect(await holder(secret).codes(node, { id: ids.ProviderKey })).toEqual(['FORBIDDEN']);
+    expect(await holder(secret).codes('{ viewer { organization { members { totalCount } } } }')).toEqual(['FORBIDDEN']);
+    const upload =
+      'mutation { createUpload(input: { name: "a.txt", size: 1, mimeType: "text/plain" }) { upload { url } file { id } } }';
+    const own: { createUpload: { upload: { url: string }; file: { id: string } } } = await holder(secret).want(upload);
+    expect((await fetch(new URL(own.createUpload.upload.url, bed.url), { method: 'PUT', body: 'a' })).status).toBe(200);
+    const brought = { ...carried, title: 'Brought in', fileId: own.createUpload.file.id };
+    expect(await holder(secret).codes(add, { input: brought })).toEqual([]);
   });
 });
 

@@ -222,6 +222,7 @@ const examples: Readonly<Record<string, unknown>> = {
   Int: 1,
   Float: 1,
   Boolean: true,
+  Date: '2030-01-01',
   DateTime: '2030-01-01T00:00:00Z',
   EmailAddress: 'someone@example.org',
   URL: 'https://example.org/',

@@ -168,7 +168,7 @@ test('an erased organization leaves nothing but the word of it', async () => {
     target_type: 'Organization',
     target_id: organizationId,
     actor_id: uuidOf(owner.userId),
-    data: { members: 9, events: expect.any(Number), workspaces: expect.any(Number) },
+    data: { members: 10, events: expect.any(Number), workspaces: expect.any(Number) },
   });
   const people = await asOwner(
     bed,

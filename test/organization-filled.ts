@@ -44,7 +44,7 @@ export const filledCast = async (bed: Testbed): Promise<Filled> => {
   const whole = wholeOf(bed, cast.owner.organizationId);
   await whole.transact(async () => {
     const text = (what: string) => `${secret} ${what}`;
-    await database.insert(groups).values({ organizationId, id: groupId, name: text('group') });
+    await database.insert(groups).values({ organizationId, id: groupId, name: text('second group') });
     await database.insert(groupMemberships).values({ organizationId, groupId, userId: memberId });
     await database
       .insert(userPermissions)

@@ -240,6 +240,7 @@ describe('an explanation', () => {
         }),
         scopes: fc.option(fc.array(permission).map((each) => new Set(each))),
         dormant: fc.boolean(),
+        confined: fc.boolean(),
         lacksTwoFactor: fc.boolean(),
         own: fc.option(fc.constantFrom(...workspaceRanks)),
       })
@@ -254,6 +255,7 @@ describe('an explanation', () => {
         archivedWorkspaces: new Set<string>(),
         workspaceRoles: new Map(own === null ? [] : [[seen, own]]),
         workspaces: [seen],
+        self: seen,
         principals: [],
       }));
     const passes = (viewer: Viewer, wanted: (typeof allPermissions)[number], workspaceId?: string): boolean => {

@@ -34,7 +34,12 @@ export interface Viewer {
   readonly workspaces: '*' | readonly string[];
   /** Workspaces in which nothing changes, of the whole organization. */
   readonly archivedWorkspaces: ReadonlySet<string>;
-  /** Principals whose grants the viewer holds: user, groups, workspaces seen, and for who holds all workspaces the organization. */
+  /**
+   * Who what they make outside any workspace, such as a file, is shown to: their user, or for a key of some workspaces the key
+   * itself, which sees nothing of its member's that lies elsewhere.
+   */
+  readonly self: string;
+  /** Principals whose grants the viewer holds: themselves, groups, workspaces seen, and for who holds all workspaces the organization. */
   readonly principals: readonly string[];
 }
 

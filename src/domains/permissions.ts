@@ -21,6 +21,8 @@ export interface PermissionRule {
   readonly workspaceRole?: WorkspaceRole;
   /** It is one's own affair after a sign-in: no key or device holds it, and nobody can give or deny it. */
   readonly personal?: true;
+  /** A key of some workspaces may hold it, though it is no matter of a workspace: it shows nothing that belongs elsewhere. */
+  readonly forConfined?: true;
   /** The owners of a deleted organization hold it still. */
   readonly outlivesDeletion?: true;
   /** Who lacks the second factor that the organization asks for holds it still, to get one. */
@@ -49,9 +51,9 @@ export const permissionRules: Readonly<Record<Permission, PermissionRule>> = {
   CONVERSATION_READ: { role: 'GUEST', workspaceRole: 'VIEWER' },
   CONVERSATION_WRITE: { role: 'GUEST', workspaceRole: 'VIEWER' },
   CONVERSATION_MANAGE: { role: 'GUEST', workspaceRole: 'ADMIN' },
-  MODEL_READ: { role: 'GUEST' },
+  MODEL_READ: { role: 'GUEST', forConfined: true },
   MODEL_MANAGE: { role: 'ADMIN' },
-  JOB_READ: { role: 'GUEST', outlivesDeletion: true },
+  JOB_READ: { role: 'GUEST', forConfined: true, outlivesDeletion: true },
   PLATFORM_MANAGE: { platformRole: 'ADMIN', personal: true, outlivesDeletion: true },
   PLATFORM_ADMINISTER: { platformRole: 'SUPERADMIN', personal: true, outlivesDeletion: true },
 };
@@ -72,6 +74,8 @@ export interface Standing {
   readonly grants: readonly Grant[];
   /** What the credential is limited to; null: nothing. */
   readonly scopes: ReadonlySet<Permission> | null;
+  /** Whether the credential is limited to some workspaces: then it is good for matters of workspaces alone. */
+  readonly confined: boolean;
   /** The organization is deleted: only what brings it back, takes its data out or ends it is left. */
   readonly dormant: boolean;
   /** The organization asks for a second factor, which this member has not confirmed: only what leads to one is left. */
@@ -102,6 +106,8 @@ export const decisionOn = (standing: Standing, permission: Permission): Decision
   const grant = standing.grants.find((each) => each.permission === permission);
   const { scopes } = standing;
   if (scopes !== null && (personal || !scopes.has(permission))) return { allowed: false, by: 'CREDENTIAL' };
+  if (standing.confined && rule.workspaceRole === undefined && rule.forConfined !== true)
+    return { allowed: false, by: 'CREDENTIAL' };
   if (standing.dormant && !outlivesDeletion) return { allowed: false, by: 'DORMANT_ORGANIZATION' };
   if (standing.lacksTwoFactor && !leadsToTwoFactor) return { allowed: false, by: 'TWO_FACTOR_MISSING' };
   if (grant?.effect === 'DENY' && !personal) return { allowed: false, by: 'DENIAL' };

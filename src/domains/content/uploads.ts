@@ -44,11 +44,11 @@ export const createUpload = (context: Context, { name, size, mimeType }: CreateU
       : [{ field: 'size', message: `A file has 1 to ${settings.maxUploadBytes} bytes.` }];
   const issues = [...issuesOf('name', name, 255), ...sizeIssues, ...mimeTypeIssues(mimeType)];
   if (issues.length > 0) throw new BadUserInput(issues);
-  const { userId } = viewerOf(context);
+  const { userId, self } = viewerOf(context);
   const { token, hash } = issueToken(prefix);
   return context.unit.transact(async ({ organizationId }) => {
     // The organization's own id stands for its administrators and jobs.
-    const readers = [userId, organizationId];
+    const readers = [self, organizationId];
     const row = { organizationId, readers, name, size, mimeType, uploadedById: userId };
     const file = sole(await database.insert(files).values(row).returning());
     const expiresAt = new Date(Date.now() + openMs).toISOString();
@@ -89,15 +89,15 @@ export const receiveUpload = async (
   }
 };
 
-/** Who was let upload, and what. The unit sees what that user alone has been granted. */
+/** Who was let upload, and what. The token opens the way to that one file. */
 const uploaderOf = async (services: Services, origin: Origin, token: string) => {
   if (tokenPrefix(token) !== prefix) throw unknownToken();
   const anonymous = new UnitOfWork(nowhere, { ...services, origin });
   const target = await tokenTarget(anonymous, hashToken(token));
   await anonymous.rest();
-  if (target?.kind !== 'UPLOAD' || target.userId === null) throw unknownToken();
+  if (target?.kind !== 'UPLOAD' || target.userId === null || target.organizationId === null) throw unknownToken();
   const { organizationId, userId, subjectId } = target;
-  const scope = { organizationId, userId, principals: [userId], workspaces: '*' as const };
+  const scope = { organizationId, userId, principals: [organizationId], workspaces: '*' as const };
   return { unit: new UnitOfWork(scope, { ...services, origin }), fileId: subjectId };
 };
 

@@ -262,7 +262,9 @@ const roleFor = (role: OrganizationRole, own: WorkspaceRole): WorkspaceRole =>
 const viewerFrom = (member: Member, credential: Credential, whose: Whose, { scopes, workspaces }: Reach): Viewer => {
   const { role, platformRole, grants, dormant } = member;
   const lacksTwoFactor = settingsOf(member).requireTwoFactor && !member.hasTwoFactor;
-  const standing: Standing = { role, platformRole, grants, scopes, dormant, lacksTwoFactor };
+  const confined = workspaces !== '*';
+  const standing: Standing = { role, platformRole, grants, scopes, confined, dormant, lacksTwoFactor };
+  const self = confined ? credential.id : whose.userId;
   const barred = dormant || lacksTwoFactor;
   const holdsAllWorkspaces = role === 'OWNER' || role === 'ADMIN';
   const within = (id: string) => workspaces === '*' || workspaces.includes(id);
@@ -279,12 +281,12 @@ const viewerFrom = (member: Member, credential: Credential, whose: Whose, { scop
     workspaceRoles: new Map(places.flatMap(({ id, role: own }) => (own === null ? [] : [[id, roleFor(role, own)]]))),
     workspaces: sees,
     archivedWorkspaces: new Set(member.archivedWorkspaces),
+    self,
     principals: [
-      whose.userId,
-      ...member.groups,
+      self,
       ...(sees === '*' ? seen : sees),
-      // For a key of some workspaces, what belongs to none of them is out of sight.
-      ...(holdsAllWorkspaces && workspaces === '*' ? [whose.organizationId] : []),
+      ...(confined ? [] : member.groups),
+      ...(holdsAllWorkspaces && !confined ? [whose.organizationId] : []),
     ],
   };
 };
