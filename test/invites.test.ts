@@ -138,6 +138,20 @@ describe('an invite for one person', () => {
     await bed.anonymous.want(claim, { input: newcomer(code, { email }) });
   });
 
+  test('lets in who belongs nowhere any more, by the password of their account', async () => {
+    const { email, userId } = await join(bed, owner, 'MEMBER');
+    await owner.want('mutation ($input: RemoveMemberInput!) { removeMember(input: $input) { deletedId } }', {
+      input: { userId },
+    });
+    const { code } = await made(owner, { role: 'GUEST' });
+    const { claimInvite }: { claimInvite: { token: string; user: { id: string } } } = await bed.anonymous.want(
+      'mutation ($input: ClaimInviteInput!) { claimInvite(input: $input) { token user { id } } }',
+      { input: newcomer(code, { email }) },
+    );
+    expect(claimInvite.user.id).toBe(userId);
+    expect(await new Person(bed, claimInvite.token).want('{ viewer { role } }')).toEqual({ viewer: { role: 'GUEST' } });
+  });
+
   test('is for nobody who is a member already', async () => {
     const member = await join(bed, owner, 'MEMBER');
     expect(await refusal(owner, invite, { email: member.email.toUpperCase(), role: 'GUEST' })).toMatchObject([
@@ -266,9 +280,13 @@ describe('an invite for whoever holds the code', () => {
     expect(await refusal(bed.anonymous, claim, newcomer(code, { email, name: ' ' }))).toMatchObject([
       { code: 'BAD_USER_INPUT', field: 'name' },
     ]);
-    expect(await refusal(bed.anonymous, claim, newcomer(code, { email: taken.email.toUpperCase() }))).toMatchObject([
-      { code: 'CONFLICT', field: 'email' },
-    ]);
+    expect(
+      await refusal(
+        bed.anonymous,
+        claim,
+        newcomer(code, { email: taken.email.toUpperCase(), password: 'another one altogether' }),
+      ),
+    ).toMatchObject([{ code: 'CONFLICT', field: 'email' }]);
     const after = await inOrganization(async () => database.select().from(users).where(like(users.email, 'nobody-%')));
     expect(after).toEqual(before);
     const rows = await inOrganization(async () => ({

@@ -9,6 +9,7 @@ import type { ClaimInviteInput, InvitePreview } from '../../generated/resolvers.
 import { newId } from '../../ids.ts';
 import { viewerOf, type Context } from '../context.ts';
 import type { Services } from '../services.ts';
+import { judge } from '../identity/credentials.ts';
 import { createUser } from '../identity/operations.ts';
 import { newPasswordHash } from '../identity/passwords.ts';
 import { users } from '../identity/tables.ts';
@@ -100,7 +101,7 @@ export const claimInvite = async (context: Context, input: ClaimInviteInput): Pr
   const joining = context.unit.as(discovery(invite.organizationId, claimant.userId));
   const membership = await joining.transact(() => join(joining, services, invite.id, claimant));
   services.viewers.forgetUser(claimant.userId);
-  if (claimant.account !== null) {
+  if (viewer === null) {
     const { token: session } = await enter(context, { ...invite, userId: claimant.userId });
     return { token: session, membership };
   }
@@ -125,7 +126,7 @@ const memberElsewhere = async (context: Context): Promise<Claimant> => {
   return { userId, email: sole(rows).email, account: null };
 };
 
-/** The hash, which is slow, is worked out for an invite that is open. Throws BadUserInput. */
+/** The hash, which is slow, is worked out for an invite that is open. Throws BadUserInput, Conflict, RateLimited. */
 const newcomer = async (
   context: Context,
   { organizationId, id }: Pick<InviteRow, 'organizationId' | 'id'>,
@@ -145,8 +146,29 @@ const newcomer = async (
     throw new BadUserInput(missing);
   if (name.trim().length < 1 || name.length > 200) throw new BadUserInput('name', 'This takes 1 to 200 characters.');
   requireAddress(open.email, email, 'email');
+  const known = await holderOf(context, email, password);
+  if (known !== null) return { userId: known, email, account: null };
   const passwordHash = await newPasswordHash('password', password, [email, name]);
   return { userId, email, account: { name: name.trim(), passwordHash } };
+};
+
+/**
+ * Whose account the address has, if they give its password: who belongs to no organization any more has no other way in. Null for an
+ * address without account. Throws Conflict for any other password, RateLimited.
+ */
+const holderOf = async ({ unit, services }: Context, email: string, password: string): Promise<string | null> => {
+  const anonymous = unit.as(nowhere);
+  const [account] = await anonymous.run(() =>
+    database
+      .select({ id: users.id })
+      .from(users)
+      .where(eq(sql`lower(${users.email})`, email.toLowerCase())),
+  );
+  await anonymous.rest();
+  if (account === undefined) return null;
+  const verdict = await judge(anonymous, services, { login: { by: 'email', email }, password, code: null });
+  if (verdict.result === 'fit') return verdict.userId;
+  throw new Conflict('email', 'This e-mail address has an account already: sign in first, or give its password.');
 };
 
 const requireAddress = (wanted: string | null, email: string, field: string): void => {
