@@ -87,17 +87,13 @@ export const resumeMember = (context: Context, userId: string): Promise<Membersh
 
 /** Ends somebody's membership. Throws Forbidden, NotFound, Conflict (the last owner). */
 export const removeMember = async (context: Context, userId: string): Promise<string> => {
-  const { organizationId } = viewerOf(context);
   const { id } = await rule(context, userId, async ({ target }, unit) => {
     await endMembership(unit, target);
+    await endCredentials(unit, target);
     const data = { userId, role: target.role };
     unit.record({ action: 'member.removed', type: 'Membership', id: target.id, data });
     return target;
   });
-  // Their tokens are gone, so these rows let nobody in any more; they are seen by a unit of their user alone.
-  const theirs = context.unit.as({ ...nowhere, userId });
-  await context.unit.rest();
-  await theirs.transact(() => endCredentials(organizationId, userId));
   return id;
 };
 
@@ -111,7 +107,7 @@ export const leaveOrganization = async (context: Context): Promise<string> => {
       const [own] = await database.select().from(memberships).where(ofMember).for('update');
       if (own === undefined) throw new Forbidden('ACCOUNT_MANAGE');
       await endMembership(unit, own);
-      await endCredentials(organizationId, userId);
+      await endCredentials(unit, own);
       unit.record({ action: 'member.left', type: 'Membership', id: own.id, data: { userId, role: own.role } });
       return own.id;
     }),
@@ -139,14 +135,16 @@ const endMembership = async (unit: UnitOfWork, { organizationId, id, userId }: M
     .where(and(eq(users.id, userId), eq(users.defaultOrganizationId, organizationId)));
 };
 
-const endCredentials = async (organizationId: string, userId: string): Promise<void> => {
-  await database
-    .update(sessions)
-    .set({ revokedAt: sql`coalesce(${sessions.revokedAt}, now())` })
-    .where(and(eq(sessions.userId, userId), eq(sessions.organizationId, organizationId)));
-  for (const table of [devices, extensionKeys])
-    await database.delete(table).where(and(eq(table.userId, userId), eq(table.organizationId, organizationId)));
-};
+/** Seen by their user alone, and so by a unit of theirs. */
+const endCredentials = (unit: UnitOfWork, { organizationId, userId }: MembershipRow): Promise<void> =>
+  unit.nested({ ...nowhere, userId }, async () => {
+    await database
+      .update(sessions)
+      .set({ revokedAt: sql`coalesce(${sessions.revokedAt}, now())` })
+      .where(and(eq(sessions.userId, userId), eq(sessions.organizationId, organizationId)));
+    for (const table of [devices, extensionKeys])
+      await database.delete(table).where(and(eq(table.userId, userId), eq(table.organizationId, organizationId)));
+  });
 
 /**
  * Makes another member the owner and the viewer an ADMIN.
