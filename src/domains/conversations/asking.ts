@@ -9,7 +9,7 @@ import { found } from '../nodes.ts';
 import { requireActive } from '../permissions.ts';
 import { workspaceById } from '../tenancy/loaders.ts';
 import type { WorkspaceRow } from '../tenancy/tables.ts';
-import { lockActiveConversation, newestMessage, nextMoment } from './conversation-lock.ts';
+import { lockActiveConversation, nextPlace } from './conversation-lock.ts';
 import { messageById } from './loaders.ts';
 import { messages, runningAnswers, type MessageRow } from './tables.ts';
 import { writtenText } from './written-text.ts';
@@ -43,16 +43,17 @@ export const storeQuestion = (context: Context, { conversationId, text }: AskInp
     requireActive(viewer, workspaceId);
     const workspace = await found('Workspace', workspaceId, workspaceById(unit));
     const callable = await deploymentFor(unit, services, workspace);
-    const createdAt = nextMoment(organizationId, conversationId);
+    const { newest, parentId, createdAt } = nextPlace(organizationId, conversationId);
     const shared = { organizationId, workspaceId, conversationId, createdAt };
     const questionId = newId();
     const [question, answer] = await database
+      .with(newest)
       .insert(messages)
       .values([
         {
           ...shared,
           id: questionId,
-          parentId: newestMessage(organizationId, conversationId),
+          parentId,
           role: 'USER' as const,
           senderId: userId,
           content,

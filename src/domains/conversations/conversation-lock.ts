@@ -1,4 +1,4 @@
-import { and, eq, sql, type SQL, type SQLWrapper } from 'drizzle-orm';
+import { and, desc, eq, sql, type SQL, type SQLWrapper } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import { bound, lazily } from '../../database/loader.ts';
 import { Statement } from '../../database/statement.ts';
@@ -43,26 +43,21 @@ export const lockActiveConversation = async (unit: UnitOfWork, conversationId: s
   return row;
 };
 
-const newest = (
-  column: 'id' | 'created_at',
-  organizationId: SQLWrapper | string,
-  conversationId: SQLWrapper | string,
-) =>
-  sql`(
-  select newest.${sql.identifier(column)} from ${messages} newest
-  where newest.organization_id = ${organizationId} and newest.conversation_id = ${conversationId}
-  order by newest.created_at desc, newest.id desc limit 1
-)`;
-
-/** A conversation's newest message, for a statement that adds the next one while the conversation is locked. */
-export const newestMessage = (
-  organizationId: SQLWrapper | string,
-  conversationId: SQLWrapper | string,
-): SQL<string | null> => sql`${newest('id', organizationId, conversationId)}`;
-
 /**
- * The time of the next message, for the same statement. It is not `now()`, because the transaction may have waited for the lock, and it is later than
- * that of every other message, because messages stand in the order of their times: two can be added within the millisecond that times are kept to.
+ * What places the next message of a conversation, for a statement that adds it while the conversation is locked: `newest` goes into its WITH.
+ * Its time is not `now()`, because the transaction may have waited for the lock, and it is later than that of every other message, because
+ * messages stand in the order of their times: two can be added within the millisecond that times are kept to.
  */
-export const nextMoment = (organizationId: SQLWrapper | string, conversationId: SQLWrapper | string): SQL<string> =>
-  sql`greatest(clock_timestamp(), ${newest('created_at', organizationId, conversationId)} + interval '1 millisecond')`;
+export const nextPlace = (organizationId: SQLWrapper | string, conversationId: SQLWrapper | string) => {
+  const newest = database.$with('newest').as(
+    database
+      .select({ id: messages.id, createdAt: messages.createdAt })
+      .from(messages)
+      .where(and(eq(messages.organizationId, organizationId), eq(messages.conversationId, conversationId)))
+      .orderBy(desc(messages.createdAt), desc(messages.id))
+      .limit(1),
+  );
+  const parentId: SQL<string | null> = sql`(select ${newest.id} from ${newest})`;
+  const createdAt: SQL<string> = sql`greatest(clock_timestamp(), (select ${newest.createdAt} from ${newest}) + interval '1 millisecond')`;
+  return { newest, parentId, createdAt };
+};

@@ -15,13 +15,7 @@ import { found } from '../nodes.ts';
 import { workspaceById } from '../tenancy/loaders.ts';
 import { requireActive, requirePermission } from '../permissions.ts';
 import { giveUpAnswersOf } from './answering.ts';
-import {
-  lockActiveConversation,
-  lockConversation,
-  newestMessage,
-  nextMoment,
-  ofConversation,
-} from './conversation-lock.ts';
+import { lockActiveConversation, lockConversation, nextPlace, ofConversation } from './conversation-lock.ts';
 import { messageById } from './loaders.ts';
 import {
   conversations,
@@ -107,11 +101,13 @@ const { organizationId: ofTenant, userId: byViewer } = bound;
 const ofConversationId = sql.placeholder('conversationId');
 
 /** The next message of a conversation that is locked. Its workspace is null, which fails, where the conversation takes none. */
-const nextMessage = lazily(() =>
-  logged(
+const nextMessage = lazily(() => {
+  const { newest, parentId, createdAt } = nextPlace(ofTenant, ofConversationId);
+  return logged(
     { action: 'message.added', type: 'Message' },
     messages,
     database
+      .with(newest)
       .insert(messages)
       .values({
         organizationId: ofTenant,
@@ -120,15 +116,15 @@ const nextMessage = lazily(() =>
           where ${conversations.organizationId} = ${ofTenant} and ${conversations.id} = ${ofConversationId} and ${conversations.status} = 'ACTIVE'
             and ${conversations.workspaceId} <> all(${sql.placeholder('archivedWorkspaces')}))`,
         conversationId: ofConversationId,
-        parentId: newestMessage(ofTenant, ofConversationId),
+        parentId,
         role: 'USER',
         senderId: byViewer,
         content: sql.placeholder('content'),
-        createdAt: nextMoment(ofTenant, ofConversationId),
+        createdAt,
       })
       .returning(),
-  ),
-);
+  );
+});
 
 /** Adds a message without an answer. Throws BadUserInput, Conflict (not ACTIVE, archived), NotFound. */
 export const addMessage = (context: Context, { conversationId, content }: AddMessageInput): Promise<MessageRow> => {
