@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { eq } from 'drizzle-orm';
 import { database } from '../src/database/client.ts';
 import { accessTokens, users } from '../src/domains/identity/tables.ts';
-import { grantToken } from '../src/domains/identity/tokens.ts';
+import { grantToken, redeemToken } from '../src/domains/identity/tokens.ts';
 import { newId } from '../src/ids.ts';
 import { weaknessOf } from '../src/secrets/password-strength.ts';
 import {
@@ -272,4 +272,15 @@ test('only a person signed in changes their password', async () => {
   const anonymous = new Person(bed, null);
   const answer = await mutate(anonymous, 'changePassword', { currentPassword: password, newPassword: another });
   expect(refusals(answer)).toEqual([expect.objectContaining({ code: 'UNAUTHENTICATED' })]);
+});
+
+test('a token is redeemed by one of several at once, and then by nobody', async () => {
+  const ada = await bed.signUp();
+  const target = { organizationId: null, userId: uuidOf(ada.userId), subjectId: uuidOf(ada.userId) };
+  const soon = new Date(Date.now() + 60_000);
+  const token = await asUser(bed, ada.userId, (unit) => grantToken(unit, 'PASSWORD_RESET', target, soon));
+  const redeem = () => asUser(bed, ada.userId, (unit) => redeemToken(unit, 'PASSWORD_RESET', token));
+  const redeemed = await Promise.all(Array.from({ length: 5 }, redeem));
+  expect(redeemed.filter((each) => each !== null)).toEqual([expect.objectContaining(target)]);
+  expect(await redeem()).toBeNull();
 });

@@ -192,3 +192,21 @@ onPostgres('two servers on one database allow ten together', async () => {
   expect(codes.filter((code) => code !== 'RATE_LIMITED')).toEqual(Array.from({ length: 10 }, () => 'UNAUTHENTICATED'));
   await second.stop();
 });
+
+test('both names of an account are counted together', async () => {
+  const ada = await bed.signUp();
+  const username = `ada${Date.now()}`;
+  await ada.want('mutation ($input: UpdateProfileInput!) { updateProfile(input: $input) { account { username } } }', {
+    input: { username },
+  });
+  const [codes, { compared }] = await hashesOf(async () => {
+    const seen: unknown[] = [];
+    for (let tries = 0; tries < 14; tries += 1) {
+      const login = tries % 2 === 0 ? { email: ada.email } : { username };
+      seen.push(...refusals(await trySignIn(bed, { ...login, password: 'wrong' })).map(({ code }) => code));
+    }
+    return seen;
+  });
+  expect(compared).toBe(10);
+  expect(codes.filter((code) => code === 'RATE_LIMITED')).toHaveLength(4);
+});
