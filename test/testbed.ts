@@ -145,6 +145,8 @@ export const startTestbed = async (
     LOG_LEVEL: 'silent',
     TESSERA_DATA_DIR: directory,
     RATE_LIMIT: 'off',
+    // Who was active when is written as the server stops, and not while a test compares rows.
+    ACTIVITY_SECONDS: '86400',
     ...(fresh && { DATABASE_URL: fresh.url }),
     ...(process.env.TEST_POOL_SIZE && { DATABASE_POOL_SIZE: process.env.TEST_POOL_SIZE }),
     ...environment,
