@@ -10,7 +10,7 @@ const schema = globSync('schema/*.graphql')
  * found by name, none is registered.
  */
 const mappers = Object.fromEntries(
-  globSync(['src/domains/*/{tables,rows}.ts', 'src/{events,queue}/tables.ts']).flatMap((path) =>
+  globSync(['src/domains/*/{*tables,*rows}.ts', 'src/{events,queue}/tables.ts']).flatMap((path) =>
     [...readFileSync(path, 'utf8').matchAll(/^export (?:type|interface) (\w+)Row\b/gm)]
       .map(([, type]) => ({ type, row: `import('../../${path}').${type}Row` }))
       .flatMap(({ type, row }) => [

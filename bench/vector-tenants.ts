@@ -84,8 +84,8 @@ export const writeTenants = async (owner: Sql, count: number): Promise<{ tenants
   await writeDocuments(owner, chunks);
   for (let from = 0; from < chunks.length; from += 10_000) await writeChunks(owner, chunks.slice(from, from + 10_000));
   const [index] = await owner<{ indexdef: string }[]>`
-    select indexdef from pg_indexes where indexname = 'chunk_embeddings_embedding_index'`;
-  await owner`drop index chunk_embeddings_embedding_index`;
+    select indexdef from pg_indexes where indexname = 'chunk_embeddings_hnsw_index'`;
+  await owner`drop index chunk_embeddings_hnsw_index`;
   const columns = 'organization_id, workspace_id, readers, chunk_id, model, embedding';
   const copy = await owner.unsafe(`copy chunk_embeddings (${columns}) from stdin (format binary)`).writable();
   await pipeline(Readable.from(binaryRows(chunks)), copy);

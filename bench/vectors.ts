@@ -215,7 +215,7 @@ const cosines = await cosinesOf(owner, queries);
 const rows = await measure(owner, pool, tenants.slice(0, 3), queries);
 const [facts] = await owner<{ postgres: string; pgvector: string; heap: string; index: string }[]>`
   select current_setting('server_version') as postgres, (select extversion from pg_extension where extname = 'vector') as pgvector,
-    pg_size_pretty(pg_table_size('chunk_embeddings')) as heap, pg_size_pretty(pg_relation_size('chunk_embeddings_embedding_index')) as index`;
+    pg_size_pretty(pg_table_size('chunk_embeddings')) as heap, pg_size_pretty(pg_relation_size('chunk_embeddings_hnsw_index')) as index`;
 process.stdout.write(
   [
     `${count} vectors: ${recipe}; ${cosines}. ${queryCount} queries from the same source, one client, warm. PostgreSQL ${facts?.postgres}, ` +

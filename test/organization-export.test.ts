@@ -176,7 +176,10 @@ test('whatever looks like a secret is left out by name', async () => {
     'api_key_workspaces.api_key_id',
     'document_chunks.hash',
     'document_chunks.tokens',
+    'document_labels.key',
+    'document_versions.content_hash',
     'documents.content_hash',
+    'documents.source_hash',
     'documents.token_count',
     'execution_logs.input_tokens',
     'execution_logs.output_tokens',
@@ -184,6 +187,7 @@ test('whatever looks like a secret is left out by name', async () => {
     'messages.error_code',
     'messages.input_tokens',
     'messages.output_tokens',
+    'parsed_files.token_count',
     'workspaces.avatar_key',
   ];
   const withheld = Object.entries(withheldColumns).flatMap(([table, columns]) =>

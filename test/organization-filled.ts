@@ -1,7 +1,17 @@
 import { Readable } from 'node:stream';
+import { eq } from 'drizzle-orm';
 import { database } from '../src/database/client.ts';
 import { devices, extensionKeys } from '../src/domains/identity/tables.ts';
-import { runningAnswers } from '../src/domains/conversations/tables.ts';
+import { datasources } from '../src/domains/content/datasource-tables.ts';
+import {
+  officeDocumentComments,
+  officeDocuments,
+  officeDocumentShares,
+  officeDocumentVersions,
+} from '../src/domains/content/office-tables.ts';
+import { dueSyncs, syncExecutions, syncFailures, syncQueues } from '../src/domains/content/sync-tables.ts';
+import { documents, documentVersions, searchLogs } from '../src/domains/content/tables.ts';
+import { parsedFiles, runningAnswers } from '../src/domains/conversations/tables.ts';
 import { executionLogs } from '../src/domains/modelhub/tables.ts';
 import {
   apiKeyWorkspaces,
@@ -77,6 +87,42 @@ export const filledCast = async (bed: Testbed): Promise<Filled> => {
     await database
       .insert(executionLogs)
       .values({ organizationId, providerName: secret, modelName: secret, purpose: 'answer' });
+    const documentId = uuidOf(cast.ids.Document ?? '');
+    const inWorkspace = { organizationId, workspaceId };
+    await database
+      .update(documents)
+      .set({ tags: [text('tag')], metadata: { author: secret } })
+      .where(eq(documents.id, documentId));
+    const former = { title: text('title'), mimeType: 'text/plain', text: text('former'), contentHash: secret };
+    await database.insert(documentVersions).values({ ...inWorkspace, ...former, documentId, version: 1 });
+    await database
+      .insert(searchLogs)
+      .values({ ...inWorkspace, userId: memberId, query: text('query'), hitCount: 1, latencyMs: 5 });
+    const [datasourceId, queueId, officeDocumentId] = [newId(), newId(), newId()];
+    const source = { name: text('source'), kind: 'FEED' as const, encryptedSecrets: sealed };
+    await database.insert(datasources).values({ ...inWorkspace, ...source, id: datasourceId });
+    await database.insert(syncQueues).values({ ...inWorkspace, id: queueId, datasourceId, staleAfterSeconds: 3600 });
+    await database.insert(dueSyncs).values({ queueId, organizationId, dueAt: expiresAt });
+    await database
+      .insert(syncExecutions)
+      .values({ ...inWorkspace, queueId, trigger: 'REQUEST', status: 'FAILED', failure: text('failure') });
+    await database
+      .insert(syncFailures)
+      .values({ ...inWorkspace, datasourceId, externalId: secret, reason: text('reason') });
+    const office = { organizationId, readers, documentId: officeDocumentId };
+    const saved = { title: text('office'), content: { text: secret }, size: 20 };
+    await database
+      .insert(officeDocuments)
+      .values({ organizationId, readers, id: officeDocumentId, ownerId: memberId, kind: 'WORD', ...saved });
+    await database.insert(officeDocumentVersions).values({ ...office, ...saved, version: 1 });
+    await database.insert(officeDocumentShares).values({ ...office, userId: memberId, level: 'VIEW' });
+    await database
+      .insert(officeDocumentComments)
+      .values({ ...office, authorId: memberId, text: text('remark'), version: 1 });
+    const dropped = { fileId: uuidOf(cast.ids.File ?? ''), title: text('dropped'), mimeType: 'text/plain' };
+    await database
+      .insert(parsedFiles)
+      .values({ ...inWorkspace, ...dropped, conversationId: uuidOf(cast.ids.Conversation ?? '') });
     await database.insert(runningAnswers).values({ messageId: newId(), organizationId, leaseUntil: expiresAt });
   });
   const own = whole.as({ ...whole.scope, userId: memberId });

@@ -1,6 +1,6 @@
 import { sql, type SQL } from 'drizzle-orm';
 import { array, lexicalCandidates, type Scope } from './lexical.ts';
-import type { SearchTables } from './tables.ts';
+import type { SearchTables, VectorIndex } from './tables.ts';
 
 /** A query as a vector, and how much its ranking counts beside the lexical one's, which counts 1. */
 export interface QueryVector {
@@ -25,6 +25,8 @@ export interface HybridQuery extends Scope {
   readonly minimumSimilarity?: number | undefined;
   /** Compares every vector however many there are; the approximate index is left out. */
   readonly exact?: boolean | undefined;
+  /** The approximate index to ask; HNSW when absent. Vectors that stand in the other one are compared where it finds too few. */
+  readonly index?: VectorIndex | undefined;
 }
 
 /** A hit with the reasons for its place. */
@@ -90,9 +92,11 @@ const vectorCandidates = (tables: SearchTables, query: HybridQuery, vector: Quer
   const visible = sql`
     select ${embeddings.chunkId} as chunk_id, ${distance} as distance from ${embeddings}
     where ${embeddings.organizationId} = ${query.organizationId}
-      and ${embeddings.workspaceId} = any(${array(query.workspaceIds, 'uuid')}) and ${embeddings.model} = ${vector.model}${ofDocuments}`;
+      and ${embeddings.workspaceId} = any(${array(query.workspaceIds, 'uuid')}) and ${embeddings.model} = ${vector.model} and ${embeddings.enabled}${ofDocuments}`;
+  // Written out, so that the planner sees which of the partial indexes it means.
+  const indexed = sql`${embeddings.indexedBy} = ${sql.raw(`'${query.index ?? 'HNSW'}'`)}`;
   return sql`${aim(vector)},
-  nearest as materialized (${visible} and not ${comparesAll(query)} order by ${distance} limit ${depth}),
+  nearest as materialized (${visible} and ${indexed} and not ${comparesAll(query)} order by ${distance} limit ${depth}),
   found as materialized (select count(*) = ${depth} as enough from nearest),
   compared as materialized (${visible} and not (select enough from found)),
   semantic as materialized (

@@ -22,31 +22,45 @@ export const embeddingStorage = (embeddings: string): string =>
 export interface IndexedTables {
   readonly chunks: string;
   readonly postings: string;
+  readonly embeddings: string;
 }
 
 /**
  * The statements of a migration that let a table of chunks keep its postings itself, so that the index cannot drift from
- * what it indexes: written with the chunk, moved when its terms, workspace or readers change, gone with it, also when a
- * cascade deletes it. The chunks need `workspace_id`, `readers` and the columns of `chunkColumns`. Under row security
- * the trigger acts with the writer's rights.
+ * what it indexes: written with the chunk, moved when its terms, workspace or readers change, gone while it is disabled and with it,
+ * also when a cascade deletes it. The chunks need `workspace_id`, `readers` and the columns of `chunkColumns`. The function acts
+ * with its owner's rights: whoever may delete a workspace need not be among the readers of all that is in it.
  */
-export const postingsTrigger = ({ chunks, postings }: IndexedTables): string[] => [
-  `create function ${chunks}_index_terms() returns trigger language plpgsql set search_path from current as $$
+export const postingsTrigger = ({ chunks, postings, embeddings }: IndexedTables): string[] => [
+  `create or replace function ${chunks}_index_terms() returns trigger language plpgsql security definer set search_path from current as $$
 begin
   if tg_op <> 'INSERT' then
     delete from ${postings}
     where organization_id = old.organization_id and workspace_id = old.workspace_id and term = any(old.terms) and chunk_id = old.id;
   end if;
-  if tg_op <> 'DELETE' then
+  if tg_op <> 'DELETE' and new.enabled then
     insert into ${postings} (organization_id, workspace_id, readers, term, chunk_id, frequency, term_count)
     select new.organization_id, new.workspace_id, new.readers, entry.term, new.id, entry.frequency, new.term_count
     from unnest(new.terms, new.frequencies) as entry (term, frequency);
   end if;
   return null;
 end $$`,
+  `drop trigger if exists ${chunks}_written on ${chunks}`,
   `create trigger ${chunks}_written after insert or delete on ${chunks} for each row execute function ${chunks}_index_terms()`,
-  `create trigger ${chunks}_changed after update of terms, frequencies, workspace_id, readers on ${chunks} for each row
+  `drop trigger if exists ${chunks}_changed on ${chunks}`,
+  `create trigger ${chunks}_changed after update of terms, frequencies, workspace_id, readers, enabled on ${chunks} for each row
   when (old.terms is distinct from new.terms or old.frequencies is distinct from new.frequencies
-    or old.workspace_id is distinct from new.workspace_id or old.readers is distinct from new.readers)
+    or old.workspace_id is distinct from new.workspace_id or old.readers is distinct from new.readers
+    or old.enabled is distinct from new.enabled)
   execute function ${chunks}_index_terms()`,
+  `create function ${chunks}_mark_vectors() returns trigger language plpgsql set search_path from current as $$
+begin
+  update ${embeddings} set workspace_id = new.workspace_id, readers = new.readers, enabled = new.enabled
+  where organization_id = new.organization_id and chunk_id = new.id;
+  return null;
+end $$`,
+  `create trigger ${chunks}_moved after update of workspace_id, readers, enabled on ${chunks} for each row
+  when (old.workspace_id is distinct from new.workspace_id or old.readers is distinct from new.readers
+    or old.enabled is distinct from new.enabled)
+  execute function ${chunks}_mark_vectors()`,
 ];

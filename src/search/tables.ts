@@ -1,4 +1,4 @@
-import { integer, smallint, text, uuid, vector } from 'drizzle-orm/pg-core';
+import { boolean, integer, smallint, text, uuid, vector } from 'drizzle-orm/pg-core';
 import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
 import { dimensions } from './hashing-embedding.ts';
 
@@ -10,7 +10,9 @@ export interface SearchTables {
   readonly documents: Columns<'organizationId' | 'workspaceId' | 'chunkCount' | 'termCount'>;
   readonly chunks: Columns<'organizationId' | 'id' | 'documentId' | 'terms' | 'frequencies' | 'termCount'>;
   readonly postings: Columns<'organizationId' | 'workspaceId' | 'term' | 'chunkId' | 'frequency' | 'termCount'>;
-  readonly embeddings: Columns<'organizationId' | 'workspaceId' | 'chunkId' | 'model' | 'embedding'>;
+  readonly embeddings: Columns<
+    'organizationId' | 'workspaceId' | 'chunkId' | 'model' | 'embedding' | 'enabled' | 'indexedBy'
+  >;
 }
 
 /** What a table of documents carries for the statistics: sums over its chunks. */
@@ -26,7 +28,13 @@ export const chunkColumns = () => ({
   frequencies: smallint().array().notNull(),
   /** Sum of the frequencies. */
   termCount: integer().notNull(),
+  /** A disabled chunk is not found; triggers take its postings away and mark its vectors. */
+  enabled: boolean().notNull().default(true),
 });
+
+/** The approximate indexes there are; a vector stands in one of them. */
+export const vectorIndexes = ['HNSW', 'IVFFLAT'] as const;
+export type VectorIndex = (typeof vectorIndexes)[number];
 
 /**
  * One row for each distinct term of a chunk, kept by the trigger of `postingsTrigger`, with `organization_id` and without an
@@ -44,7 +52,7 @@ export const postingColumns = () => ({
 
 /**
  * One row for each chunk and model, so that two models can stand side by side while chunks are embedded anew; key
- * (organization_id, chunk_id, model), indexes (organization_id, workspace_id, model) and HNSW by cosine. `embeddingStorage`
+ * (organization_id, chunk_id, model), indexes (organization_id, workspace_id, model), and by cosine HNSW and IVFFlat, each over the rows it is named in. `embeddingStorage`
  * belongs to it.
  */
 export const embeddingColumns = () => ({
@@ -54,4 +62,8 @@ export const embeddingColumns = () => ({
   model: text().notNull(),
   /** Unit length. */
   embedding: vector({ dimensions }).notNull(),
+  /** As the chunk's, kept by a trigger. */
+  enabled: boolean().notNull().default(true),
+  /** Which of the two indexes, each over its own rows, holds the vector. */
+  indexedBy: text({ enum: vectorIndexes }).notNull().default('HNSW'),
 });

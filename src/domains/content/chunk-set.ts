@@ -2,6 +2,8 @@ import { and, eq, sql, type SQL } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import type { ChunkTerms } from '../../search/chunk-terms.ts';
 import type { Chunk } from './parsing/chunk.ts';
+import type { VectorIndex } from '../../search/tables.ts';
+import { workspaces } from '../tenancy/tables.ts';
 import { chunkEmbeddings, documentChunks, documents } from './tables.ts';
 import { newId } from '../../ids.ts';
 
@@ -31,12 +33,13 @@ export interface NewChunk {
 
 export type PlannedChunk = KeptChunk | NewChunk;
 
-/** Whose chunks they are. */
+/** Whose chunks they are, and which index holds their vectors. */
 export interface Owner {
   readonly organizationId: string;
   readonly workspaceId: string;
   readonly readers: string[] | null;
   readonly documentId: string;
+  readonly indexedBy: VectorIndex;
 }
 
 /** The chunks a document has now, without their texts. */
@@ -86,7 +89,7 @@ export const replaceChunks = async (
   const kept = plan.filter((each) => each.kind === 'kept');
   await removeOthers(owner, kept);
   await moveKept(owner, kept);
-  const { documentId, ...place } = owner;
+  const { documentId, indexedBy, ...place } = owner;
   const rows = plan.flatMap((each) => {
     const indexed = terms.get(idOf(each));
     return each.kind === 'new' && indexed ? [{ ...place, documentId, ...each.chunk, ...indexed, id: each.id }] : [];
@@ -94,6 +97,7 @@ export const replaceChunks = async (
   for (const batch of batches(rows)) await database.insert(documentChunks).values(batch);
   const embeddings = Array.from(vectors, ([chunkId, embedding]) => ({
     ...place,
+    indexedBy,
     chunkId,
     model,
     embedding: [...embedding],
@@ -153,12 +157,22 @@ const moveKept = async (owner: Owner, kept: readonly KeptChunk[]): Promise<void>
     .where(and(ofDocument(owner), sql`${documentChunks.id} = place.id`));
 };
 
-/** Locks the document if it is still this version and being read; false otherwise. */
-export const stillWanted = async (organizationId: string, id: string, version: number): Promise<boolean> => {
+/** Locks the document if it is still this version and being read, and tells where it is now; null otherwise. */
+export const stillWanted = async (organizationId: string, id: string, version: number): Promise<Owner | null> => {
   const [locked] = await database
-    .select({ version: documents.version, status: documents.status })
+    .select({
+      version: documents.version,
+      status: documents.status,
+      workspaceId: documents.workspaceId,
+      readers: documents.readers,
+      vectorSearchMode: workspaces.vectorSearchMode,
+    })
     .from(documents)
+    .innerJoin(workspaces, and(eq(workspaces.organizationId, organizationId), eq(workspaces.id, documents.workspaceId)))
     .where(and(eq(documents.organizationId, organizationId), eq(documents.id, id)))
-    .for('update');
-  return locked?.version === version && locked.status === 'PROCESSING';
+    .for('update', { of: documents });
+  if (locked?.version !== version || locked.status !== 'PROCESSING') return null;
+  const { workspaceId, readers, vectorSearchMode } = locked;
+  const indexedBy = vectorSearchMode === 'IVFFLAT' ? 'IVFFLAT' : 'HNSW';
+  return { organizationId, workspaceId, readers, documentId: id, indexedBy };
 };

@@ -63,7 +63,6 @@ const claim = ({ unit, services }: Work, task: Task) =>
     const [found] = await database
       .select({
         workspaceId: documents.workspaceId,
-        readers: documents.readers,
         status: documents.status,
         version: documents.version,
         title: documents.title,
@@ -100,7 +99,7 @@ const sourceOf = async ({ services: { store } }: Work, claimed: Claimed) => {
 
 const index = async (work: Work, task: Task, claimed: Claimed, parsed: ParsedDocument, signal: AbortSignal) => {
   const { unit, services } = work;
-  const { organizationId, workspaceId, readers, language } = claimed;
+  const { organizationId, language } = claimed;
   const chunks = await chunkAside(parsed);
   // Terms and vectors depend on the language and the title, so that after a change of either nothing is kept.
   const reusable = claimed.analysedAs === language;
@@ -110,8 +109,9 @@ const index = async (work: Work, task: Task, claimed: Claimed, parsed: ParsedDoc
   const { terms, vectors } = await analysed(claimed, plan, signal);
   const termCounts = plan.map((each) => (each.kind === 'kept' ? each.current : terms.get(idOf(each)))?.termCount ?? 0);
   return unit.transact(async () => {
-    if (!(await stillWanted(organizationId, task.id, task.version))) return undefined;
-    const owner = { organizationId, workspaceId, readers, documentId: task.id };
+    // It may have been moved, or been given other readers, meanwhile.
+    const owner = await stillWanted(organizationId, task.id, task.version);
+    if (owner === null) return undefined;
     await replaceChunks(owner, plan, terms, vectors, embedder.model);
     const counts = {
       chunkCount: plan.length,
@@ -129,7 +129,13 @@ const index = async (work: Work, task: Task, claimed: Claimed, parsed: ParsedDoc
         processedAt: sql`now()`,
       })
       .where(is(organizationId, task));
-    unit.record({ action: 'document.processed', type: 'Document', id: task.id, workspaceId, data: counts });
+    unit.record({
+      action: 'document.processed',
+      type: 'Document',
+      id: task.id,
+      workspaceId: owner.workspaceId,
+      data: counts,
+    });
     unit.afterCommit(() => services.bus.publish(documentTopic(task.id), { status: 'READY' }));
     return { status: 'READY', chunks: plan.length, embedded: vectors.size };
   });

@@ -51,6 +51,9 @@ export const fileById = loadOne(
   (file) => file.id,
 );
 
+/** What documents are filtered by, in lists and in search. */
+export const documentFilters = { status: documents.status, title: documents.title, createdAt: documents.createdAt };
+
 /** Documents of a workspace. */
 export const documentList = listOf({
   from: documents,
@@ -58,7 +61,7 @@ export const documentList = listOf({
   columns: documentFields,
   orders: { CREATED_AT: documents.createdAt, TITLE: documents.title },
   defaultOrder: { field: 'CREATED_AT', direction: 'DESC' },
-  filters: { status: documents.status, title: documents.title, createdAt: documents.createdAt },
+  filters: documentFilters,
 });
 
 /** Chunks of a document in reading order. */

@@ -82,6 +82,7 @@ export const searchChunks = async (unit: UnitOfWork, { workspace, query, first }
       first,
       minimumSimilarity: workspace.similarityThreshold,
       exact: workspace.vectorSearchMode === 'EXACT',
+      index: workspace.vectorSearchMode === 'IVFFLAT' ? 'IVFFLAT' : 'HNSW',
     }),
     unit.organizationId,
   );

@@ -13,7 +13,7 @@ import {
   uuid,
 } from 'drizzle-orm/pg-core';
 import { moment, oneOf, tenantTable, word } from '../../database/tenant-table.ts';
-import { documentChunks } from '../content/tables.ts';
+import { documentChunks, files } from '../content/tables.ts';
 import type { UserRow } from '../identity/tables.ts';
 import { workspaces } from '../tenancy/tables.ts';
 
@@ -201,3 +201,49 @@ export const runningAnswers = pgTable(
   },
   (running) => [index('running_answers_lease_until_index').on(running.leaseUntil)],
 );
+
+export const parsedFileStatuses = ['PENDING', 'READY', 'FAILED'] as const;
+
+/** A file dropped into a conversation: its whole text goes with each question there, and search does not find it. */
+export const parsedFiles = tenantTable(
+  'parsed_files',
+  'workspace',
+  {
+    workspaceId: uuid().notNull(),
+    conversationId: uuid().notNull(),
+    userId: uuid(),
+    fileId: uuid().notNull(),
+    title: text().notNull(),
+    mimeType: text().notNull(),
+    status: word(parsedFileStatuses).notNull().default('PENDING'),
+    /** Why it FAILED, for a person. */
+    failure: text(),
+    /** What was read out of the file; null until then. */
+    text: text(),
+    /** Model tokens of the text. */
+    tokenCount: integer().notNull().default(0),
+  },
+  (parsed) => [
+    oneOf('parsed_files', parsed.status, parsedFileStatuses),
+    check('parsed_files_failure_check', sql`(${parsed.status} = 'FAILED') = (${parsed.failure} is not null)`),
+    foreignKey({
+      name: 'parsed_files_conversation_id_fkey',
+      columns: [parsed.organizationId, parsed.conversationId],
+      foreignColumns: [conversations.organizationId, conversations.id],
+    }).onDelete('cascade'),
+    foreignKey({
+      name: 'parsed_files_file_id_fkey',
+      columns: [parsed.organizationId, parsed.fileId],
+      foreignColumns: [files.organizationId, files.id],
+    }),
+    index('parsed_files_file_id_index').on(parsed.organizationId, parsed.fileId),
+    index('parsed_files_created_at_index').on(
+      parsed.organizationId,
+      parsed.conversationId,
+      parsed.createdAt,
+      parsed.id,
+    ),
+  ],
+);
+/** The text is read apart, because it is long. */
+export type ParsedFileRow = Omit<typeof parsedFiles.$inferSelect, 'text'>;

@@ -140,6 +140,7 @@ export const tokenKinds = [
   'EMAIL_VERIFICATION',
   'PASSWORD_RESET',
   'DOWNLOAD',
+  'FILE',
 ] as const;
 
 /**

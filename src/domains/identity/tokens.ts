@@ -19,6 +19,7 @@ export const tokenPrefixes: Readonly<Record<TokenKind, TokenPrefix>> = {
   EMAIL_VERIFICATION: 'tsr_verify_',
   PASSWORD_RESET: 'tsr_reset_',
   DOWNLOAD: 'tsr_download_',
+  FILE: 'tsr_file_',
 };
 
 /** What a token leads to. */

@@ -251,6 +251,10 @@ export const workspaces = tenantTable(
     chatModelId: uuid(),
     /** The model that works with tools; null: the chat model. */
     agentModelId: uuid(),
+    /** The model its texts and queries are embedded with; null: the built-in one. */
+    embeddingModelId: uuid(),
+    /** The model its texts are being embedded with beside that one; it takes over when all are. Null: no change is under way. */
+    nextEmbeddingModelId: uuid(),
     /** Where the picture is stored; null without one. */
     avatarKey: text(),
     /** Archived: it can be read, and nothing in it changes. */
