@@ -11,6 +11,7 @@ import {
 import { buildSchema } from '../src/gateway/schema.ts';
 import { colleagueOf, type Colleague } from './company.ts';
 import { conversationIn, workspaceOf } from './talk.ts';
+import { uploaded } from './uploaded.ts';
 import { startTestbed, type Person, type Testbed } from './testbed.ts';
 import { fingerprint } from './access/cast.ts';
 
@@ -40,6 +41,9 @@ const changes: Readonly<Record<string, string>> = {
   ask: '(input: { conversationId: $conversation, text: "Roses?" }) { answer { id } }',
   cancelAnswer: '(input: { messageId: $message }) { message { id } }',
   giveFeedback: '(input: { messageId: $message, score: 1 }) { feedback { id } }',
+  addParsedFile: '(input: { conversationId: $conversation, fileId: $file }) { parsedFile { id } }',
+  moveParsedFile: '(input: { id: $parsedFile }) { deletedId }',
+  deleteParsedFile: '(input: { id: $otherParsedFile }) { deletedId }',
   deleteConversation: '(input: { id: $conversation }) { deletedId }',
   leaveWorkspace: '(input: { workspaceId: $workspace }) { deletedId }',
 };
@@ -64,6 +68,9 @@ interface Filled extends Readonly<Record<string, string>> {
   readonly document: string;
   readonly conversation: string;
   readonly message: string;
+  readonly file: string;
+  readonly parsedFile: string;
+  readonly otherParsedFile: string;
 }
 const filled = async (name: string): Promise<Filled> => {
   const workspaceId = await workspaceOf(ada, { name });
@@ -76,6 +83,15 @@ const filled = async (name: string): Promise<Filled> => {
     'mutation ($input: AskInput!) { ask(input: $input) { answer { id } } }',
     { input: { conversationId, text: 'How often are roses watered?' } },
   );
+  const files = ['Asters', 'Lilies', 'Peonies'].map((text) =>
+    uploaded(bed, ada, `${text}.txt`, Buffer.from(`${text} bloom.`), 'text/plain'),
+  );
+  const [file = '', ...others] = await Promise.all(files);
+  const drop = 'mutation ($input: AddParsedFileInput!) { addParsedFile(input: $input) { parsedFile { id } } }';
+  const dropped: { addParsedFile: { parsedFile: { id: string } } }[] = await Promise.all(
+    others.map((fileId) => ada.want(drop, { input: { conversationId, fileId, wait: true } })),
+  );
+  const [parsedFile = '', otherParsedFile = ''] = dropped.map(({ addParsedFile }) => addParsedFile.parsedFile.id);
   const place = { workspaceId, userId: keeper.userId, role: 'EDITOR' };
   const add = 'mutation ($input: AddWorkspaceMemberInput!) { addWorkspaceMember(input: $input) { member { id } } }';
   for (const input of [place, { ...place, userId: viewer.userId, role: 'VIEWER' }]) await ada.want(add, { input });
@@ -86,6 +102,9 @@ const filled = async (name: string): Promise<Filled> => {
     document: addDocument.document.id,
     conversation: conversationId,
     message: ask.answer.id,
+    file,
+    parsedFile,
+    otherParsedFile,
   };
 };
 

@@ -203,6 +203,13 @@ const filled = async (
       text: `How often are ${secret} roses watered in summer?`,
     })
   ).ask;
+  const { parsedFile } = (
+    await want('mutation ($input: AddParsedFileInput!) { addParsedFile(input: $input) { parsedFile { id } } }', {
+      conversationId: Conversation,
+      fileId: file.id,
+      wait: true,
+    })
+  ).addParsedFile;
   const { feedback } = (
     await want('mutation ($input: GiveFeedbackInput!) { giveFeedback(input: $input) { feedback { id } } }', {
       messageId: answer.id,
@@ -242,6 +249,7 @@ const filled = async (
     Message: answer.id,
     Citation: answer.citations[0].id,
     Feedback: feedback.id,
+    ParsedFile: parsedFile.id,
     Provider: provider.id,
     Model: model.id,
     ProviderKey: providerKey.id,

@@ -14,21 +14,31 @@ const lookAgainMs = 1000;
 export const documentTopic = (id: string): string => `document:${id}`;
 
 /**
- * Waits until a document is READY or FAILED, 60 s at most or until the process stops, and gives it as it is then. Holds no connection
- * meanwhile.
+ * Reads something until it is settled, 60 s at most or until the process stops, and gives it as it is then. It is read whenever the bus tells
+ * of its topic, and once a second. Holds no connection meanwhile.
  */
-export const whenProcessed = async (context: Context, document: DocumentRow): Promise<DocumentRow> => {
-  const messages = context.services.bus.subscribe(documentTopic(document.id));
+export const whenSettled = async <Row>(
+  { services, unit }: Context,
+  topic: string,
+  read: () => Promise<Row>,
+  isSettled: (row: Row) => boolean,
+): Promise<Row> => {
+  const messages = services.bus.subscribe(topic);
   const deadline = Date.now() + patienceMs;
+  const readAndRest = async () => {
+    const row = await read();
+    await unit.rest();
+    return row;
+  };
   try {
     let message = messages.next();
     for (;;) {
-      const current = await documentNow(context, document.id);
-      if (current.status === 'READY' || current.status === 'FAILED' || Date.now() >= deadline) return current;
+      const current = await readAndRest();
+      if (isSettled(current) || Date.now() >= deadline) return current;
       const later = sleep(lookAgainMs, 'time' as const, { ref: false });
       const outcome = await Promise.race([message, later]);
       if (outcome === 'time') continue;
-      if (outcome.done) return await documentNow(context, document.id);
+      if (outcome.done) return await readAndRest();
       message = messages.next();
     }
   } finally {
@@ -36,10 +46,18 @@ export const whenProcessed = async (context: Context, document: DocumentRow): Pr
   }
 };
 
+/** Waits until a document is READY or FAILED, as `whenSettled` does. */
+export const whenProcessed = (context: Context, document: DocumentRow): Promise<DocumentRow> =>
+  whenSettled(
+    context,
+    documentTopic(document.id),
+    () => documentNow(context, document.id),
+    ({ status }) => status === 'READY' || status === 'FAILED',
+  );
+
 const documentNow = async ({ unit }: Context, id: string): Promise<DocumentRow> => {
   const isDocument = and(eq(documents.organizationId, unit.organizationId), eq(documents.id, id));
   const [current] = await unit.run(() => database.select(documentFields).from(documents).where(isDocument));
-  await unit.rest();
   if (current === undefined) throw new NotFound('Document', id);
   return current;
 };

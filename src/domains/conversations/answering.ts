@@ -5,12 +5,14 @@ import { QuestionTooLong } from '../../ai/prompt.ts';
 import { standaloneQuestion } from '../../ai/query-terms.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { DomainError, Unavailable, type ErrorCode } from '../../errors.ts';
-import { retrieve, type Passage } from '../content/retrieval.ts';
+import { contextTokensOf } from '../../ai/deployment.ts';
+import { retrieve } from '../content/retrieval.ts';
 import type { Services } from '../services.ts';
 import { settingsByWorkspace } from '../tenancy/workspace-loaders.ts';
 import { leaseSeconds, renewLease, type Asked } from './asking.ts';
 import { DeltaPublisher } from './deltas.ts';
 import { answersTopic, cancelTopic, type AnswerFailure, type AnswerNotice } from './events.ts';
+import { attachedGrounds, attachedTokens, groundsOf, type Ground } from './grounds.ts';
 import { historyBefore } from './history.ts';
 import { settle, type Ending } from './settling.ts';
 
@@ -142,10 +144,10 @@ const work = async (
   try {
     const material = await materialOf(services, unit, asked);
     const { chatMode, queryRefusalResponse } = asked.workspace;
-    if (chatMode === 'QUERY' && material.passages.length === 0)
+    if (chatMode === 'QUERY' && material.grounds.length === 0)
       return { kind: 'refused', text: queryRefusalResponse ?? refusal };
     const result = await answered(asked, material, deltas, signal);
-    return { kind: 'answered', result, passages: material.passages };
+    return { kind: 'answered', result, grounds: material.grounds };
   } catch (error) {
     const latencyMs = performance.now() - began;
     const text = clean(error instanceof ModelFailure ? error.text : deltas.text);
@@ -161,14 +163,21 @@ const work = async (
 interface Material {
   readonly tone: string | null;
   readonly history: Awaited<ReturnType<typeof historyBefore>>;
-  readonly passages: readonly Passage[];
+  /** In the order in which they go into the prompt. */
+  readonly grounds: readonly Ground[];
 }
 
 /** Reads what an answer is made from; the unit holds no connection afterwards. */
-const materialOf = async (services: Services, unit: UnitOfWork, { question, workspace }: Asked): Promise<Material> => {
-  const [settings, history] = await Promise.all([
+const materialOf = async (
+  services: Services,
+  unit: UnitOfWork,
+  { question, workspace, callable }: Asked,
+): Promise<Material> => {
+  const maxTokens = attachedTokens(contextTokensOf(callable.deployment));
+  const [settings, history, attached] = await Promise.all([
     settingsByWorkspace(unit).load(workspace.id),
     historyBefore(unit, question, workspace.historyLength),
+    attachedGrounds(unit, question.conversationId, maxTokens),
   ]);
   const query = standaloneQuestion({
     question: question.content,
@@ -177,13 +186,13 @@ const materialOf = async (services: Services, unit: UnitOfWork, { question, work
   });
   const passages = await retrieve({ unit, services }, { workspace, query, first: workspace.topN });
   await unit.rest();
-  return { tone: settings?.tone ?? null, history, passages };
+  return { tone: settings?.tone ?? null, history, grounds: [...attached, ...groundsOf(passages)] };
 };
 
 /** Streams the answer; what it gives to subscribers and what it gives back are free of NUL, which Postgres keeps in no text. */
 const answered = async (
   { question, workspace, callable }: Asked,
-  { tone, history, passages }: Material,
+  { tone, history, grounds }: Material,
   deltas: DeltaPublisher,
   signal: AbortSignal,
 ): Promise<AnswerResult> => {
@@ -193,7 +202,7 @@ const answered = async (
     tone,
     history,
     question: question.content,
-    passages,
+    passages: grounds,
     language: workspace.language,
     signal,
     ...(workspace.temperature !== null && { temperature: workspace.temperature }),

@@ -4,7 +4,7 @@ import { listOf, type Needs } from '../../database/list.ts';
 import { bound, loadMany, loadOne } from '../../database/loader.ts';
 import type { Conversation, Message } from '../../generated/resolvers.ts';
 import { memberUserById } from '../tenancy/loaders.ts';
-import { citations, conversations, feedback, messages, type ConversationRow } from './tables.ts';
+import { citations, conversations, feedback, messages, parsedFiles, type ConversationRow } from './tables.ts';
 
 export const conversationById = loadOne(
   () =>
@@ -75,10 +75,13 @@ export const conversationsByWorkspace = listOf({
   orders: { CREATED_AT: conversations.createdAt },
   defaultOrder: { field: 'CREATED_AT', direction: 'DESC' },
   filters: { createdAt: conversations.createdAt },
-  needs: { workspace: ['workspaceId'], startedBy: ['userId'], messages: [] } satisfies Needs<
-    Conversation,
-    ConversationRow
-  >,
+  needs: {
+    workspace: ['workspaceId'],
+    startedBy: ['userId'],
+    messages: [],
+    parsedFiles: [],
+    parsedFileUsage: ['workspaceId'],
+  } satisfies Needs<Conversation, ConversationRow>,
 });
 
 export const messagesByConversation = listOf({
@@ -100,3 +103,54 @@ export const messagesByConversation = listOf({
     conversation: ['conversationId'],
   } satisfies Needs<Message, typeof messages.$inferSelect>,
 });
+
+const { text: _text, passages: _passages, ...lightParsedFile } = getTableColumns(parsedFiles);
+/** All of a parsed file but its text and passages, which are long. */
+export const parsedFileFields = lightParsedFile;
+
+export const parsedFileById = loadOne(
+  () =>
+    database
+      .select(parsedFileFields)
+      .from(parsedFiles)
+      .where(and(eq(parsedFiles.organizationId, bound.organizationId), sql`${parsedFiles.id} = any(${bound.keys})`)),
+  (parsed) => parsed.id,
+);
+
+/** The texts of parsed files, which are long. */
+export const parsedFileTextById = loadOne(
+  () =>
+    database
+      .select({ id: parsedFiles.id, text: parsedFiles.text })
+      .from(parsedFiles)
+      .where(and(eq(parsedFiles.organizationId, bound.organizationId), sql`${parsedFiles.id} = any(${bound.keys})`)),
+  (parsed) => parsed.id,
+);
+
+/** Files of a conversation. */
+export const parsedFilesByConversation = listOf({
+  from: parsedFiles,
+  parent: parsedFiles.conversationId,
+  columns: parsedFileFields,
+  orders: { CREATED_AT: parsedFiles.createdAt },
+  defaultOrder: { field: 'CREATED_AT', direction: 'ASC' },
+});
+
+/** Model tokens of all files of a conversation that have been read. */
+export const parsedTokensByConversation = loadOne(
+  () =>
+    database
+      .select({
+        id: parsedFiles.conversationId,
+        tokens: sql<number>`sum(${parsedFiles.tokenCount})::integer`,
+      })
+      .from(parsedFiles)
+      .where(
+        and(
+          eq(parsedFiles.organizationId, bound.organizationId),
+          sql`${parsedFiles.conversationId} = any(${bound.keys})`,
+        ),
+      )
+      .groupBy(parsedFiles.conversationId),
+  (counted) => counted.id,
+);

@@ -16,6 +16,7 @@ import {
   messageById,
   messagesByConversation,
   ownFeedbackByMessage,
+  parsedFileById,
 } from './loaders.ts';
 import { addMessage, deleteConversation, giveFeedback, startConversation, updateConversation } from './operations.ts';
 import { answerStream } from './stream.ts';
@@ -74,7 +75,9 @@ export const resolvers: Resolvers = {
   },
   Citation: {
     chunk: ({ chunkId }, _args, { unit }) => (chunkId === null ? null : chunkById(unit).load(chunkId)),
-    document: ({ documentId }, _args, { unit }) => documentById(unit).load(documentId),
+    document: ({ documentId }, _args, { unit }) => (documentId === null ? null : documentById(unit).load(documentId)),
+    parsedFile: ({ parsedFileId }, _args, { unit }) =>
+      parsedFileId === null ? null : parsedFileById(unit).load(parsedFileId),
   },
 };
 

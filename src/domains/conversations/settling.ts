@@ -3,15 +3,15 @@ import { confidence, verifiedCitations, type Citation } from '../../ai/citations
 import type { AnswerResult } from '../../ai/answer.ts';
 import { database } from '../../database/client.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
-import type { Passage } from '../content/retrieval.ts';
 import { costOf, releaseExecution, settleExecution } from '../modelhub/executions.ts';
 import type { Asked } from './asking.ts';
 import type { AnswerFailure } from './events.ts';
+import type { Ground } from './grounds.ts';
 import { citations, messages, runningAnswers } from './tables.ts';
 
 /** How the work on an answer ended. */
 export type Ending =
-  | { readonly kind: 'answered'; readonly result: AnswerResult; readonly passages: readonly Passage[] }
+  | { readonly kind: 'answered'; readonly result: AnswerResult; readonly grounds: readonly Ground[] }
   | { readonly kind: 'refused'; readonly text: string }
   | {
       readonly kind: 'failed';
@@ -36,13 +36,13 @@ export const boundedCitations = (all: readonly Citation[], limit: number): Citat
   return places.filter((one) => kept.has(one));
 };
 
+/** Citations of an answer that was given more passages than a search finds. */
+const maxCitations = 50;
+
 /** What becomes of a completed answer, with its citations and the passages they stand in. */
-const answeredFields = (
-  { result, passages }: Extract<Ending, { kind: 'answered' }>,
-  { workspace, callable }: Asked,
-) => {
+const answeredFields = ({ result, grounds }: Extract<Ending, { kind: 'answered' }>, { workspace, callable }: Asked) => {
   const { text, usage } = result;
-  const used = passages.slice(0, result.passagesUsed);
+  const used = grounds.slice(0, result.passagesUsed);
   const verified = verifiedCitations(text, used, workspace.language);
   const fields = {
     status: 'COMPLETED' as const,
@@ -52,7 +52,11 @@ const answeredFields = (
     cost: costOf(callable.price, usage.inputTokens, usage.outputTokens),
     confidence: confidence(text, verified.citations, used, workspace.language),
   };
-  return { used, cited: boundedCitations(verified.citations, workspace.topN), fields };
+  return {
+    used,
+    cited: boundedCitations(verified.citations, Math.max(workspace.topN, Math.min(used.length, maxCitations))),
+    fields,
+  };
 };
 
 /** What becomes of the answer's row. */
@@ -97,21 +101,22 @@ export const settle = (unit: UnitOfWork, asked: Asked, ending: Ending): Promise<
     if (settled.length === 0) return false;
     const { workspaceId } = answer;
     const rows = cited.flatMap((one, position) => {
-      const passage = used[one.passage];
-      if (passage === undefined) return [];
-      const { chunkId, documentId, documentVersion, score } = passage;
+      const ground = used[one.passage];
+      if (ground === undefined) return [];
+      const { chunkId, documentId, documentVersion, parsedFileId, score } = ground;
       return {
         organizationId,
         workspaceId,
         messageId: answer.id,
         position,
         marker: one.passage + 1,
-        chunkId: survivingChunk(organizationId, chunkId),
+        chunkId: chunkId === null ? null : survivingChunk(organizationId, chunkId),
         documentId,
         documentVersion,
+        parsedFileId,
         quote: one.quote,
-        start: passage.start + one.start,
-        end: passage.start + one.end,
+        start: ground.start + one.start,
+        end: ground.start + one.end,
         score,
       };
     });

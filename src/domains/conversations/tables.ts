@@ -6,6 +6,7 @@ import {
   foreignKey,
   index,
   integer,
+  jsonb,
   numeric,
   pgTable,
   text,
@@ -134,18 +135,24 @@ export const citations = tenantTable(
     position: integer().notNull(),
     /** The number the answer calls it by, `[marker]`. */
     marker: integer().notNull(),
-    /** Null once the passage is gone; the quote stays. */
+    /** Null once the passage is gone, and for a file of the conversation; the quote stays. */
     chunkId: uuid(),
-    documentId: uuid().notNull(),
-    documentVersion: integer().notNull(),
+    /** A document with its version at the time, or a file of the conversation. */
+    documentId: uuid(),
+    documentVersion: integer(),
+    parsedFileId: uuid(),
     quote: text().notNull(),
-    /** Span of the quote in the document's text, in UTF-16 code units. */
+    /** Span of the quote in the text of the document or file, in UTF-16 code units. */
     start: integer().notNull(),
     end: integer().notNull(),
     /** The passage's score when it was retrieved. */
     score: doublePrecision().notNull(),
   },
   (citation) => [
+    check(
+      'citations_source_check',
+      sql`num_nonnulls(${citation.documentId}, ${citation.parsedFileId}) = 1 and (${citation.documentId} is null) = (${citation.documentVersion} is null)`,
+    ),
     unique('citations_position_key').on(citation.organizationId, citation.messageId, citation.position),
     foreignKey({
       name: 'citations_message_id_fkey',
@@ -204,6 +211,17 @@ export const runningAnswers = pgTable(
 
 export const parsedFileStatuses = ['PENDING', 'READY', 'FAILED'] as const;
 
+/** A stretch of a parsed file's text, as a chunk is one of a document's. */
+export interface ParsedPassage {
+  /** Offsets into the text, in UTF-16 code units. */
+  readonly start: number;
+  readonly end: number;
+  readonly headings: readonly string[];
+  readonly page: number | null;
+  /** Model tokens. */
+  readonly tokens: number;
+}
+
 /** A file dropped into a conversation: its whole text goes with each question there, and search does not find it. */
 export const parsedFiles = tenantTable(
   'parsed_files',
@@ -222,6 +240,8 @@ export const parsedFiles = tenantTable(
     text: text(),
     /** Model tokens of the text. */
     tokenCount: integer().notNull().default(0),
+    /** The passages that the text is cut into for the model, in reading order. */
+    passages: jsonb().$type<readonly ParsedPassage[]>().notNull().default([]),
   },
   (parsed) => [
     oneOf('parsed_files', parsed.status, parsedFileStatuses),
@@ -246,4 +266,4 @@ export const parsedFiles = tenantTable(
   ],
 );
 /** The text is read apart, because it is long. */
-export type ParsedFileRow = Omit<typeof parsedFiles.$inferSelect, 'text'>;
+export type ParsedFileRow = Omit<typeof parsedFiles.$inferSelect, 'text' | 'passages'>;

@@ -1,0 +1,75 @@
+import { sql } from 'drizzle-orm';
+import { database } from '../../database/client.ts';
+import type { UnitOfWork } from '../../database/unit-of-work.ts';
+import type { Passage } from '../content/retrieval.ts';
+import { parsedFiles, type ParsedPassage } from './tables.ts';
+
+/** What a statement of an answer can rest on: a passage of a document, or of a file of the conversation. */
+export type Ground = Pick<Passage, 'title' | 'text' | 'start' | 'score'> &
+  (
+    | (Pick<Passage, 'chunkId' | 'documentId' | 'documentVersion'> & { readonly parsedFileId: null })
+    | {
+        readonly chunkId: null;
+        readonly documentId: null;
+        readonly documentVersion: null;
+        readonly parsedFileId: string;
+      }
+  );
+
+/** Passages that search found, as grounds. */
+export const groundsOf = (passages: readonly Passage[]): Ground[] =>
+  passages.map((passage) => ({ ...passage, parsedFileId: null }));
+
+/** Tokens that files of a conversation may take of a model's window: half, so that there is room for what search finds. */
+export const attachedTokens = (contextWindow: number): number => Math.floor(contextWindow / 2);
+
+interface Attached extends Record<string, unknown> {
+  readonly id: string;
+  readonly title: string;
+  readonly text: string;
+  /** Those that would have room if there were no other file. */
+  readonly passages: readonly ParsedPassage[];
+  readonly whole: boolean;
+}
+
+/**
+ * The texts of the files of a conversation, the oldest first, passage by passage in reading order, as long as they have at most `maxTokens` in
+ * all. Read in one statement, and of each text no more than what has room.
+ */
+export const attachedGrounds = async (
+  unit: UnitOfWork,
+  conversationId: string,
+  maxTokens: number,
+): Promise<Ground[]> => {
+  const rows = await unit.run(() =>
+    database.execute<Attached>(sql`
+      select file.id, file.title, taken.passages, left(file.text, taken.length) as text,
+        jsonb_array_length(file.passages) = json_array_length(taken.passages) as whole
+      from ${parsedFiles} file
+      cross join lateral (
+        select json_agg(passage order by place) as passages, max((passage ->> 'end')::integer) as length
+        from (
+          select passage, place, sum((passage ->> 'tokens')::integer) over (order by place) as tokens
+          from jsonb_array_elements(file.passages) with ordinality as each (passage, place)
+        ) as counted
+        where tokens <= ${maxTokens}
+      ) as taken
+      where file.organization_id = ${unit.organizationId} and file.conversation_id = ${conversationId}
+        and file.status = 'READY' and taken.length is not null
+      order by file.created_at, file.id
+    `),
+  );
+  const grounds: Ground[] = [];
+  let room = maxTokens;
+  for (const { id: parsedFileId, title, text, passages, whole } of rows) {
+    for (const { start, end, tokens } of passages) {
+      room -= tokens;
+      if (room < 0) return grounds;
+      // They were put there on purpose: nothing fits better.
+      const ground = { title, text: text.slice(start, end), start, score: 1, parsedFileId };
+      grounds.push({ ...ground, chunkId: null, documentId: null, documentVersion: null });
+    }
+    if (!whole) return grounds;
+  }
+  return grounds;
+};

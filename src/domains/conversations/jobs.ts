@@ -1,0 +1,9 @@
+import type { Jobs } from '../services.ts';
+import { parseKind } from './parsed-files.ts';
+import { giveUpParsing, parseFile } from './parsing.ts';
+
+/** Work of this domain that comes later. */
+export const jobs: Jobs = {
+  // As many as there are processes that parse.
+  [parseKind]: { concurrency: 2, retries: 3, expireSeconds: 600, run: parseFile, giveUp: giveUpParsing },
+};
