@@ -3,6 +3,7 @@ import { lookup as lookUp } from 'node:dns/promises';
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
+import { callbackify } from 'node:util';
 import { Agent, buildConnector, fetch as fetchThrough, type RequestInit as RequestOptions } from 'undici';
 import { isPublicAddress } from './address.ts';
 import { AddressRefused, UrlRefused, type Outbound } from './outbound.ts';
@@ -55,9 +56,9 @@ export const openOutboundTo = (
       const headers = new Headers(init?.headers);
       if (!headers.has('user-agent')) headers.set('user-agent', userAgent);
       try {
-        // The casts are safe: undici's types and those of Node's globals are two descriptions of the same standard.
+        // The cast is safe: undici's types and those of Node's globals are two descriptions of the same standard.
         const options = { ...init, headers: [...headers], dispatcher } as RequestOptions;
-        return (await fetchThrough(assertFit(input), options)) as unknown as Response;
+        return await fetchThrough(assertFit(input), options);
       } catch (error) {
         throw error instanceof Error && error.cause instanceof AddressRefused ? error.cause : error;
       }
@@ -92,10 +93,10 @@ const lookupAmong =
       if (!first) throw Object.assign(new Error(`${host} has no address.`), { code: 'ENOTFOUND' });
       return [first, ...others];
     };
-    void answer().then(
-      (addresses) => (all ? callback(null, addresses) : callback(null, addresses[0].address, addresses[0].family)),
-      (error: Error) => callback(error, ''),
-    );
+    callbackify(answer)((error, addresses) => {
+      if (error) return callback(error, '');
+      return all ? callback(null, addresses) : callback(null, addresses[0].address, addresses[0].family);
+    });
   };
 
 /** The agent, refusing addresses that are written in the URL; names go through its lookup. */
