@@ -3,6 +3,7 @@ import {
   MalformedError,
   ParseError,
   parseFeed,
+  type AnyFeed,
   type AtomFeed,
   type JsonFeed,
   type RdfFeed,
@@ -42,7 +43,7 @@ export const readFeed = async (text: string, place: string): Promise<FeedEntry[]
   return format === 'rss' ? (feed.items ?? []).map(ofRss) : (feed.items ?? []).map(ofRdf);
 };
 
-const parsed = (text: string, place: string): ReturnType<typeof parseFeed> => {
+const parsed = (text: string, place: string): AnyFeed<string> => {
   try {
     return parseFeed(text, { maxItems: maxEntries });
   } catch (error) {

@@ -16,7 +16,7 @@ const headers = (name: z.ZodType<string, string>) =>
   z
     .record(name, headerValue)
     .refine((all) => Object.keys(all).length <= 20, 'At most 20 headers.')
-    .default({});
+    .optional();
 const parameter = z.string().regex(/^[\w.[\]$-]{1,100}$/, 'This is no name of a parameter.');
 
 /** How the next page is found. */
@@ -65,7 +65,7 @@ export const jsonApiConfiguration = z
   })
   .refine(
     ({ bearerToken, secretHeaders }) =>
-      bearerToken === undefined || !Object.keys(secretHeaders).some((name) => /^authorization$/i.test(name)),
+      bearerToken === undefined || !Object.keys(secretHeaders ?? {}).some((name) => /^authorization$/i.test(name)),
     { path: ['secretHeaders'], message: 'Authorization is given once: as bearerToken or among these.' },
   );
 export type JsonApiConfiguration = z.infer<typeof jsonApiConfiguration>;

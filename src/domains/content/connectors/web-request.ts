@@ -150,6 +150,8 @@ const askOnce = async (
 const targetOf = (location: string | null, from: URL): URL => {
   const target = location === null || location.length > maxUrlLength ? null : URL.parse(location, from.href);
   if (target === null) throw new SourceFailure('INVALID', `${placeOf(from)} redirects to nowhere.`);
+  if (!isWebUrl(target.href))
+    throw new SourceFailure('REFUSED', `${placeOf(from)} redirects to an address that is not of the web.`);
   target.hash = '';
   return target;
 };
@@ -171,7 +173,7 @@ const isNetworkFault = (error: unknown): error is TypeError =>
 
 /** The code of the fault below, such as ENOTFOUND; its message could hold anything. */
 const codeOf = ({ cause }: Error): string => {
-  const code: unknown = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  const code: unknown = typeof cause === 'object' && cause !== null && 'code' in cause ? cause.code : undefined;
   return typeof code === 'string' && /^[A-Z0-9_]{1,60}$/.test(code) ? ` (${code})` : '';
 };
 
