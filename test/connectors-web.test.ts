@@ -85,14 +85,14 @@ describe('a page', () => {
   );
 
   test.each([
-    ['file:///etc/passwd', 'This must be an http:// or https:// URL without user name and password.'],
-    ['http://ada:secret@example.com/', 'This must be an http:// or https:// URL without user name and password.'],
-    ['example.com', 'This must be an http:// or https:// URL without user name and password.'],
-    [`http://example.com/${'a'.repeat(1000)}`, 'A URL has at most 1,000 characters.'],
-    [`http://example.com/${'ü'.repeat(300)}`, 'A URL has at most 1,000 characters.'],
-  ])('may not have the URL %.40s', (url, message) => {
+    ['a file', 'file:///etc/passwd', /^This must be an http:/],
+    ['with a password', 'http://ada:secret@example.com/', /^This must be an http:/],
+    ['a host alone', 'example.com', /^This must be an http:/],
+    ['long', `http://example.com/${'a'.repeat(1000)}`, /^A URL has at most 1,000 characters/],
+    ['long when encoded', `http://example.com/${'ü'.repeat(300)}`, /^A URL has at most 1,000 characters/],
+  ])('may not be %s', (_what, url, message) => {
     const result = reading.connector.configuration.safeParse({ url });
-    expect(result.error?.issues.map((issue) => issue.message)).toContain(message);
+    expect(result.error?.issues[0]?.message).toMatch(message);
     expect(reading.connector.configuration.safeParse({ url: 'http://fine.example', more: 1 }).success).toBe(false);
   });
 });

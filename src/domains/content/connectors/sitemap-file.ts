@@ -3,6 +3,7 @@ import { setImmediate as others } from 'node:timers/promises';
 import { createGunzip } from 'node:zlib';
 import { Parser } from 'htmlparser2';
 import { SourceFailure } from './connector.ts';
+import { faultCode } from './web-request.ts';
 
 /** Of one file, unpacked (sitemaps.org, "Sitemaps XML format"). */
 export const maxSitemapBytes = 50 * 1024 * 1024;
@@ -40,14 +41,11 @@ export const readSitemap = async (bytes: Uint8Array, place: string): Promise<Sit
       reader.write(decoder.decode(slice, { stream: true }));
     }
   } catch (error) {
-    if (!isUnpackingFault(error)) throw error;
+    if (!/^Z_[A-Z]+_ERROR$/.test(faultCode(error) ?? '')) throw error;
     throw new SourceFailure('INVALID', `${place} is a damaged gzip file.`);
   }
   return reader.end();
 };
-
-const isUnpackingFault = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && /^Z_[A-Z]+_ERROR$/.test(String(error.code));
 
 /** The file unpacked, in pieces between which others may work. */
 async function* slicesOf(bytes: Uint8Array): AsyncIterable<Uint8Array> {

@@ -171,10 +171,15 @@ const failed = (status: number, headers: Headers, url: URL): Hurdle => {
 const isNetworkFault = (error: unknown): error is TypeError =>
   error instanceof Error && error.name === 'TypeError' && /^(?:fetch failed|terminated)$/.test(error.message);
 
-/** The code of the fault below, such as ENOTFOUND; its message could hold anything. */
+/** The code of a fault of Node's, such as ENOTFOUND. Its message could hold anything. */
+export const faultCode = (error: unknown): string | null => {
+  const code: unknown = typeof error === 'object' && error !== null && 'code' in error ? error.code : null;
+  return typeof code === 'string' && /^[A-Z0-9_]{1,60}$/.test(code) ? code : null;
+};
+
 const codeOf = ({ cause }: Error): string => {
-  const code: unknown = typeof cause === 'object' && cause !== null && 'code' in cause ? cause.code : undefined;
-  return typeof code === 'string' && /^[A-Z0-9_]{1,60}$/.test(code) ? ` (${code})` : '';
+  const code = faultCode(cause);
+  return code === null ? '' : ` (${code})`;
 };
 
 /** The body; no more of it is taken in than is allowed. */
