@@ -24,8 +24,8 @@ export const feedConnector = (pause: Pause): Connector<FeedConfiguration> => {
     const entries = await entriesOf(source, pause);
     const items = entries.flatMap((entry) => itemOf(entry, source.configuration) ?? []);
     // A name that comes twice means what stands first, which is the newest.
-    const byId = new Map(items.reverse().map((item) => [item.id, item]));
-    return { items: [...byId.values()].reverse(), next: null };
+    const named = new Set<string>();
+    return { items: items.filter(({ id }) => !named.has(id) && named.add(id)), next: null };
   };
   return {
     kind: 'FEED',

@@ -43,9 +43,14 @@ export const readFeed = async (text: string, place: string): Promise<FeedEntry[]
   return format === 'rss' ? (feed.items ?? []).map(ofRss) : (feed.items ?? []).map(ofRdf);
 };
 
-const parsed = (text: string, place: string): AnyFeed<string> => {
+/** The parser takes XML that is cut off between two entries. */
+const closedRoot = /<\/(?:[\w-]+:)?(?:rss|feed|rdf)\s*>/i;
+
+const parsed = (text: string, place: string): AnyFeed => {
   try {
-    return parseFeed(text, { maxItems: maxEntries });
+    const feed = parseFeed(text, { maxItems: maxEntries });
+    if (feed.format === 'json' || closedRoot.test(text)) return feed;
+    throw new MalformedError('cut off');
   } catch (error) {
     const isKnown = [DetectError, MalformedError, ParseError].some((kind) => error instanceof kind);
     if (!isKnown) throw error;
@@ -55,11 +60,14 @@ const parsed = (text: string, place: string): AnyFeed<string> => {
 
 const ofRss = (item: RssFeed.Item<string>): FeedEntry => ({
   id: item.guid?.value ?? null,
-  link: item.link ?? (item.guid?.isPermaLink === false ? null : (item.guid?.value ?? null)),
+  link: item.link ?? (item.guid?.isPermaLink === false ? null : absolute(item.guid?.value)),
   title: item.title ?? null,
   updated: item.pubDate ?? item.dc?.dates?.[0] ?? null,
   text: html(item.content?.encoded) ?? html(item.description) ?? plain(item.title),
 });
+
+/** Names without a word on what they are may be addresses, and often are none. */
+const absolute = (guid: string | undefined): string | null => (guid && URL.canParse(guid) ? guid : null);
 
 const ofRdf = (item: RdfFeed.Item<string>): FeedEntry => ({
   id: item.rdf?.about ?? null,
