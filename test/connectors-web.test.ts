@@ -283,11 +283,29 @@ describe('robots.txt', () => {
     expect(reading.pauses[0]).toBeLessThanOrEqual(10_000);
   });
 
+  test('speaks to Tessera by name or to everybody, and rules for others do not count', async () => {
+    const others = Array.from({ length: 50 }, (_, index) => `User-agent: bot${index}\nDisallow: /*${'x'.repeat(1000)}`);
+    server.routes = {
+      '/robots.txt': robots(
+        'User-agent: bot # a comment',
+        'User-agent: Tessera/2',
+        'User-agent: bot',
+        'Disallow: /both/',
+        ...others,
+        'User-agent: bot',
+        'Disallow: /a',
+      ),
+      '/a': page,
+    };
+    expect(textOf(await fetchAt('/a'))).toBe('<p>Hello');
+    expect(await failureOf(fetchAt('/both/a'))).toMatchObject({ kind: 'REFUSED' });
+  });
+
   test('of great length is read to 500 kB, and neither fills the memory nor takes long', async () => {
-    const names = Array.from({ length: 12_000 }, (_, index) => `User-agent: bot${index}`);
+    const names = Array.from({ length: 12_000 }, () => 'User-agent: tessera');
     const rules = Array.from({ length: 12_000 }, (_, index) => `Disallow: /${index}`);
     server.routes = {
-      '/robots.txt': robots('User-agent: *', 'Disallow: /private/', ...names, ...rules, 'x'.repeat(1_000_000)),
+      '/robots.txt': robots(...names, 'Disallow: /private/', ...rules, 'x'.repeat(1_000_000)),
       '/a': page,
       '/private/a': page,
     };

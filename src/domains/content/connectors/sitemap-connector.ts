@@ -32,7 +32,7 @@ const positionShape = z.object({
   path: z.array(z.object({ url: z.string(), entry: z.int() })),
   /** Pages so far. */
   listed: z.int(),
-  /** Sitemaps opened so far. */
+  /** Sitemaps gone into so far. */
   opened: z.int(),
 });
 type Position = z.infer<typeof positionShape>;
@@ -109,7 +109,11 @@ class Listing {
   #descend(url: string): void {
     const { path } = this.#position;
     const indexes = path.filter((place) => !isSite(place.url)).length;
-    if (indexes <= this.#settings.maxDepth && path.every((place) => place.url !== url)) path.push({ url, entry: 0 });
+    if (indexes > this.#settings.maxDepth || path.some((place) => place.url === url)) return;
+    this.#position.opened += 1;
+    if (this.#position.opened > maxSitemaps)
+      throw new SourceFailure('REFUSED', `${placeOf(this.#settings.url)} names more than 1,000 sitemaps.`);
+    path.push({ url, entry: 0 });
   }
 
   #isWanted({ pathname }: URL): boolean {
@@ -128,9 +132,6 @@ class Listing {
   async #open(url: string): Promise<SitemapFile> {
     const known = this.#files.get(url);
     if (known) return known;
-    if (this.#position.path.at(-1)?.entry === 0) this.#position.opened += 1;
-    if (this.#position.opened > maxSitemaps)
-      throw new SourceFailure('REFUSED', `${placeOf(this.#settings.url)} names more than 1,000 sitemaps.`);
     const file = isSite(url) ? await sitemapsOf(this.#asking, url) : await this.#read(url);
     this.#files.set(url, file);
     return file;

@@ -27,7 +27,7 @@ export interface SitemapEntry {
 }
 
 /**
- * Reads a sitemap, an index of sitemaps or a text with one URL a line, packed by gzip or not; at most 50,000 entries.
+ * Reads a sitemap, an index of sitemaps or a text with one URL a line, packed by gzip or not; at most 50,000 entries, none twice.
  * Entities that a document declares for itself are not expanded. Throws SourceFailure: INVALID, REFUSED when it is longer than 50 MB.
  */
 export const readSitemap = async (bytes: Uint8Array, place: string): Promise<SitemapFile> => {
@@ -62,7 +62,7 @@ async function* slicesOf(bytes: Uint8Array): AsyncIterable<Uint8Array> {
 class SitemapReader {
   readonly #place: string;
   readonly #parser: Parser;
-  readonly #entries: SitemapEntry[] = [];
+  readonly #entries = new Map<string, SitemapEntry>();
   /** The first characters, as long as it is open whether this is XML; null afterwards. */
   #head: string | null = '';
   #lines: string | null = null;
@@ -100,11 +100,11 @@ class SitemapReader {
   end(): SitemapFile {
     if (this.#lines !== null) {
       this.#takeLines(`${this.#lines}\n`);
-      return { kind: 'PAGES', entries: this.#entries };
+      return { kind: 'PAGES', entries: [...this.#entries.values()] };
     }
     this.#parser.end();
     if (!this.#isClosed) throw this.#invalid();
-    return { kind: this.#kind(), entries: this.#entries };
+    return { kind: this.#kind(), entries: [...this.#entries.values()] };
   }
 
   #invalid(): SourceFailure {
@@ -151,7 +151,7 @@ class SitemapReader {
 
   #add(entry: SitemapEntry): void {
     const isUsable = entry.location !== '' && entry.location.length <= maxTextLength;
-    if (isUsable && this.#entries.length < maxEntries) this.#entries.push(entry);
+    if (isUsable && this.#entries.size < maxEntries) this.#entries.set(entry.location, entry);
   }
 
   #kind(): SitemapFile['kind'] {

@@ -139,7 +139,6 @@ const askOnce = async (
     if (request.expected?.includes(status)) return { status, url: url.href, headers, bytes: new Uint8Array() };
     return redirects.has(status) ? targetOf(headers.get('location'), url) : failed(status, headers, url);
   } catch (error) {
-    signal.throwIfAborted();
     if (error instanceof AddressRefused || error instanceof UrlRefused)
       throw new SourceFailure('REFUSED', error.message);
     if (!isNetworkFault(error)) throw error;

@@ -8,8 +8,8 @@ import { askWeb, pauseOrStop, type Asking } from './web-request.ts';
 const agent = 'Tessera';
 /** What must be read at least (RFC 9309, 2.5); the rest is cut off. */
 const maxBytes = 500 * 1024;
-/** Patterns with wildcards are slow to compare; a file with more of them, in characters, is not gone through. */
-const maxWildcardLength = 50_000;
+/** Rules with wildcards are slow to compare; a file with more of them, in characters, is not gone through. */
+const maxWildcardLength = 20_000;
 const maxCrawlDelaySeconds = 10;
 /** A day is allowed (RFC 9309, 2.4). */
 const keptMs = 3_600_000;
@@ -90,22 +90,26 @@ const textOf = async (asking: Asking, url: string): Promise<string> => {
 };
 
 /**
- * The file with all names of others called one name, and none twice in a row: the parser keeps each rule for each name above
- * it, and thousands of both would not fit into memory.
+ * The lines that speak to Tessera, to everybody, or of sitemaps, with no name twice above the same rules: the parser keeps each rule for
+ * each name above it, and thousands of both would not fit into memory.
  */
 const relevantLines = (text: string): string => {
-  const above = new Set<string>();
+  const names = new Set<string>();
+  let isNaming = false;
   const lines = text.split(/\r\n|\r|\n/).flatMap((whole) => {
     const line = whole.replace(/#.*$/, '').trim();
-    const name = /^user-agent\s*:(.*)$/i.exec(line)?.[1]?.trim().toLowerCase().replace(/\/.*$/, '').trim();
-    if (name === undefined) {
-      if (/^[^:]+:/.test(line)) above.clear();
-      return [line];
+    const [, key = '', value = ''] = /^([^:]+):(.*)$/.exec(line) ?? [];
+    if (key === '') return [];
+    if (key.trim().toLowerCase() !== 'user-agent') {
+      isNaming = false;
+      return names.size > 0 || /^sitemap\s*$/i.test(key) ? [line] : [];
     }
-    const called = name === '*' || name === agent.toLowerCase() ? name : 'others';
-    if (above.has(called)) return [];
-    above.add(called);
-    return [`User-agent: ${called}`];
+    if (!isNaming) names.clear();
+    isNaming = true;
+    const name = value.replace(/\/.*$/, '').trim().toLowerCase();
+    if ((name !== '*' && name !== agent.toLowerCase()) || names.has(name)) return [];
+    names.add(name);
+    return [line];
   });
   return lines.join('\n');
 };
