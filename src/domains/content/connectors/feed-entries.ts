@@ -1,14 +1,4 @@
-import {
-  DetectError,
-  MalformedError,
-  ParseError,
-  parseFeed,
-  type AnyFeed,
-  type AtomFeed,
-  type JsonFeed,
-  type RdfFeed,
-  type RssFeed,
-} from 'feedsmith';
+import type { AnyFeed, AtomFeed, JsonFeed, RdfFeed, RssFeed } from 'feedsmith';
 import { parseHtml } from '../parsing/html-tree.ts';
 import { SourceFailure } from './connector.ts';
 
@@ -37,7 +27,7 @@ export interface FeedText {
  * Throws SourceFailure: INVALID.
  */
 export const readFeed = async (text: string, place: string): Promise<FeedEntry[]> => {
-  const { format, feed } = parsed(text, place);
+  const { format, feed } = await parsed(text, place);
   if (format === 'atom') return Promise.all((feed.entries ?? []).map(ofAtom));
   if (format === 'json') return (feed.items ?? []).map(ofJson);
   return format === 'rss' ? (feed.items ?? []).map(ofRss) : (feed.items ?? []).map(ofRdf);
@@ -46,16 +36,16 @@ export const readFeed = async (text: string, place: string): Promise<FeedEntry[]
 /** The parser takes XML that is cut off between two entries. */
 const closedRoot = /<\/(?:[\w-]+:)?(?:rss|feed|rdf)\s*>/i;
 
-const parsed = (text: string, place: string): AnyFeed => {
+const parsed = async (text: string, place: string): Promise<AnyFeed> => {
+  const { DetectError, MalformedError, ParseError, parseFeed } = await import('feedsmith');
   try {
     const feed = parseFeed(text, { maxItems: maxEntries });
     if (feed.format === 'json' || closedRoot.test(text)) return feed;
-    throw new MalformedError('cut off');
   } catch (error) {
     const isKnown = [DetectError, MalformedError, ParseError].some((kind) => error instanceof kind);
     if (!isKnown) throw error;
-    throw new SourceFailure('INVALID', `${place} is no feed in RSS, Atom or JSON Feed, or is cut off.`);
   }
+  throw new SourceFailure('INVALID', `${place} is no feed in RSS, Atom or JSON Feed, or is cut off.`);
 };
 
 const ofRss = (item: RssFeed.Item<string>): FeedEntry => ({

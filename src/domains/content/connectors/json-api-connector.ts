@@ -12,6 +12,8 @@ const maxAnswerBytes = 10_000_000;
 const maxIdLength = 1000;
 const maxTitleLength = 500;
 const maxCursorLength = 2000;
+/** Longer ones take the parser long. */
+const maxLinkHeaderLength = 8000;
 const mimeTypes = { TEXT: 'text/plain', MARKDOWN: 'text/markdown', HTML: 'text/html' } as const;
 
 /** Where a run is: how many pages were read, and the URL of the next. */
@@ -110,12 +112,13 @@ const further = (target: string, position: Position, answer: WebAnswer): string 
 };
 
 const linkIn = ({ headers, url }: WebAnswer): string | null => {
+  const text = headers.get('link') ?? '';
   try {
-    return LinkHeader.parse(headers.get('link') ?? '').rel('next')[0]?.uri ?? null;
+    if (text.length <= maxLinkHeaderLength) return LinkHeader.parse(text).rel('next')[0]?.uri ?? null;
   } catch {
     // It throws for what is no Link header, with its text in the message.
-    throw new SourceFailure('INVALID', `${placeOf(url)} sends a Link header that cannot be read.`);
   }
+  throw new SourceFailure('INVALID', `${placeOf(url)} sends a Link header that cannot be read.`);
 };
 
 const itemOf = (item: JsonValue, index: number, { configuration }: Source<JsonApiConfiguration>): SourceItem | null => {
