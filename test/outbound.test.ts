@@ -12,6 +12,10 @@ const routes: Record<string, RequestListener> = {
   '/': (_request, response) => response.end('here'),
   '/to-private': (_request, response) => response.writeHead(302, { location: `http://127.0.0.2:${port}/` }).end(),
   '/to-file': (_request, response) => response.writeHead(302, { location: 'file:///etc/passwd' }).end(),
+  '/echo': (request, response) => {
+    response.write(`${request.method} ${request.headers['content-type']} `);
+    request.pipe(response);
+  },
   '/headless': () => undefined,
   '/stuck': (_request, response) => response.write('begun'),
 };
@@ -176,6 +180,20 @@ test('a server that says nothing, or stops in the middle, is waited for only so 
   });
   const stuck = await hasty.fetch(`http://127.0.0.1:${port}/stuck`);
   await expect(stuck.text()).rejects.toMatchObject({ cause: { code: 'UND_ERR_BODY_TIMEOUT' } });
+});
+
+test('what is sent arrives', async () => {
+  const send = async (body: string | URLSearchParams | Uint8Array<ArrayBuffer> | FormData, headers = {}) =>
+    (await open.fetch(new URL(`http://127.0.0.1:${port}/echo`), { method: 'POST', body, headers })).text();
+  expect(await send('{}', { 'Content-Type': 'application/json' })).toBe('POST application/json {}');
+  expect(await send(new URLSearchParams({ a: 'b c' }))).toBe(
+    'POST application/x-www-form-urlencoded;charset=UTF-8 a=b+c',
+  );
+  expect(await send(new TextEncoder().encode('bytes'))).toBe('POST undefined bytes');
+  const form = new FormData();
+  form.append('a', 'b');
+  const [, boundary, sent] = /boundary=(\S+) (.*)$/s.exec(await send(form)) ?? [];
+  expect(sent).toBe(`--${boundary}\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n--${boundary}--\r\n`);
 });
 
 test('who has no more patience breaks off', async () => {

@@ -57,7 +57,7 @@ export const openOutboundTo = (
       if (!headers.has('user-agent')) headers.set('user-agent', userAgent);
       try {
         // The cast is safe: undici's types and those of Node's globals are two descriptions of the same standard.
-        const options = { ...init, headers: [...headers], dispatcher } as RequestOptions;
+        const options = { ...init, body: await bodyOf(init), headers: [...headers], dispatcher } as RequestOptions;
         return await fetchThrough(assertFit(input), options);
       } catch (error) {
         throw error instanceof Error && error.cause instanceof AddressRefused ? error.cause : error;
@@ -72,6 +72,10 @@ export const openOutboundTo = (
     },
   };
 };
+
+/** A form of Node's is none to undici, which would write its name; as a blob it is the same bytes of the same type. */
+const bodyOf = async (init: RequestInit | undefined): Promise<RequestInit['body']> =>
+  init?.body instanceof FormData ? new Response(init.body).blob() : (init?.body ?? null);
 
 const assertFit = (input: string | URL | Request): URL => {
   if (input instanceof Request) throw new TypeError('Requests to the outside are given as an address.');

@@ -8,8 +8,8 @@ import type { Agent } from 'node:https';
  */
 export interface Outbound {
   /**
-   * As the global `fetch`, for an address (not a Request) and a body of text, bytes or URLSearchParams. Rejects with AddressRefused,
-   * UrlRefused, or with what `fetch` rejects with. Connecting may take 10 s, the head of an answer 30 s, a pause in its body 30 s.
+   * As the global `fetch`, for an address, not a Request. Rejects with AddressRefused, UrlRefused, or with what `fetch` rejects with.
+   * Connecting may take 10 s, the head of an answer 30 s, a pause in its body 30 s.
    */
   readonly fetch: typeof fetch;
   /** For client libraries that want an agent of Node's; it refuses the same addresses. Time-outs are the library's business. */

@@ -30,12 +30,10 @@ const sitesOf = new WeakMap<Outbound, LRUCache<string, Site>>();
  */
 export const awaitRobots = async (asking: Asking, url: URL): Promise<void> => {
   const site = await siteOf(asking, url);
+  const text = `The robots.txt of ${url.host}`;
+  if (site.robots === 'TOO_LONG') throw new SourceFailure('REFUSED', `${text} has too many rules to be obeyed.`);
   if (!permits(site, url.href))
-    throw new SourceFailure(
-      'REFUSED',
-      `The robots.txt of ${url.host} does not let Tessera read ${url.pathname.slice(0, 200)}.`,
-    );
-  if (site.robots === 'TOO_LONG') return;
+    throw new SourceFailure('REFUSED', `${text} does not let Tessera read ${url.pathname.slice(0, 200)}.`);
   const delaySeconds = Math.min(site.robots.getCrawlDelay(agent) ?? 0, maxCrawlDelaySeconds);
   const now = Date.now();
   const waitMs = site.nextAt - now;
