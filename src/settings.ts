@@ -69,6 +69,7 @@ const environmentShape = z.object({
   S3_SECRET_ACCESS_KEY: z.string().optional(),
   ENCRYPTION_KEYS: list.optional(),
   MODEL_TIMEOUT_SECONDS: seconds.default(120),
+  ALLOW_PRIVATE_ADDRESSES: flag.default(false),
   SHUTDOWN_GRACE_SECONDS: seconds.default(25),
 });
 type Environment = z.infer<typeof environmentShape>;
@@ -182,5 +183,7 @@ const settingsFrom = (environment: Environment) =>
     ),
     encryptionKeys: environment.ENCRYPTION_KEYS,
     modelTimeoutMs: environment.MODEL_TIMEOUT_SECONDS * 1000,
+    /** Whether requests to addresses that users name may go to private networks and to this machine. */
+    allowPrivateAddresses: environment.ALLOW_PRIVATE_ADDRESSES,
     shutdownGraceMs: environment.SHUTDOWN_GRACE_SECONDS * 1000,
   });

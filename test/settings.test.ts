@@ -45,6 +45,7 @@ test('without any settings the server stands on its own', () => {
     storage: { driver: 'disk' },
     encryptionKeys: undefined,
     modelTimeoutMs: 120_000,
+    allowPrivateAddresses: false,
     shutdownGraceMs: 25_000,
   });
 });
@@ -72,11 +73,13 @@ test('lists and durations are read into the units that the code works with', () 
     MODEL_TIMEOUT_SECONDS: '1.5',
     SQL_LOG: 'on',
     RATE_LIMIT: 'off',
+    ALLOW_PRIVATE_ADDRESSES: 'on',
   });
   expect(settings.corsOrigins).toEqual(['https://a.example', 'https://b.example']);
   expect(settings.modelTimeoutMs).toBe(1500);
   expect(settings.database.sqlLog).toBe(true);
   expect(settings.rateLimit).toBe(false);
+  expect(settings.allowPrivateAddresses).toBe(true);
 });
 
 test('the sender has a name or none', () => {

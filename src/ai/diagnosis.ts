@@ -7,6 +7,7 @@ import {
   TypeValidationError,
 } from '@ai-sdk/provider';
 import { NoOutputGeneratedError, RetryError } from 'ai';
+import { retryAfterSeconds } from '../outbound/retry-after.ts';
 import { ModelFailure, type FailureKind } from './failure.ts';
 
 const withCode = (kind: FailureKind, message: string, code?: string) =>
@@ -15,16 +16,6 @@ const interrupted = (code?: string) =>
   withCode('INTERRUPTED', 'The connection to the model broke before the answer was complete.', code);
 const unreachable = (code?: string) => withCode('UNAVAILABLE', 'The model provider cannot be reached.', code);
 const unreadable = () => new ModelFailure('INVALID_RESPONSE', 'The model provider sent an answer that cannot be read.');
-
-/** Seconds that an answer's headers ask to wait (RFC 9110 section 10.2.3: seconds or a date), at least 0. */
-export const retryAfterSeconds = (headers: Record<string, string> = {}): number | undefined => {
-  const ms = Number.parseFloat(headers['retry-after-ms'] ?? '');
-  if (Number.isFinite(ms)) return Math.max(0, Math.ceil(ms / 1000));
-  const value = headers['retry-after'];
-  if (value === undefined) return undefined;
-  const seconds = /^\s*\d/.test(value) ? Number.parseFloat(value) : (Date.parse(value) - Date.now()) / 1000;
-  return Number.isFinite(seconds) ? Math.max(0, Math.ceil(seconds)) : undefined;
-};
 
 const byStatus = (status: number): [FailureKind, string] => {
   if (status === 401 || status === 403)

@@ -1,3 +1,4 @@
+import type { Agent as HttpAgent } from 'node:http';
 import type { Agent } from 'node:https';
 
 /**
@@ -6,10 +7,15 @@ import type { Agent } from 'node:https';
  * connected to, so that it cannot change in between.
  */
 export interface Outbound {
-  /** As the global `fetch`. Rejects with AddressRefused, or with what `fetch` rejects with. */
+  /**
+   * As the global `fetch`, for an address, not a Request. Rejects with AddressRefused, UrlRefused, or with what `fetch` rejects with.
+   * Connecting may take 10 s, the head of an answer 30 s, a pause in its body 30 s.
+   */
   readonly fetch: typeof fetch;
-  /** For client libraries that want an agent of Node's; it refuses the same addresses. */
+  /** For client libraries that want an agent of Node's; it refuses the same addresses. Time-outs are the library's business. */
   readonly agent: Agent;
+  /** The same for libraries that are given http URLs. */
+  readonly httpAgent: HttpAgent;
 }
 
 /** An address that requests may not go to. */
@@ -17,5 +23,13 @@ export class AddressRefused extends Error {
   constructor(host: string) {
     super(`Requests to ${host} are not allowed: it is a private or special address.`);
     this.name = 'AddressRefused';
+  }
+}
+
+/** A URL that requests may not have. It is not part of the message, because it may hold a password. */
+export class UrlRefused extends Error {
+  constructor(reason: string) {
+    super(`Requests to this URL are not allowed: ${reason}.`);
+    this.name = 'UrlRefused';
   }
 }
