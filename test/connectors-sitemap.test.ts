@@ -149,7 +149,9 @@ describe('indexes of sitemaps', () => {
   });
 
   test('a fault in one of them is a fault of the source, so that no page seems gone', async () => {
-    server.routes = { '/sitemap.xml': indexOf(...urls('/1.xml')), '/1.xml': { status: 500 } };
+    server.routes = { '/sitemap.xml': indexOf(...urls('/1.xml')) };
+    expect(await failureOf(listed())).toMatchObject({ kind: 'NOT_FOUND' });
+    server.routes['/1.xml'] = { status: 500 };
     expect(await failureOf(listed())).toMatchObject({ kind: 'UNAVAILABLE' });
     server.routes['/1.xml'] = 'no sitemap';
     expect(await failureOf(listed())).toMatchObject({ kind: 'INVALID', message: expect.stringContaining('/1.xml') });
@@ -168,6 +170,17 @@ test('a run goes on where another process stopped', async () => {
   expect(idsOf(pages)).toEqual(urls(...numbered(1300)));
 });
 
+test('a run goes on between many small sitemaps, and stops when it is to', async () => {
+  const sitemaps = numbered(45).map((path) => `${path}.xml`);
+  server.routes = Object.fromEntries(sitemaps.map((path) => [path, pagesOf(server.url(path.slice(0, -4)))]));
+  server.routes['/sitemap.xml'] = indexOf(...urls(...sitemaps));
+  const pages = await reading.listAll({ url: server.url('/sitemap.xml') });
+  expect(pages.length).toBe(3);
+  expect(idsOf(pages)).toEqual(urls(...numbered(45)));
+  const source = reading.source({ url: server.url('/sitemap.xml') }, AbortSignal.abort(new Error('enough')));
+  await expect(reading.connector.list(source, null)).rejects.toThrow('enough');
+});
+
 describe('a site', () => {
   test('has its sitemaps named by robots.txt', async () => {
     server.routes = {
@@ -176,11 +189,15 @@ describe('a site', () => {
       '/2.xml': pagesOf(...urls('/b')),
     };
     expect(await listed({}, '/')).toEqual(urls('/a', '/b'));
+    delete server.routes['/1.xml'];
+    expect(await listed({}, '/')).toEqual(urls('/b'));
   });
 
   test('has one at the usual place otherwise', async () => {
     server.routes['/sitemap.xml'] = pagesOf(...urls('/a'));
     expect(await listed({}, '')).toEqual(urls('/a'));
+    delete server.routes['/sitemap.xml'];
+    expect(await failureOf(listed({}, ''))).toMatchObject({ kind: 'NOT_FOUND' });
   });
 });
 

@@ -27,14 +27,23 @@ const configuration = z.strictObject({
 });
 export type SitemapConfiguration = z.infer<typeof configuration>;
 
-/** Where a run is: in each sitemap of the way down, the entry that comes next. */
+const placeShape = z.object({
+  /** Of a sitemap, or of the site. */
+  url: z.string(),
+  /** The entry of it that comes next. */
+  entry: z.int(),
+  /** One of several that may be missing. */
+  isOneOfMany: z.boolean(),
+});
+/** Where a run is: the way down from the source's own address. */
 const positionShape = z.object({
-  path: z.array(z.object({ url: z.string(), entry: z.int() })),
+  path: z.array(placeShape),
   /** Pages so far. */
   listed: z.int(),
   /** Sitemaps gone into so far. */
   opened: z.int(),
 });
+type Place = z.infer<typeof placeShape>;
 type Position = z.infer<typeof positionShape>;
 
 const itemsPerPage = 500;
@@ -62,12 +71,14 @@ class Listing {
   readonly #settings: SitemapConfiguration;
   readonly #position: Position;
   readonly #items = new Map<string, SourceItem>();
+  /** Those on the path. */
   readonly #files = new Map<string, SitemapFile>();
+  #filesOpened = 0;
 
   constructor(source: Source<SitemapConfiguration>, pause: Pause, from: Readonly<Record<string, unknown>> | null) {
     this.#asking = { ...source, pause };
     this.#settings = source.configuration;
-    const start = { path: [{ url: source.configuration.url, entry: 0 }], listed: 0, opened: 0 };
+    const start = { path: [{ url: source.configuration.url, entry: 0, isOneOfMany: false }], listed: 0, opened: 0 };
     this.#position = positionShape.parse(from ?? start);
   }
 
@@ -76,6 +87,7 @@ class Listing {
     for (let turn = 1; this.#goesOn(); turn += 1) {
       await this.#step(permitted);
       if (turn % entriesAtOnce === 0) await others();
+      this.#asking.signal.throwIfAborted();
     }
     const isOver = this.#position.path.length === 0 || this.#position.listed >= this.#settings.maxPages;
     return { items: [...this.#items.values()], next: isOver ? null : this.#position };
@@ -83,7 +95,7 @@ class Listing {
 
   #goesOn(): boolean {
     const { path, listed } = this.#position;
-    const isFull = this.#items.size >= itemsPerPage || this.#files.size >= sitemapsPerPage;
+    const isFull = this.#items.size >= itemsPerPage || this.#filesOpened >= sitemapsPerPage;
     return path.length > 0 && listed < this.#settings.maxPages && !isFull;
   }
 
@@ -91,29 +103,30 @@ class Listing {
     const { path } = this.#position;
     const place = path.at(-1);
     if (!place) return;
-    const file = await this.#open(place.url);
+    const file = await this.#open(place);
     const entry = file.entries[place.entry];
     place.entry += 1;
     if (!entry) {
       path.pop();
+      this.#files.delete(place.url);
       return;
     }
     const url = URL.parse(entry.location);
     if (!url || !isSameSite(url, new URL(this.#settings.url))) return;
     const address = normalUrl(url);
-    if (file.kind === 'SITEMAPS') this.#descend(address);
+    if (file.kind === 'SITEMAPS') this.#descend(address, file.entries.length > 1);
     else if (this.#isWanted(url) && address.length <= maxIdLength && permitted(address))
       this.#add(address, entry.lastModified);
   }
 
-  #descend(url: string): void {
+  #descend(url: string, isOneOfMany: boolean): void {
     const { path } = this.#position;
     const indexes = path.filter((place) => !isSite(place.url)).length;
     if (indexes > this.#settings.maxDepth || path.some((place) => place.url === url)) return;
     this.#position.opened += 1;
     if (this.#position.opened > maxSitemaps)
       throw new SourceFailure('REFUSED', `${placeOf(this.#settings.url)} names more than 1,000 sitemaps.`);
-    path.push({ url, entry: 0 });
+    path.push({ url, entry: 0, isOneOfMany });
   }
 
   #isWanted({ pathname }: URL): boolean {
@@ -129,22 +142,22 @@ class Listing {
     this.#position.listed += 1;
   }
 
-  async #open(url: string): Promise<SitemapFile> {
-    const known = this.#files.get(url);
+  async #open(place: Place): Promise<SitemapFile> {
+    const known = this.#files.get(place.url);
     if (known) return known;
-    const file = isSite(url) ? await sitemapsOf(this.#asking, url) : await this.#read(url);
-    this.#files.set(url, file);
+    this.#filesOpened += 1;
+    const file = isSite(place.url) ? await sitemapsOf(this.#asking, place.url) : await this.#read(place);
+    this.#files.set(place.url, file);
     return file;
   }
 
-  /** A sitemap that an index names and that is not there is empty; the one the source is about must be there. */
-  async #read(url: string): Promise<SitemapFile> {
-    const isNamed = this.#position.path.length > 1;
+  /** One of several that is not there is empty; the only one must be there. */
+  async #read({ url, isOneOfMany }: Place): Promise<SitemapFile> {
     const answer = await askWeb(this.#asking, {
       url,
       headers: { accept: 'application/xml, text/xml;q=0.9, text/plain;q=0.8, */*;q=0.1' },
       maxBytes: maxSitemapBytes,
-      expected: isNamed ? [404, 410] : [],
+      expected: isOneOfMany ? [404, 410] : [],
       mayAsk: (address) => awaitRobots(this.#asking, address),
     });
     if (answer.status >= 300) return { kind: 'PAGES', entries: [] };
