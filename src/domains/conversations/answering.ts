@@ -1,10 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { streamAnswer, type AnswerResult } from '../../ai/answer.ts';
+import { contextTokensOf } from '../../ai/deployment.ts';
 import { ModelFailure } from '../../ai/failure.ts';
 import { QuestionTooLong } from '../../ai/prompt.ts';
 import { standaloneQuestion } from '../../ai/query-terms.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { DomainError, Unavailable, type ErrorCode } from '../../errors.ts';
+import { pinnedPassages } from '../content/pinned.ts';
 import { retrieve, type Passage } from '../content/retrieval.ts';
 import type { Services } from '../services.ts';
 import { settingsByWorkspace } from '../tenancy/workspace-loaders.ts';
@@ -164,19 +166,31 @@ interface Material {
   readonly passages: readonly Passage[];
 }
 
+/** Of the model's window, what the pinned documents may take; question, history and what is found share the rest. */
+const pinnedShare = 0.5;
+
 /** Reads what an answer is made from; the unit holds no connection afterwards. */
-const materialOf = async (services: Services, unit: UnitOfWork, { question, workspace }: Asked): Promise<Material> => {
-  const [settings, history] = await Promise.all([
+const materialOf = async (services: Services, unit: UnitOfWork, asked: Asked): Promise<Material> => {
+  const { question, workspace, callable } = asked;
+  const room = Math.floor(contextTokensOf(callable.deployment) * pinnedShare);
+  const [settings, history, pinned] = await Promise.all([
     settingsByWorkspace(unit).load(workspace.id),
     historyBefore(unit, question, workspace.historyLength),
+    pinnedPassages(unit, workspace.id, room),
   ]);
   const query = standaloneQuestion({
     question: question.content,
     earlier: history.findLast(({ role }) => role === 'user')?.text,
     language: workspace.language,
   });
-  const passages = await retrieve({ unit, services }, { workspace, query, first: workspace.topN });
+  const found = await retrieve(
+    { unit, services },
+    { workspace, query, first: workspace.topN, excludeDocumentIds: pinned.wholeDocumentIds },
+  );
   await unit.rest();
+  // Of a document that found room for a part, search may find that part again.
+  const there = new Set(pinned.passages.map(({ chunkId }) => chunkId));
+  const passages = [...pinned.passages, ...found.filter(({ chunkId }) => !there.has(chunkId))];
   return { tone: settings?.tone ?? null, history, passages };
 };
 
