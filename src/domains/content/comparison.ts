@@ -48,11 +48,12 @@ export const compareVersions = async (
   return { from, to, added: starting('+'), removed: starting('-'), hunks };
 };
 
+/** A file that has not been read has no text yet. */
+const bounded = (text: typeof documents.text | typeof documentVersions.text) =>
+  sql<string | null>`case when char_length(coalesce(${text}, '')) <= ${maxLength / 2} then coalesce(${text}, '') end`;
+
 /** The current text and those of the versions named, null where they are too long, in one statement. */
 const textsOf = (organizationId: string, id: string, versions: readonly number[]) => {
-  // A file that has not been read has no text yet.
-  const bounded = (text: typeof documents.text | typeof documentVersions.text) =>
-    sql<string | null>`case when char_length(coalesce(${text}, '')) <= ${maxLength / 2} then coalesce(${text}, '') end`;
   return database
     .select({ version: documents.version, text: bounded(documents.text).as('text') })
     .from(documents)

@@ -33,20 +33,18 @@ const tagOf = (tag: string): string => tag.trim().toLowerCase();
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** What Postgres keeps in no text, and jsonb in no string. */
-const isStorable = (text: string): boolean => !text.includes('\0') && text.isWellFormed();
-
 const tagIssues = (tags: readonly string[]): InputIssue[] => {
   if (tags.length > maxTags) return [{ field: 'tags', message: `A document has at most ${maxTags} tags.` }];
   return tags.flatMap((tag, place) => {
     const { length } = tagOf(tag);
-    if (length >= 1 && length <= maxLength && isStorable(tag)) return [];
-    return [{ field: `tags.${place}`, message: `A tag has 1 to ${maxLength} characters, and no NUL.` }];
+    if (length >= 1 && length <= maxLength) return [];
+    return [{ field: `tags.${place}`, message: `A tag has 1 to ${maxLength} characters.` }];
   });
 };
 
+const issue = (message: string): InputIssue[] => [{ field: 'metadata', message }];
+
 const metadataIssues = (metadata: unknown): InputIssue[] => {
-  const issue = (message: string): InputIssue[] => [{ field: 'metadata', message }];
   if (!isObject(metadata)) return issue('Metadata is a JSON object.');
   const names = Object.keys(metadata);
   if (names.length > maxNames) return issue(`Metadata has at most ${maxNames} names at the top.`);
@@ -54,13 +52,7 @@ const metadataIssues = (metadata: unknown): InputIssue[] => {
     return issue(`A name of metadata has 1 to ${maxLength} characters.`);
   if (Buffer.byteLength(JSON.stringify(metadata)) > maxMetadataBytes)
     return issue('Metadata has at most 16 kB as JSON.');
-  return allStorable(metadata) ? [] : issue('Metadata holds no NUL and no half of a surrogate pair.');
-};
-
-const allStorable = (value: unknown): boolean => {
-  if (typeof value === 'string') return isStorable(value);
-  if (typeof value !== 'object' || value === null) return true;
-  return Object.entries(value).every(([name, inner]) => isStorable(name) && allStorable(inner));
+  return [];
 };
 
 /** Documents that have a label of these; the key of the labels finds it by the document's workspace. */
@@ -84,11 +76,11 @@ const nothing = sql`false`;
 export const byTags = (comparator: string, operand: unknown): SQL | undefined => {
   if (operand === null) return undefined;
   const wanted = tagsOf((Array.isArray(operand) ? operand : [operand]).map(String));
-  const has = (tags: readonly string[]) =>
-    tags.length === 0 ? nothing : hasLabel('', inArray(documentLabels.value, [...tags]));
-  if (comparator === 'hasAll') return and(...wanted.map((tag) => has([tag].filter(isStorable))));
-  return has(wanted.filter(isStorable));
+  return comparator === 'hasAll' ? and(...wanted.map((tag) => hasTag([tag]))) : hasTag(wanted);
 };
+
+const hasTag = (tags: readonly string[]): SQL =>
+  tags.length === 0 ? nothing : hasLabel('', inArray(documentLabels.value, [...tags]));
 
 /** Documents that have a scalar at the top of their metadata: under `name`, one that is `eq` or is `in` a list. */
 export const byMetadata: Whole = {
@@ -100,15 +92,15 @@ export const byMetadata: Whole = {
     if (operands.length === 0) throw new BadUserInput('filter.metadata', 'Give what to compare with: eq or in.');
     if (!operands.flat().every((value) => ['string', 'number', 'boolean'].includes(typeof value)))
       throw new BadUserInput('filter.metadata', 'Metadata is compared with strings, numbers and booleans.');
-    return isStorable(String(name)) && name !== '' ? hasLabel(String(name), and(...operands.map(isOneOf))) : nothing;
+    // The empty name is that of the tags.
+    return name === '' ? nothing : hasLabel(String(name), and(...operands.map(isOneOf)));
   },
 };
 
 /** Numbers are compared as jsonb writes them, which is what the labels hold. */
 const isOneOf = (operands: readonly unknown[]): SQL => {
-  const values = operands.filter((value) => typeof value !== 'string' || isStorable(value));
-  if (values.length === 0) return nothing;
-  const texts = values.map((value) =>
+  if (operands.length === 0) return nothing;
+  const texts = operands.map((value) =>
     typeof value === 'number' ? sql`(${JSON.stringify(value)}::jsonb #>> '{}')` : sql`${String(value)}`,
   );
   return sql`${documentLabels.value} in (${sql.join(texts, sql`, `)})`;

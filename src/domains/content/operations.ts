@@ -80,7 +80,7 @@ export const updateDocument = (context: Context, input: UpdateDocumentInput): Pr
       ...(title !== undefined && { ...waiting, title: title.trim(), language: null }),
       ...(text !== undefined && { ...waiting, text, contentHash: null, fileId: null, version: current.version + 1 }),
       ...(text !== undefined && current.fileId !== null && { mimeType: 'text/plain' }),
-      ...(Array.isArray(tags) && { tags: tagsOf(tags) }),
+      ...(tags !== undefined && { tags: tagsOf(tags ?? []) }),
       ...(metadata !== undefined && { metadata: metadataOf(metadata) }),
     };
     const fields = Object.keys(input).filter((field) => field !== 'id' && field !== 'wait');

@@ -78,13 +78,11 @@ export const pinnedPassages = async (unit: UnitOfWork, workspaceId: string, maxT
   const rows = await unit.run(() => passagesUpTo(unit.organizationId, workspaceId, maxTokens));
   const fitting = rows.filter(({ total }, place) => total <= maxTokens && place < maxPassages);
   const cut = rows[fitting.length]?.documentId;
-  const passages = fitting.map(({ total: _total, tokens: _tokens, ...passage }): Passage => ({
-    ...passage,
-    score: 1,
-    similarity: null,
-    lexicalRank: null,
-    vectorRank: null,
-  }));
+  const passages = fitting.map((row): Passage => {
+    const { chunkId, documentId, documentVersion, title, text, start, headings, page } = row;
+    const place = { chunkId, documentId, documentVersion, title, text, start, headings, page };
+    return Object.assign(place, { score: 1, similarity: null, lexicalRank: null, vectorRank: null });
+  });
   const documentIds = new Set(passages.map(({ documentId }) => documentId));
   return { passages, wholeDocumentIds: [...documentIds].filter((id) => id !== cut) };
 };
