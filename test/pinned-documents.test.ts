@@ -66,7 +66,12 @@ test('pinned documents give their enabled passages in reading order, as far as t
   await add(workspaceId, 'Third', long('The street', 150));
   for (const id of [second, first]) await ada.want(pinText, { id });
   const unit = whole(bed, ada.organizationId);
-  const all = await pinnedPassages(unit, uuidOf(workspaceId), 100_000);
+  const upTo = async (tokens: number) => {
+    const found = await pinnedPassages(unit, uuidOf(workspaceId), tokens);
+    await unit.rest();
+    return found;
+  };
+  const all = await upTo(100_000);
   expect(all.wholeDocumentIds).toEqual([uuidOf(first), uuidOf(second)]);
   expect(all.passages.map(({ documentId }) => documentId)).toEqual(
     all.passages.map(({ documentId }) => documentId).toSorted(),
@@ -77,20 +82,16 @@ test('pinned documents give their enabled passages in reading order, as far as t
 
   const query = 'query ($id: ID!) { document(id: $id) { tokenCount chunks { edges { node { id tokens } } } } }';
   const { tokenCount, chunks }: Data = ((await ada.want(query, { id: first })) as Data).document;
-  await unit.rest();
-  const exact = await pinnedPassages(unit, uuidOf(workspaceId), tokenCount);
+  const exact = await upTo(tokenCount);
   expect(exact.wholeDocumentIds).toEqual([uuidOf(first)]);
   expect(exact.passages).toHaveLength(chunks.edges.length);
-  await unit.rest();
-  const cut = await pinnedPassages(unit, uuidOf(workspaceId), tokenCount - 1);
+  const cut = await upTo(tokenCount - 1);
   expect(cut.wholeDocumentIds).toEqual([]);
   expect(cut.passages).toHaveLength(chunks.edges.length - 1);
-  await unit.rest();
 
   const [{ node }] = chunks.edges;
   await ada.want('mutation ($id: ID!) { disableChunk(input: { id: $id }) { chunk { id } } }', { id: node.id });
-  const without = await pinnedPassages(unit, uuidOf(workspaceId), 100_000);
-  await unit.rest();
+  const without = await upTo(100_000);
   expect(without.passages.map(({ chunkId }) => chunkId)).not.toContain(uuidOf(node.id));
   expect(without.passages).toHaveLength(all.passages.length - 1);
 });
@@ -119,7 +120,7 @@ test('a model is given what is pinned before what is found, each once, in half o
   const pinned = await add(workspaceId, 'Pinned', 'Shoes stay outside.');
   await add(workspaceId, 'Found', 'Umbrellas stay outside too.');
   await ada.want(pinText, { id: pinned });
-  models.replies.push({ deltas: ['Shoes stay outside [1].'] });
+  models.script({ deltas: ['Shoes stay outside [1].'] });
   const answer = await ask(workspaceId, 'What stays outside?');
   expect(answer).toMatchObject({ status: 'COMPLETED', error: null });
   expect(answer.citations).toMatchObject([{ chunk: { document: { id: pinned } } }]);
@@ -134,7 +135,7 @@ test('a model is given what is pinned before what is found, each once, in half o
   // 8,192 tokens are its window: half of them hold this in part, and what is found of the rest comes after.
   const book = await add(workspaceId, 'Book', long('The library', 900));
   await ada.want(pinText, { id: book });
-  models.replies.push({ deltas: ['It has [1].'] });
+  models.script({ deltas: ['It has [1].'] });
   await ask(workspaceId, 'What rule 899 has the library?');
   const titles = numbers().map(([, title]) => title);
   expect(titles.slice(0, 2)).toEqual(['Pinned', 'Book']);

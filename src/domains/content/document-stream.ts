@@ -66,6 +66,7 @@ class Gathered {
   readonly #source: AsyncIterableIterator<object>;
   readonly #waiting = new Map<string, DocumentNotice>();
   #ended = false;
+  #failure: unknown;
   #wake: (() => void) | undefined;
 
   constructor(source: AsyncIterableIterator<object>) {
@@ -81,20 +82,24 @@ class Gathered {
         this.#waiting.set(notice.id, notice);
         this.#wake?.();
       }
-    } catch {
-      // The bus lost the subscriber: the stream ends, and the client starts over.
+    } catch (error) {
+      this.#failure = error;
     } finally {
       this.#ended = true;
       this.#wake?.();
     }
   }
 
-  /** What has gathered since, at most a batch, once there is something; undefined when nothing will come any more. */
+  /**
+   * What has gathered since, at most a batch, once there is something; undefined when nothing will come any more. Throws what the bus throws at a
+   * subscriber that fell too far behind.
+   */
   async batch(): Promise<DocumentNotice[] | undefined> {
     if (this.#waiting.size === 0 && !this.#ended)
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
+    if (this.#failure !== undefined) throw this.#failure;
     if (!this.#ended) await pause(gatherMs);
     if (this.#waiting.size === 0) return this.#ended ? undefined : [];
     const batch = [...this.#waiting.values()].slice(0, batchSize);
