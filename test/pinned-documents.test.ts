@@ -117,6 +117,10 @@ test('the built-in model answers out of what is pinned, where search would find 
 test('a model is given what is pinned before what is found, each once, in half of its window', async () => {
   const workspaceId = await workspaceOf(ada);
   await modelFor(ada, workspaceId, models.url);
+  // One passage is searched for: what is pinned does not take its place.
+  await ada.want('mutation ($input: UpdateWorkspaceInput!) { updateWorkspace(input: $input) { workspace { id } } }', {
+    input: { id: workspaceId, topN: 1 },
+  });
   const pinned = await add(workspaceId, 'Pinned', 'Shoes stay outside.');
   await add(workspaceId, 'Found', 'Umbrellas stay outside too.');
   await ada.want(pinText, { id: pinned });
@@ -143,4 +147,8 @@ test('a model is given what is pinned before what is found, each once, in half o
   expect(passages).toHaveLength(new Set(passages).size);
   expect(passages).toContain('The library has rule 0.');
   expect(passages).toContain('The library has rule 899.');
+  models.script({ deltas: ['It has [2].'] });
+  await ask(workspaceId, 'Has the library rule 3?');
+  const again = prompt().match(/The library has rule 3\./g) ?? [];
+  expect(again).toHaveLength(1);
 });

@@ -78,7 +78,6 @@ class Gathered {
     try {
       // The cast is safe: only `announcing.ts` publishes on the topic.
       for await (const notice of this.#source as AsyncIterableIterator<DocumentNotice>) {
-        this.#waiting.delete(notice.id);
         this.#waiting.set(notice.id, notice);
         this.#wake?.();
       }
