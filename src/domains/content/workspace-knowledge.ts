@@ -1,4 +1,4 @@
-import { and, count, eq, sql } from 'drizzle-orm';
+import { and, eq, sql } from 'drizzle-orm';
 import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
 import { database } from '../../database/client.ts';
 import { listOf } from '../../database/list.ts';
@@ -17,14 +17,12 @@ const grouped = database
   .groupBy(documentLabels.organizationId, documentLabels.workspaceId, documentLabels.value)
   .as('tags');
 /** Each access to a column of a subquery makes another one, and a list tells its columns apart. */
-const { organizationId, workspaceId, tag, documentCount } = grouped;
+const { workspaceId, tag, documentCount } = grouped;
 
 /** The tags of a workspace's documents in alphabetical order: those of documents that the viewer sees. */
 export const tagList = listOf({
-  // The cast is safe: the list reads the columns named from it, and of those of a tenant's table `organizationId`.
-  from: Object.assign(Object.create(grouped) as object, { organizationId }) as unknown as PgTable & {
-    organizationId: PgColumn;
-  },
+  // The cast is safe: a list selects from it, and reads no more of a table than the columns it is told and `organizationId`.
+  from: grouped as unknown as PgTable & { organizationId: PgColumn },
   id: workspaceId,
   parent: workspaceId,
   columns: { id: workspaceId, tag, documentCount },
@@ -44,7 +42,6 @@ export const documentCountsByWorkspace = loadOne(
         processing: having('PROCESSING').as('processing'),
         ready: having('READY').as('ready'),
         failed: having('FAILED').as('failed'),
-        total: count().as('total'),
       })
       .from(documents)
       .where(
