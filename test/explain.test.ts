@@ -3,7 +3,10 @@ import { sql } from 'drizzle-orm';
 import postgres from 'postgres';
 import { database } from '../src/database/client.ts';
 import { UnitOfWork, type Scope } from '../src/database/unit-of-work.ts';
-import { chunkList, documentList } from '../src/domains/content/loaders.ts';
+import { chunkList, documentList, documentListOfAll } from '../src/domains/content/loaders.ts';
+import { pinnedPassages } from '../src/domains/content/pinned.ts';
+import { versionList } from '../src/domains/content/versions.ts';
+import { documentCountsByWorkspace, tagList } from '../src/domains/content/workspace-knowledge.ts';
 import { conversationsByWorkspace, messagesByConversation } from '../src/domains/conversations/loaders.ts';
 import { memberList, workspaceList } from '../src/domains/tenancy/loaders.ts';
 import { discovery, viewerOfMember } from '../src/domains/tenancy/viewers.ts';
@@ -21,8 +24,8 @@ const idOf = (kind: number, number: number): string =>
   `0189${String(kind).padStart(4, '0')}-0000-7000-8000-${number.toString(16).padStart(12, '0')}`;
 const inSql = (kind: number, number: string) =>
   `('0189${String(kind).padStart(4, '0')}-0000-7000-8000-' || lpad(to_hex((${number})::bigint), 12, '0'))::uuid`;
-const [organization, user, workspace, conversation, message, document, chunk, membership, belonging] = [
-  1, 2, 3, 4, 5, 6, 7, 8, 9,
+const [organization, user, workspace, conversation, message, document, chunk, membership, belonging, version] = [
+  1, 2, 3, 4, 5, 6, 7, 8, 9, 10,
 ] as const;
 const time = (number: string) => `timestamptz '2026-01-01' + (${number}) * interval '1 second'`;
 
@@ -58,8 +61,15 @@ const fill = async (url: string): Promise<void> => {
   await run(`insert into document_chunks (organization_id, id, workspace_id, document_id, position, text, headings, start, "end", tokens, terms, frequencies, term_count, hash, created_at)
     select ${tenant}, ${inSql(chunk, 'n')}, ${inSql(workspace, `n % ${tenants}`)}, ${inSql(document, `n % ${tenants}`)}, n, 'c', '{}', 0, 1, 1, '{}', '{}', 0, '', ${time('n')}
     from generate_series(0, 79999) n`);
+  await run(`insert into document_versions (organization_id, id, workspace_id, document_id, version, title, mime_type, text, content_hash, created_at)
+    select ${tenant}, ${inSql(version, 'n')}, ${inSql(workspace, `n % ${tenants}`)}, ${inSql(document, `n % ${tenants}`)}, n, 't', 'text/plain', 'v', '', ${time('n')}
+    from generate_series(0, 79999) n`);
+  await run(`insert into document_labels (organization_id, workspace_id, document_id, key, value)
+    select ${tenant}, ${inSql(workspace, `n % ${tenants}`)}, ${inSql(document, 'n')}, label.key, label.value
+    from generate_series(0, 79999) n,
+      lateral (values ('', 'common'), ('', 'tag ' || n / 400), ('page', (n / 400)::text)) as label (key, value)`);
   await run(
-    `analyze organizations, users, memberships, workspaces, workspace_memberships, conversations, messages, documents, document_chunks`,
+    `analyze organizations, users, memberships, workspaces, workspace_memberships, conversations, messages, documents, document_chunks, document_versions, document_labels`,
   );
   await owner.end();
 };
@@ -177,6 +187,42 @@ const lists: readonly (readonly [name: string, index: string, cursor: string | n
     (unit, args) => documentList(unit, { ...args, filter: { status: { eq: 'READY' } } }, idOf(workspace, 0)),
   ],
   [
+    'documents by type',
+    'documents_mime_type_index',
+    null,
+    (unit, args) => documentList(unit, { ...args, filter: { mimeType: { eq: 'text/csv' } } }, idOf(workspace, 0)),
+  ],
+  [
+    'pinned documents',
+    'documents_pinned_index',
+    null,
+    (unit, args) => documentList(unit, { ...args, filter: { pinned: { eq: true } } }, idOf(workspace, 0)),
+  ],
+  [
+    'all documents',
+    'documents_all_created_at_index',
+    created('DESC', document),
+    (unit, args) => documentListOfAll(unit, args),
+  ],
+  [
+    'all documents by title',
+    'documents_all_title_index',
+    null,
+    (unit, args) => documentListOfAll(unit, { ...args, orderBy: [{ field: 'TITLE', direction: 'ASC' }] }),
+  ],
+  [
+    'versions',
+    'document_versions_version_key',
+    encodeCursor('VERSION DESC', [8000, idOf(version, 8000)]),
+    (unit, args) => versionList(unit, args, idOf(document, 0)),
+  ],
+  [
+    'enabled chunks',
+    'document_chunks_position_key',
+    null,
+    (unit, args) => chunkList(unit, { ...args, filter: { enabled: { eq: true } } }, idOf(document, 0)),
+  ],
+  [
     'chunks',
     'document_chunks_position_key',
     encodeCursor('POSITION ASC', [8000, idOf(chunk, 8000)]),
@@ -247,4 +293,46 @@ onPostgres('a viewer is told the archived workspaces without a look at the other
   );
   expect(plans).toHaveLength(1);
   expect(plans[0]?.flatMap((node) => node['Index Name'] ?? [])).toContain('workspaces_archived_index');
+});
+
+/** What a plan does, and how many rows its largest step gives. */
+const effort = (nodes: readonly Plan[]) => ({
+  indexes: [...new Set(nodes.flatMap((node) => node['Index Name'] ?? []))].sort(),
+  scans: nodes.flatMap((node) => (node['Node Type'] === 'Seq Scan' ? [node['Relation Name']] : [])),
+  most: Math.max(...nodes.map((node) => node['Actual Rows'])),
+});
+
+/** Several values are looked for in each workspace by the key of the labels, which begins with it; in all at once they cost a look at all labels. */
+onPostgres.each([
+  ['a common tag', { tags: { has: 'common' } }, [documentList, documentListOfAll]],
+  ['a rare tag', { tags: { has: 'tag 3' } }, [documentList, documentListOfAll]],
+  ['one of two tags', { tags: { hasAny: ['tag 3', 'tag 4'] } }, [documentList]],
+  ['two tags', { tags: { hasAll: ['common', 'tag 3'] } }, [documentList, documentListOfAll]],
+  ['a value of the metadata', { metadata: { name: 'page', in: [3, 4] } }, [documentList]],
+])('documents with %s are found by the labels', async (_name, filter, reads) => {
+  for (const scope of [member, administrator])
+    for (const read of reads) {
+      const place = read === documentList ? idOf(workspace, 0) : tenant;
+      const plans = await plansOf(scope, (unit) => read(unit, { filter }, place));
+      expect(plans).toHaveLength(1);
+      const { indexes, scans, most } = effort(plans[0] ?? []);
+      expect(scans).toEqual([]);
+      expect(indexes.some((name) => name.startsWith('document_labels'))).toBe(true);
+      expect(most).toBeLessThan(500);
+    }
+});
+
+onPostgres('tags, counts and pinned passages come from indexes', async () => {
+  for (const scope of [member, administrator]) {
+    const plans = await plansOf(scope, async (unit) => {
+      await tagList(unit, { first: 20 }, idOf(workspace, 0));
+      await documentCountsByWorkspace(unit).load(idOf(workspace, 0));
+      await pinnedPassages(unit, idOf(workspace, 0), 4000);
+    });
+    const [tags, counts, pinned] = plans.map(effort);
+    expect(tags).toMatchObject({ indexes: ['document_labels_pkey'], scans: [] });
+    expect(counts).toMatchObject({ scans: [] });
+    expect(pinned?.scans).toEqual([]);
+    expect(pinned?.indexes).toContain('documents_pinned_index');
+  }
 });

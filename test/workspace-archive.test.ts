@@ -30,6 +30,11 @@ const changes: Readonly<Record<string, string>> = {
   setWorkspaceMembers:
     '(input: { workspaceId: $workspace, members: [{ userId: $keeper, role: ADMIN }, { userId: $owner, role: ADMIN }] }) { workspace { id } }',
   addDocument: '(input: { workspaceId: $workspace, title: "Other", text: "Other" }) { document { id } }',
+  pinDocument: '(input: { id: $document }) { document { id } }',
+  unpinDocument: '(input: { id: $document }) { document { id } }',
+  disableChunk: '(input: { id: $chunk }) { chunk { id } }',
+  enableChunk: '(input: { id: $chunk }) { chunk { id } }',
+  restoreDocumentVersion: '(input: { id: $document, version: 1 }) { document { id } }',
   updateDocument: '(input: { id: $document, title: "Other" }) { document { id } }',
   reprocessDocument: '(input: { id: $document }) { document { id } }',
   deleteDocument: '(input: { id: $document }) { deletedId }',
@@ -66,6 +71,7 @@ let active: Filled;
 interface Filled extends Readonly<Record<string, string>> {
   readonly workspace: string;
   readonly document: string;
+  readonly chunk: string;
   readonly conversation: string;
   readonly message: string;
   readonly file: string;
@@ -76,8 +82,13 @@ const filled = async (name: string): Promise<Filled> => {
   const workspaceId = await workspaceOf(ada, { name });
   const { addDocument }: { addDocument: { document: { id: string } } } = await ada.want(
     'mutation ($input: AddDocumentInput!) { addDocument(input: $input) { document { id } } }',
-    { input: { workspaceId, title: 'Roses', text: 'Roses are watered every three days.', wait: true } },
+    { input: { workspaceId, title: 'Roses', text: 'Roses need water.', wait: true } },
   );
+  const { updateDocument }: { updateDocument: { document: { chunks: { edges: { node: { id: string } }[] } } } } =
+    await ada.want(
+      'mutation ($input: UpdateDocumentInput!) { updateDocument(input: $input) { document { chunks { edges { node { id } } } } } }',
+      { input: { id: addDocument.document.id, text: 'Roses are watered every three days.', wait: true } },
+    );
   const conversationId = await conversationIn(ada, workspaceId);
   const { ask }: { ask: { answer: { id: string } } } = await ada.want(
     'mutation ($input: AskInput!) { ask(input: $input) { answer { id } } }',
@@ -100,6 +111,7 @@ const filled = async (name: string): Promise<Filled> => {
     ...people,
     workspace: workspaceId,
     document: addDocument.document.id,
+    chunk: updateDocument.document.chunks.edges[0]?.node.id ?? '',
     conversation: conversationId,
     message: ask.answer.id,
     file,

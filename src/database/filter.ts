@@ -26,12 +26,17 @@ export type Meaning = (comparator: string, value: unknown) => SQL | undefined;
  * Columns a list can be filtered by, under the names the API gives them, or what is computed of them. Only indexed ones belong here, and
  * what divides lists that are short.
  */
-export type Filterable = Readonly<Record<string, Comparable | Folded>>;
+export type Filterable = Readonly<Record<string, Comparable | Folded | Whole>>;
 type Comparable = PgColumn | SQL | Meaning;
 
 /** Text compared without regard to case, by the index on its lower case. */
 export interface Folded {
   readonly folded: PgColumn;
+}
+
+/** A comparison whose parts mean something together only, such as the name of a thing and the value it is to have. */
+export interface Whole {
+  readonly whole: (comparison: Readonly<Record<string, unknown>>) => SQL | undefined;
 }
 
 const maxLevels = 3;
@@ -79,27 +84,29 @@ const comparators: Record<string, (column: SQLWrapper, value: unknown) => SQL> =
 };
 
 const compared = (
-  filterable: Comparable | Folded,
+  filterable: Comparable | Folded | Whole,
   name: string,
   value: unknown,
   budget: { comparisons: number },
 ): SQL | undefined => {
   if (!isObject(value)) return undefined;
+  const operands = Object.entries(value).filter(([, operand]) => operand !== undefined);
+  for (const [, operand] of operands) {
+    budget.comparisons -= Array.isArray(operand) ? Math.max(1, Math.ceil(operand.length / 10)) : 1;
+    if (budget.comparisons < 0)
+      throw new BadUserInput('filter', `A filter holds at most ${maxComparisons} comparisons.`);
+    if (Array.isArray(operand) && operand.length > 100)
+      throw new BadUserInput(`filter.${name}`, 'A filter compares with at most 100 values.');
+  }
+  if ('whole' in filterable) return filterable.whole(Object.fromEntries(operands));
   const folds = 'folded' in filterable;
   const column = folds ? sql`lower(${filterable.folded})` : filterable;
-  const parts = Object.entries(value)
-    .filter(([, operand]) => operand !== undefined)
-    .map(([comparator, operand]) => {
-      budget.comparisons -= Array.isArray(operand) ? Math.max(1, Math.ceil(operand.length / 10)) : 1;
-      if (budget.comparisons < 0)
-        throw new BadUserInput('filter', `A filter holds at most ${maxComparisons} comparisons.`);
-      if (Array.isArray(operand) && operand.length > 100)
-        throw new BadUserInput(`filter.${name}`, 'A filter compares with at most 100 values.');
-      if (typeof column === 'function') return column(comparator, operand);
-      const compare = comparators[comparator];
-      if (compare === undefined) throw new BadUserInput(`filter.${name}`, `There is no comparison ${comparator}.`);
-      return compare(column, folds ? inLowerCase(operand) : operand instanceof Date ? operand.toISOString() : operand);
-    });
+  const parts = operands.map(([comparator, operand]) => {
+    if (typeof column === 'function') return column(comparator, operand);
+    const compare = comparators[comparator];
+    if (compare === undefined) throw new BadUserInput(`filter.${name}`, `There is no comparison ${comparator}.`);
+    return compare(column, folds ? inLowerCase(operand) : operand instanceof Date ? operand.toISOString() : operand);
+  });
   return and(...parts);
 };
 

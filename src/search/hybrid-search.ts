@@ -1,5 +1,5 @@
 import { sql, type SQL } from 'drizzle-orm';
-import { array, lexicalCandidates, type Scope } from './lexical.ts';
+import { allowed, array, lexicalCandidates, type Scope } from './lexical.ts';
 import type { SearchTables, VectorIndex } from './tables.ts';
 
 /** A query as a vector, and how much its ranking counts beside the lexical one's, which counts 1. */
@@ -81,18 +81,13 @@ const comparesAll = ({ exact = false }: HybridQuery): SQL =>
  * few: every vector is compared after all.
  */
 const vectorCandidates = (tables: SearchTables, query: HybridQuery, vector: QueryVector, depth: number): SQL => {
-  const { embeddings, chunks } = tables;
+  const { embeddings } = tables;
   const distance = distanceTo(tables);
-  const ofDocuments =
-    query.documentIds &&
-    sql` and ${embeddings.chunkId} in (
-      select ${chunks.id} from ${chunks}
-      where ${chunks.organizationId} = ${query.organizationId} and ${chunks.documentId} = any(${array(query.documentIds, 'uuid')})
-    )`;
   const visible = sql`
     select ${embeddings.chunkId} as chunk_id, ${distance} as distance from ${embeddings}
     where ${embeddings.organizationId} = ${query.organizationId}
-      and ${embeddings.workspaceId} = any(${array(query.workspaceIds, 'uuid')}) and ${embeddings.model} = ${vector.model} and ${embeddings.enabled}${ofDocuments}`;
+      and ${embeddings.workspaceId} = any(${array(query.workspaceIds, 'uuid')}) and ${embeddings.model} = ${vector.model} and ${embeddings.enabled}
+      and ${allowed(tables, query, embeddings.chunkId)}`;
   // Written out, so that the planner sees which of the partial indexes it means.
   const indexed = sql`${embeddings.indexedBy} = ${sql.raw(`'${query.index ?? 'HNSW'}'`)}`;
   return sql`${aim(vector)},

@@ -1,4 +1,4 @@
-import { sql, type SQL } from 'drizzle-orm';
+import { sql, type SQL, type SQLWrapper } from 'drizzle-orm';
 import type { SearchTables } from './tables.ts';
 
 /** Saturation and length normalisation of BM25 (Robertson et al., TREC-3, 1994; the values most collections are reported with). */
@@ -14,11 +14,13 @@ const feedbackChunks = 5;
 const feedbackTerms = 10;
 const originalWeight = 0.5;
 
-/** Where to look: all of it bound to one organization, within workspaces and, if given, within documents. */
+/** Where to look: all of it bound to one organization, within workspaces and, if given, within documents or outside some. */
 export interface Scope {
   readonly organizationId: string;
   readonly workspaceIds: readonly string[];
   readonly documentIds?: readonly string[] | undefined;
+  /** Documents of which nothing is to be found. */
+  readonly excludedDocumentIds?: readonly string[] | undefined;
 }
 
 export const array = (values: readonly string[], type: 'text' | 'uuid'): SQL =>
@@ -38,14 +40,22 @@ const corpus = ({ documents }: SearchTables, { organizationId, workspaceIds }: S
     ) as visible
   )`;
 
-/** The chunks a document filter leaves. */
-const allowed = ({ chunks }: SearchTables, { organizationId, documentIds }: Scope): SQL =>
-  documentIds === undefined
-    ? sql`true`
-    : sql`chunk_id in (
-      select ${chunks.id} from ${chunks}
-      where ${chunks.organizationId} = ${organizationId} and ${chunks.documentId} = any(${array(documentIds, 'uuid')})
-    )`;
+/** Whether a chunk is one that a filter by documents leaves. */
+export const allowed = ({ chunks }: SearchTables, scope: Scope, chunkId: SQLWrapper): SQL => {
+  const of = (documentIds: readonly string[]) => sql`(
+    select ${chunks.id} from ${chunks}
+    where ${chunks.organizationId} = ${scope.organizationId} and ${chunks.documentId} = any(${array(documentIds, 'uuid')})
+  )`;
+  const { documentIds, excludedDocumentIds = [] } = scope;
+  return sql.join(
+    [
+      sql`true`,
+      ...(documentIds === undefined ? [] : [sql`${chunkId} in ${of(documentIds)}`]),
+      ...(excludedDocumentIds.length === 0 ? [] : [sql`${chunkId} not in ${of(excludedDocumentIds)}`]),
+    ],
+    sql` and `,
+  );
+};
 
 const k1 = sql.raw(String(saturation));
 const gained = sql.raw(String(saturation + 1));
@@ -115,7 +125,7 @@ export const lexicalCandidates = (
   first_pass as materialized (
     select chunk_id, sum(gain * idf * times) as bm25
     from asked_gains join asked_idf using (number) join query using (number)
-    where ${allowed(tables, scope)}
+    where ${allowed(tables, scope, sql`chunk_id`)}
     group by chunk_id
   ),
   ${feedback(tables, scope)},
@@ -131,7 +141,7 @@ export const lexicalCandidates = (
         union all
         select chunk_id, gain * idf * weight from added_gains join added_idf using (number) join feedback using (number)
       ) as parts
-      where ${allowed(tables, scope)}
+      where ${allowed(tables, scope, sql`chunk_id`)}
       group by chunk_id order by score desc, chunk_id limit ${depth}
     ) as best
   )`;

@@ -195,6 +195,14 @@ const filled = async (
   });
   if (!sent.ok) throw new Error(`The upload was refused: ${sent.status} ${await sent.text()}`);
   await document('file', { fileId: file.id });
+  const letter = (await document('letter', { text: `${secret} lilies are white.`, tags: [secret] })).addDocument
+    .document;
+  const { versions } = (
+    await want(
+      'mutation ($input: UpdateDocumentInput!) { updateDocument(input: $input) { document { versions { edges { node { id } } } } } }',
+      { id: letter.id, text: `${secret} lilies are yellow.`, wait: true },
+    )
+  ).updateDocument.document;
 
   const Conversation = await conversationIn(owner, workspaceId);
   const { answer } = (
@@ -245,6 +253,8 @@ const filled = async (
     Document: added.id,
     DocumentChunk: added.chunks.edges[0].node.id,
     File: file.id,
+    Versioned: letter.id,
+    DocumentVersion: versions.edges[0].node.id,
     Conversation,
     Message: answer.id,
     Citation: answer.citations[0].id,

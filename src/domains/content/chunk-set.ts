@@ -87,12 +87,17 @@ export const replaceChunks = async (
   model: string,
 ): Promise<void> => {
   const kept = plan.filter((each) => each.kind === 'kept');
+  const disabled = await disabledChunks(owner);
   await removeOthers(owner, kept);
   await moveKept(owner, kept);
   const { documentId, indexedBy, ...place } = owner;
   const rows = plan.flatMap((each) => {
     const indexed = terms.get(idOf(each));
-    return each.kind === 'new' && indexed ? [{ ...place, documentId, ...each.chunk, ...indexed, id: each.id }] : [];
+    const enabled = !disabled.hashes.has(each.chunk.hash);
+    if (!enabled && each.kind === 'new') disabled.ids.add(each.id);
+    return each.kind === 'new' && indexed
+      ? [{ ...place, documentId, ...each.chunk, ...indexed, id: each.id, enabled }]
+      : [];
   });
   for (const batch of batches(rows)) await database.insert(documentChunks).values(batch);
   const embeddings = Array.from(vectors, ([chunkId, embedding]) => ({
@@ -101,8 +106,18 @@ export const replaceChunks = async (
     chunkId,
     model,
     embedding: [...embedding],
+    enabled: !disabled.ids.has(chunkId),
   }));
   for (const batch of batches(embeddings)) await database.insert(chunkEmbeddings).values(batch);
+};
+
+/** Passages that somebody has disabled: they stay so as long as their words do, also where they become new rows. */
+const disabledChunks = async (owner: Owner) => {
+  const rows = await database
+    .select({ id: documentChunks.id, hash: documentChunks.hash })
+    .from(documentChunks)
+    .where(and(ofDocument(owner), eq(documentChunks.enabled, false)));
+  return { ids: new Set(rows.map(({ id }) => id)), hashes: new Set(rows.map(({ hash }) => hash)) };
 };
 
 function* batches<Row>(rows: readonly Row[]): Generator<Row[]> {

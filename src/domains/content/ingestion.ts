@@ -8,6 +8,7 @@ import type { JobHandler } from '../../queue/queue.ts';
 import { chunkTerms, type ChunkTerms } from '../../search/chunk-terms.ts';
 import type { Work } from '../services.ts';
 import { workspaces } from '../tenancy/tables.ts';
+import { announceChange } from './announcing.ts';
 import { currentChunks, idOf, planned, replaceChunks, stillWanted, type PlannedChunk } from './chunk-set.ts';
 import { embedder } from './embedder.ts';
 import { embeddedText } from './parsing/chunk.ts';
@@ -68,6 +69,7 @@ const claim = ({ unit, services }: Work, task: Task) =>
         title: documents.title,
         mimeType: documents.mimeType,
         text: documents.text,
+        contentHash: documents.contentHash,
         analysedAs: documents.language,
         language: workspaces.language,
         fileName: files.name,
@@ -85,14 +87,16 @@ const claim = ({ unit, services }: Work, task: Task) =>
     if (found === undefined || found.version !== task.version || !open) return null;
     await database.update(documents).set({ status: 'PROCESSING' }).where(is(organizationId, task));
     unit.afterCommit(() => services.bus.publish(documentTopic(task.id), { status: 'PROCESSING' }));
+    announceChange(unit, services.bus, { id: task.id, workspaceId: found.workspaceId });
     return { ...found, organizationId };
   });
 type Claimed = NonNullable<Awaited<ReturnType<typeof claim>>>;
 
-/** A file's bytes where there is one: the text of an earlier reading is no source. */
+/** A file's bytes where there is one. What an earlier reading made of a text is plain: read as HTML again, it would lose its lines. */
 const sourceOf = async ({ services: { store } }: Work, claimed: Claimed) => {
-  const { organizationId, sha256, fileName, mimeType, text } = claimed;
-  if (sha256 === null) return { bytes: Buffer.from(text ?? ''), mimeType, name: '' };
+  const { organizationId, sha256, fileName, mimeType, text, contentHash } = claimed;
+  if (sha256 === null)
+    return { bytes: Buffer.from(text ?? ''), mimeType: contentHash === null ? mimeType : 'text/plain', name: '' };
   const bytes = await buffer(await store.read(fileKey(organizationId, sha256)));
   return { bytes, mimeType, name: fileName ?? '' };
 };
@@ -137,6 +141,7 @@ const index = async (work: Work, task: Task, claimed: Claimed, parsed: ParsedDoc
       data: counts,
     });
     unit.afterCommit(() => services.bus.publish(documentTopic(task.id), { status: 'READY' }));
+    announceChange(unit, services.bus, { id: task.id, workspaceId: owner.workspaceId });
     return { status: 'READY', chunks: plan.length, embedded: vectors.size };
   });
 };
@@ -183,4 +188,5 @@ const fail = ({ unit, services }: Work, task: Task, reason: string): Promise<voi
     const { workspaceId } = failed;
     unit.record({ action: 'document.failed', type: 'Document', id: task.id, workspaceId, data: { reason } });
     unit.afterCommit(() => services.bus.publish(documentTopic(task.id), { status: 'FAILED' }));
+    announceChange(unit, services.bus, { id: task.id, workspaceId });
   });

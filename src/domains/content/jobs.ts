@@ -1,6 +1,6 @@
 import type { Jobs } from '../services.ts';
+import { ingestKind } from './document-changes.ts';
 import { giveUpIngestion, ingest } from './ingestion.ts';
-import { ingestKind } from './operations.ts';
 
 /** Work of this domain that comes later. */
 export const jobs: Jobs = {

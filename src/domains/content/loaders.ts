@@ -2,12 +2,13 @@ import { and, eq, getTableColumns, sql } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import { listOf } from '../../database/list.ts';
 import { bound, loadOne } from '../../database/loader.ts';
+import { byMetadata, byTags } from './labels.ts';
 import { documentChunks, documents, files } from './tables.ts';
 
 const { text: _text, metadata: _metadata, ...lightDocument } = getTableColumns(documents);
 const { terms: _terms, frequencies: _frequencies, ...lightChunk } = getTableColumns(documentChunks);
 
-/** What a document's row is read with: all but its text. */
+/** What a document's row is read with: all but its text and metadata. */
 export const documentFields = lightDocument;
 /** What a chunk's row is read with: all but the lexical index. */
 export const chunkFields = lightChunk;
@@ -26,6 +27,16 @@ export const documentTextById = loadOne(
   () =>
     database
       .select({ id: documents.id, text: documents.text })
+      .from(documents)
+      .where(and(eq(documents.organizationId, bound.organizationId), sql`${documents.id} = any(${bound.keys})`)),
+  (document) => document.id,
+);
+
+/** The metadata of documents, up to 16 kB each. */
+export const documentMetadataById = loadOne(
+  () =>
+    database
+      .select({ id: documents.id, metadata: documents.metadata })
       .from(documents)
       .where(and(eq(documents.organizationId, bound.organizationId), sql`${documents.id} = any(${bound.keys})`)),
   (document) => document.id,
@@ -52,17 +63,32 @@ export const fileById = loadOne(
 );
 
 /** What documents are filtered by, in lists and in search. */
-export const documentFilters = { status: documents.status, title: documents.title, createdAt: documents.createdAt };
+export const documentFilters = {
+  id: documents.id,
+  workspaceId: documents.workspaceId,
+  datasourceId: documents.datasourceId,
+  status: documents.status,
+  title: documents.title,
+  mimeType: documents.mimeType,
+  pinned: documents.pinned,
+  createdAt: documents.createdAt,
+  tags: byTags,
+  metadata: byMetadata,
+};
 
-/** Documents of a workspace. */
-export const documentList = listOf({
+const allDocuments = {
   from: documents,
-  parent: documents.workspaceId,
   columns: documentFields,
   orders: { CREATED_AT: documents.createdAt, TITLE: documents.title },
   defaultOrder: { field: 'CREATED_AT', direction: 'DESC' },
   filters: documentFilters,
-});
+} as const;
+
+/** Documents of a workspace. */
+export const documentList = listOf({ ...allDocuments, parent: documents.workspaceId });
+
+/** Documents of all workspaces that the viewer sees. */
+export const documentListOfAll = listOf(allDocuments);
 
 /** Chunks of a document in reading order. */
 export const chunkList = listOf({
@@ -71,4 +97,5 @@ export const chunkList = listOf({
   columns: chunkFields,
   orders: { POSITION: documentChunks.position },
   defaultOrder: { field: 'POSITION', direction: 'ASC' },
+  filters: { enabled: documentChunks.enabled },
 });

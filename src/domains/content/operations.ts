@@ -1,20 +1,28 @@
-import { and, eq, sql } from 'drizzle-orm';
+import { and, eq } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import { sole } from '../../database/rows.ts';
-import type { Transaction, UnitOfWork } from '../../database/unit-of-work.ts';
+import type { Transaction } from '../../database/unit-of-work.ts';
 import { BadUserInput, Conflict, NotFound, type InputIssue } from '../../errors.ts';
 import type { AddDocumentInput, UpdateDocumentInput } from '../../generated/resolvers.ts';
-import { viewerOf, type Context } from '../context.ts';
-import type { Services } from '../services.ts';
-import { workspaces } from '../tenancy/tables.ts';
-import { requireActive, requirePermission } from '../permissions.ts';
-import { documentFields } from './loaders.ts';
-import { documents, files, type DocumentRow, type FileRow } from './tables.ts';
-import { issuesOf, mimeTypeIssues, textIssues } from './validation.ts';
 import { newId } from '../../ids.ts';
-
-/** The job that reads a document; `jobs.ts` handles it. */
-export const ingestKind = 'content.ingest-document';
+import { viewerOf, type Context } from '../context.ts';
+import { requireActive, requirePermission } from '../permissions.ts';
+import { workspaces } from '../tenancy/tables.ts';
+import { announceChange, announceRemoval } from './announcing.ts';
+import {
+  changed,
+  enqueueIngestion,
+  isDocument,
+  lockedDocument,
+  recordOn,
+  shareFile,
+  waiting,
+} from './document-changes.ts';
+import { labelIssues, metadataOf, tagsOf } from './labels.ts';
+import { documentFields } from './loaders.ts';
+import { documents, type DocumentRow } from './tables.ts';
+import { issuesOf, mimeTypeIssues, textIssues } from './validation.ts';
+import { keepVersion } from './versions.ts';
 
 /**
  * Brings a document into a workspace, to be read in the background, by the permission named. Throws BadUserInput, NotFound (workspace
@@ -44,42 +52,55 @@ export const addDocument = (
       fileId: file?.id ?? null,
       text: input.text ?? null,
       addedById: viewer.userId,
+      tags: tagsOf(input.tags ?? []),
+      metadata: metadataOf(input.metadata),
     };
     const document = sole(await database.insert(documents).values(row).returning(documentFields));
     await enqueueIngestion(unit, services, document);
-    record(unit, 'document.added', document, { title: document.title });
+    recordOn(unit, 'document.added', document, { title: document.title });
+    announceChange(unit, services.bus, document);
     return document;
   });
 };
 
-/** Changes a title or text; a new text is a new version. Throws BadUserInput, Conflict (archived), NotFound, Forbidden (needs EDITOR). */
+/**
+ * Changes a title, text, tags or metadata. A new text is a new version, and the one before is kept; a new text or title is read in the
+ * background. Throws BadUserInput, Conflict (archived), NotFound, Forbidden (needs EDITOR).
+ */
 export const updateDocument = (context: Context, input: UpdateDocumentInput): Promise<DocumentRow> => {
+  const { tags, metadata } = input;
   const title = input.title ?? undefined;
   const text = input.text ?? undefined;
-  refuse([...issuesOf('title', title, 500), ...textIssues(text)]);
+  refuse([...issuesOf('title', title, 500), ...textIssues(text), ...labelIssues({ tags, metadata })]);
   const { unit, services } = context;
   return unit.transact(async (transaction) => {
     const current = await lockedDocument(context, transaction, input.id);
-    if (title === undefined && text === undefined) return current;
     const changes = {
       // The title is part of what is indexed of each chunk: none of them can stay as it is.
       ...(title !== undefined && { ...waiting, title: title.trim(), language: null }),
-      ...(text !== undefined && { ...waiting, text, fileId: null, version: current.version + 1 }),
+      ...(text !== undefined && { ...waiting, text, contentHash: null, fileId: null, version: current.version + 1 }),
       ...(text !== undefined && current.fileId !== null && { mimeType: 'text/plain' }),
+      ...(tags !== undefined && { tags: tagsOf(tags ?? []) }),
+      ...(metadata !== undefined && { metadata: metadataOf(metadata) }),
     };
-    const document = await changed(transaction, current.id, changes);
-    await enqueueIngestion(unit, services, document);
-    record(unit, 'document.updated', document, { fields: Object.keys(input).filter((field) => field !== 'id') });
+    const fields = Object.keys(input).filter((field) => field !== 'id' && field !== 'wait');
+    if (Object.keys(changes).length === 0) return current;
+    if (text !== undefined) await keepVersion(transaction, current);
+    const event = { action: 'document.updated', data: { fields } };
+    const document = await changed(context, transaction, current.id, changes, event);
+    if ('status' in changes) await enqueueIngestion(unit, services, document);
     return document;
   });
 };
 
-/** Deletes a document with its chunks. Throws Conflict (archived), NotFound, Forbidden (needs EDITOR). */
+/** Deletes a document with its chunks and versions. Throws Conflict (archived), NotFound, Forbidden (needs EDITOR). */
 export const deleteDocument = (context: Context, id: string): Promise<string> =>
   context.unit.transact(async (transaction) => {
+    const { unit, services } = context;
     const current = await lockedDocument(context, transaction, id);
-    await database.delete(documents).where(is(transaction, id));
-    record(context.unit, 'document.deleted', current, { title: current.title });
+    await database.delete(documents).where(isDocument(transaction, id));
+    recordOn(unit, 'document.deleted', current, { title: current.title });
+    announceRemoval(unit, services.bus, current);
     return id;
   });
 
@@ -89,32 +110,10 @@ export const reprocessDocument = (context: Context, id: string): Promise<Documen
     const current = await lockedDocument(context, transaction, id);
     if (current.status !== 'FAILED')
       throw new Conflict('status', 'Only a FAILED document can be read again.', { status: current.status });
-    const document = await changed(transaction, id, waiting);
+    const document = await changed(context, transaction, id, waiting, { action: 'document.reprocessed' });
     await enqueueIngestion(context.unit, context.services, document);
-    record(context.unit, 'document.reprocessed', document, {});
     return document;
   });
-
-const waiting = { status: 'PENDING', failure: null } as const;
-
-const is = ({ organizationId }: Transaction, id: string) =>
-  and(eq(documents.organizationId, organizationId), eq(documents.id, id));
-
-const lockedDocument = async (context: Context, transaction: Transaction, id: string): Promise<DocumentRow> => {
-  const [current] = await database.select(documentFields).from(documents).where(is(transaction, id)).for('update');
-  if (current === undefined) throw new NotFound('Document', id);
-  const viewer = viewerOf(context);
-  requirePermission(viewer, 'DOCUMENT_WRITE', current.workspaceId);
-  requireActive(viewer, current.workspaceId);
-  return current;
-};
-
-const changed = async (
-  transaction: Transaction,
-  id: string,
-  changes: Partial<typeof documents.$inferInsert>,
-): Promise<DocumentRow> =>
-  sole(await database.update(documents).set(changes).where(is(transaction, id)).returning(documentFields));
 
 const requireWorkspace = async ({ organizationId }: Transaction, id: string): Promise<void> => {
   const [seen] = await database
@@ -124,32 +123,6 @@ const requireWorkspace = async ({ organizationId }: Transaction, id: string): Pr
     .for('key share');
   if (seen === undefined) throw new NotFound('Workspace', id);
 };
-
-/** A file that a workspace's document is made from can be seen by all who see the workspace. */
-const shareFile = async ({ organizationId }: Transaction, id: string, workspaceId: string): Promise<FileRow> => {
-  const isFile = and(eq(files.organizationId, organizationId), eq(files.id, id));
-  const [file] = await database.select().from(files).where(isFile).for('update');
-  if (file === undefined) throw new NotFound('File', id);
-  if (file.status !== 'STORED') throw new Conflict('fileId', 'The bytes of this file have not arrived yet.');
-  if (!file.readers.includes(workspaceId))
-    await database
-      .update(files)
-      .set({ readers: sql`array_append(${files.readers}, ${workspaceId}::uuid)` })
-      .where(isFile);
-  return file;
-};
-
-/** The version is named, so that work on an older text ends without effect. */
-const enqueueIngestion = (unit: UnitOfWork, { queue }: Services, document: DocumentRow): Promise<string> =>
-  queue.enqueue(unit, {
-    kind: ingestKind,
-    data: { documentId: document.id, version: document.version },
-    target: { type: 'Document', id: document.id },
-    workspaceId: document.workspaceId,
-  });
-
-const record = (unit: UnitOfWork, action: string, document: DocumentRow, data: Record<string, unknown>): void =>
-  unit.record({ action, type: 'Document', id: document.id, workspaceId: document.workspaceId, data });
 
 const refuse = (issues: readonly InputIssue[]): void => {
   if (issues.length > 0) throw new BadUserInput(issues);
@@ -166,6 +139,7 @@ const newDocumentIssues = (input: AddDocumentInput): InputIssue[] => {
     ...textIssues(input.text ?? undefined),
     ...issuesOf('sourceUri', input.sourceUri ?? undefined, 2000),
     ...(input.text === null || input.text === undefined ? [] : mimeTypeIssues(input.mimeType ?? undefined)),
+    ...labelIssues(input),
     ...(given.length === 1 ? [] : [{ field: 'text', message: 'Give exactly one of text and fileId.' }]),
   ];
 };

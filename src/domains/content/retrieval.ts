@@ -30,6 +30,8 @@ export interface Retrieval {
   readonly query: string;
   /** How many passages at most. */
   readonly first: number;
+  /** Documents of which nothing is to be found, such as those that stand in the prompt whole. */
+  readonly excludeDocumentIds?: readonly string[];
 }
 
 /** A hit with its chunk's row and what a citation needs of its document. */
@@ -69,7 +71,10 @@ export const retrieve = async (
 };
 
 /** The same with all there is to know of each hit. The query is embedded first, with no connection held. */
-export const searchChunks = async (unit: UnitOfWork, { workspace, query, first }: Retrieval): Promise<Found[]> => {
+export const searchChunks = async (
+  unit: UnitOfWork,
+  { workspace, query, first, excludeDocumentIds }: Retrieval,
+): Promise<Found[]> => {
   await unit.rest();
   const { vectors } = await embedAll(embedder, [query], undefined, workspace.language);
   const embedding = vectors[0]?.some((value) => value !== 0) ? vectors[0] : undefined;
@@ -77,6 +82,7 @@ export const searchChunks = async (unit: UnitOfWork, { workspace, query, first }
     hybridSearch(searchTables, {
       organizationId: unit.organizationId,
       workspaceIds: [workspace.id],
+      excludedDocumentIds: excludeDocumentIds,
       terms: analyze(query, workspace.language).map(({ term }) => term),
       vector: embedding === undefined ? null : { model: embedder.model, embedding, weight },
       first,

@@ -14,3 +14,22 @@ export interface SavingPlaceRow {
   readonly id: string;
   readonly name: string;
 }
+
+/** A tag that documents of a workspace have. */
+export interface DocumentTagRow {
+  /** Of the workspace; the tag tells the rows of one apart. */
+  readonly id: string;
+  readonly tag: string;
+  /** Only what the viewer sees. */
+  readonly documentCount: number;
+}
+
+/** A part of a document's text. */
+export interface DocumentPreviewRow {
+  readonly text: string;
+  /** Offsets into the whole text, in UTF-16 code units. */
+  readonly start: number;
+  readonly end: number;
+  /** Of the whole text, in UTF-16 code units. */
+  readonly length: number;
+}

@@ -1,11 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { streamAnswer, type AnswerResult } from '../../ai/answer.ts';
+import { contextTokensOf } from '../../ai/deployment.ts';
 import { ModelFailure } from '../../ai/failure.ts';
 import { QuestionTooLong } from '../../ai/prompt.ts';
 import { standaloneQuestion } from '../../ai/query-terms.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { DomainError, Unavailable, type ErrorCode } from '../../errors.ts';
-import { contextTokensOf } from '../../ai/deployment.ts';
+import { pinnedPassages } from '../content/pinned.ts';
 import { retrieve } from '../content/retrieval.ts';
 import type { Services } from '../services.ts';
 import { settingsByWorkspace } from '../tenancy/workspace-loaders.ts';
@@ -167,25 +168,35 @@ interface Material {
   readonly grounds: readonly Ground[];
 }
 
+/** Of the model's window, what the pinned documents may take. Beside the files of the conversation a quarter is left for all else. */
+const pinnedShare = 0.25;
+
 /** Reads what an answer is made from; the unit holds no connection afterwards. */
 const materialOf = async (
   services: Services,
   unit: UnitOfWork,
   { question, workspace, callable }: Asked,
 ): Promise<Material> => {
-  const maxTokens = attachedTokens(contextTokensOf(callable.deployment));
-  const [settings, history, attached] = await Promise.all([
+  const window = contextTokensOf(callable.deployment);
+  const [settings, history, attached, pinned] = await Promise.all([
     settingsByWorkspace(unit).load(workspace.id),
     historyBefore(unit, question, workspace.historyLength),
-    attachedGrounds(unit, question.conversationId, maxTokens),
+    attachedGrounds(unit, question.conversationId, attachedTokens(window)),
+    pinnedPassages(unit, workspace.id, Math.floor(window * pinnedShare)),
   ]);
   const query = standaloneQuestion({
     question: question.content,
     earlier: history.findLast(({ role }) => role === 'user')?.text,
     language: workspace.language,
   });
-  const passages = await retrieve({ unit, services }, { workspace, query, first: workspace.topN });
+  const found = await retrieve(
+    { unit, services },
+    { workspace, query, first: workspace.topN, excludeDocumentIds: pinned.wholeDocumentIds },
+  );
   await unit.rest();
+  // Of a document that found room for a part, search may find that part again.
+  const there = new Set(pinned.passages.map(({ chunkId }) => chunkId));
+  const passages = [...pinned.passages, ...found.filter(({ chunkId }) => !there.has(chunkId))];
   return { tone: settings?.tone ?? null, history, grounds: [...attached, ...groundsOf(passages)] };
 };
 

@@ -1,8 +1,8 @@
 import type { ResolversTypes } from '../../generated/resolvers.ts';
 import { globalId } from '../../ids.ts';
-import { viewerOf, type Context } from '../context.ts';
+import type { Context } from '../context.ts';
 import { found } from '../nodes.ts';
-import { discovery, scopeOf, viewerOfCredential } from '../tenancy/viewers.ts';
+import { renewSubscriber } from '../tenancy/subscribers.ts';
 import { toldSoFar } from './answering.ts';
 import { answersTopic, type AnswerNotice } from './events.ts';
 import { conversationById, messageById } from './loaders.ts';
@@ -68,14 +68,7 @@ export const answerStream = async (
 
 /** Looks up the subscriber's rights anew; the context goes on with them. */
 const seesConversation = async (context: Context, conversationId: string): Promise<boolean> => {
-  const { userId, organizationId, credential } = viewerOf(context);
-  const looking = context.unit.as(discovery(organizationId, userId));
-  const { sessions } = context.services.settings;
-  const viewer = await viewerOfCredential(looking, { ...credential, organizationId, userId }, sessions);
-  await looking.rest();
-  if (viewer === null || !viewer.permissions.has('CONVERSATION_READ')) return false;
-  context.viewer = viewer;
-  context.unit = context.unit.as(scopeOf(viewer));
+  if (!(await renewSubscriber(context, 'CONVERSATION_READ'))) return false;
   const conversation = await conversationById(context.unit).load(conversationId);
   await context.unit.rest();
   return conversation !== null;

@@ -1,0 +1,91 @@
+import { and, eq, sql } from 'drizzle-orm';
+import { database } from '../../database/client.ts';
+import { sole } from '../../database/rows.ts';
+import type { Transaction, UnitOfWork } from '../../database/unit-of-work.ts';
+import { Conflict, NotFound } from '../../errors.ts';
+import { viewerOf, type Context } from '../context.ts';
+import { requireActive, requirePermission } from '../permissions.ts';
+import type { Services } from '../services.ts';
+import { announceChange } from './announcing.ts';
+import { documentFields } from './loaders.ts';
+import { documents, files, type DocumentRow, type FileRow } from './tables.ts';
+
+/** The job that reads a document; `jobs.ts` handles it. */
+export const ingestKind = 'content.ingest-document';
+
+/** What a document becomes that is to be read. */
+export const waiting = { status: 'PENDING', failure: null } as const;
+
+/** The one document of an id. */
+export const isDocument = ({ organizationId }: Pick<Transaction, 'organizationId'>, id: string) =>
+  and(eq(documents.organizationId, organizationId), eq(documents.id, id));
+
+/**
+ * Locks a document that the viewer wants to change, and gives it. Throws NotFound, Forbidden (needs EDITOR), Conflict (the workspace is
+ * archived).
+ */
+export const lockedDocument = async (context: Context, transaction: Transaction, id: string): Promise<DocumentRow> => {
+  const [current] = await database
+    .select(documentFields)
+    .from(documents)
+    .where(isDocument(transaction, id))
+    .for('update');
+  if (current === undefined) throw new NotFound('Document', id);
+  const viewer = viewerOf(context);
+  requirePermission(viewer, 'DOCUMENT_WRITE', current.workspaceId);
+  requireActive(viewer, current.workspaceId);
+  return current;
+};
+
+/** Changes a locked document, writes it down and tells who listens. */
+export const changed = async (
+  { unit, services }: Pick<Context, 'unit' | 'services'>,
+  transaction: Transaction,
+  id: string,
+  changes: Partial<typeof documents.$inferInsert>,
+  event: { readonly action: string; readonly data?: Record<string, unknown> },
+): Promise<DocumentRow> => {
+  const rows = await database
+    .update(documents)
+    .set(changes)
+    .where(isDocument(transaction, id))
+    .returning(documentFields);
+  const document = sole(rows);
+  recordOn(unit, event.action, document, event.data ?? {});
+  announceChange(unit, services.bus, document);
+  return document;
+};
+
+/** Writes an event of a document to the log. */
+export const recordOn = (
+  unit: UnitOfWork,
+  action: string,
+  { id, workspaceId }: DocumentRow,
+  data: Record<string, unknown>,
+): void => unit.record({ action, type: 'Document', id, workspaceId, data });
+
+/** Has a document read in the background. The version is named, so that work on an older text ends without effect. */
+export const enqueueIngestion = (unit: UnitOfWork, { queue }: Services, document: DocumentRow): Promise<string> =>
+  queue.enqueue(unit, {
+    kind: ingestKind,
+    data: { documentId: document.id, version: document.version },
+    target: { type: 'Document', id: document.id },
+    workspaceId: document.workspaceId,
+  });
+
+/**
+ * Locks a file that a workspace's document is to be made from, and shows it to all who see the workspace. Throws NotFound, Conflict (its
+ * bytes have not arrived).
+ */
+export const shareFile = async ({ organizationId }: Transaction, id: string, workspaceId: string): Promise<FileRow> => {
+  const isFile = and(eq(files.organizationId, organizationId), eq(files.id, id));
+  const [file] = await database.select().from(files).where(isFile).for('update');
+  if (file === undefined) throw new NotFound('File', id);
+  if (file.status !== 'STORED') throw new Conflict('fileId', 'The bytes of this file have not arrived yet.');
+  if (!file.readers.includes(workspaceId))
+    await database
+      .update(files)
+      .set({ readers: sql`array_append(${files.readers}, ${workspaceId}::uuid)` })
+      .where(isFile);
+  return file;
+};
