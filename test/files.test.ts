@@ -12,7 +12,8 @@ import { send, type Sending } from '../src/serving/sending.ts';
 import { startBucketServer } from './bucket-server.ts';
 import { whole } from './access/cast.ts';
 import { colleagueOf, type Colleague } from './company.ts';
-import { startTestbed, type Person, type Testbed } from './testbed.ts';
+import { apiKeyOf } from './machines.ts';
+import { Person, startTestbed, type Testbed } from './testbed.ts';
 import { unitOf, uuidOf, workspaceOf } from './talk.ts';
 import { openUpload, sendBytes, sha256, uploaded } from './uploading.ts';
 
@@ -288,6 +289,19 @@ describe('who gets what', () => {
     const revoke = 'mutation ($id: ID!) { revokeFileLinks(input: { id: $id }) { revoked } }';
     expect(((await eve.want(revoke, { id })) as Data).revokeFileLinks.revoked).toBe(1);
     expect([(await get(bobs)).status, (await get(eves)).status]).toEqual([200, 404]);
+  });
+
+  test('a key of some workspaces links to files of those, and not to what it alone sees', async () => {
+    const scopes = ['DOCUMENT_READ', 'DOCUMENT_WRITE'];
+    const { secret } = await apiKeyOf(bob, { label: 'Robot', scopes, workspaceIds: [workspaceId] });
+    const robot = new Person(bed, secret);
+    const id = await uploaded(bed, robot, 'robot.txt', 'Roses of a robot.');
+    const make = 'mutation ($id: ID!) { createFileLink(input: { id: $id }) { url } }';
+    // Its member does not see the file, so that the link would lead nowhere.
+    expect(await robot.codes(make, { id })).toEqual(['CONFLICT']);
+    expect(await bob.codes(make, { id })).toEqual(['NOT_FOUND']);
+    await addDocument(robot, id);
+    expect(await (await get(await link(robot, id))).text()).toBe('Roses of a robot.');
   });
 
   test('a public file is for everybody until it is private, and an upload stays what it was', async () => {
