@@ -10,6 +10,7 @@ import { startEmbedded } from './database/embedded.ts';
 import { pendingMigrations, serverRole } from './database/migrations.ts';
 import { Pool } from './database/pool.ts';
 import { nowhere, UnitOfWork, type Origin } from './database/unit-of-work.ts';
+import { Downloads } from './domains/content/downloads.ts';
 import { countersInPostgres, countersInRedis } from './domains/identity/counters.ts';
 import { throttlesOn, unthrottled } from './domains/identity/throttle.ts';
 import type { Jobs, Schedules, Services } from './domains/services.ts';
@@ -71,6 +72,7 @@ export const openInstallation = async (
     const schedules = await readAll<Schedules>('schedules');
     const queue = await BossQueue.open({ pool, ledger, bus, log }, jobs, schedules);
     const activity = new Activity({ pool, ledger, log }, settings.activityMs);
+    const downloads = new Downloads({ pool, ledger, log }, settings.activityMs);
     const viewers = new Viewers(bus);
     void viewers.listen().catch((error: unknown) => log.error({ err: error }, 'Changes of rights are not heard.'));
     const counters =
@@ -93,6 +95,7 @@ export const openInstallation = async (
       throttles: settings.rateLimit ? throttlesOn(counters) : unthrottled,
       viewers,
       activity,
+      downloads,
       onStatement:
         onStatement ?? (settings.database.sqlLog ? (text: string) => log.info({ sql: text }, 'statement') : undefined),
     };
@@ -101,7 +104,7 @@ export const openInstallation = async (
       work: () => queue.work(jobs, schedules, (unit) => ({ unit, services })),
       close: async (graceMs) => {
         const began = performance.now();
-        await Promise.all([queue.stop(graceMs), activity.stop()]);
+        await Promise.all([queue.stop(graceMs), activity.stop(), downloads.stop()]);
         await outbound.close();
         transport.close();
         counters.close();

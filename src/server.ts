@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { Server as NetServer, type AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { HeaderMap } from '@apollo/server';
 import cors from 'cors';
@@ -11,12 +10,9 @@ import { sql } from 'drizzle-orm';
 import type { Logger } from 'pino';
 import { database, type StatementListener } from './database/client.ts';
 import { nowhere, UnitOfWork, type Origin } from './database/unit-of-work.ts';
-import { receiveUpload } from './domains/content/uploads.ts';
 import { closeParsers } from './domains/content/parsing/parse.ts';
 import { startConversations } from './domains/conversations/abandoned.ts';
-import { readAvatar } from './domains/identity/avatars.ts';
-import { readExport } from './domains/tenancy/organization-export.ts';
-import { DomainError, Unavailable } from './errors.ts';
+import { Unavailable } from './errors.ts';
 import { BodyFault, readJsonBody } from './body.ts';
 import { bearerToken, clientAddress, contextOf } from './gateway/context.ts';
 import { openGateway, type Gateway } from './gateway/gateway.ts';
@@ -24,6 +20,8 @@ import { graphiqlFiles } from './gateway/graphiql.ts';
 import { serveSockets } from './gateway/sockets.ts';
 import { openInstallation, systemOrigin, type Installation } from './installation.ts';
 import { failure, json, refuse, refuseSocket } from './refusal.ts';
+import type { FolderRequest } from './serving/folder.ts';
+import { folders } from './serving/folders.ts';
 import type { Settings } from './settings.ts';
 
 /** A running server. */
@@ -43,8 +41,6 @@ export interface StartOptions {
   readonly defaultQuery?: string;
 }
 
-type FolderRequest = readonly [request: IncomingMessage, response: ServerResponse, origin: Origin];
-
 export const endpoint = '/graphql';
 const headersTimeoutMs = 10_000;
 const maxHeaders = 100;
@@ -55,10 +51,6 @@ const maxHeaders = 100;
 const announcementMs = 300;
 /** The end of the grace, in which requests that wait for something are answered with what there is. */
 const lastWordsMs = (graceMs: number): number => Math.min(3000, graceMs / 2);
-/** How long an upload may pause. */
-const uploadIdleMs = 20_000;
-/** How long a reader of a download may pause. */
-const downloadIdleMs = 60_000;
 
 /** Opens the installation and serves it. */
 export const startServer = async ({
@@ -104,12 +96,6 @@ export const startServer = async ({
     '/health/live': async (_request, response) => json(response, 200, { status: 'live' }),
     '/health/ready': (_request, response) => answerReadiness(installation, draining.now, response),
   };
-  /** What is served below a first part of the path, by the rest of it. */
-  const folders = new Map<string, (rest: string, ...request: FolderRequest) => Promise<void>>([
-    ['uploads', (token, ...request) => answerUpload(installation, token, ...request)],
-    ['downloads', (token, ...request) => answerDownload(installation, token, ...request)],
-    ['avatars', (key, request, response) => answerAvatar(installation, key, request, response)],
-  ]);
   http.on('request', (request: IncomingMessage, response: ServerResponse) => {
     const origin: Origin = {
       requestId: randomUUID(),
@@ -135,7 +121,7 @@ export const startServer = async ({
           ? refuse(request, response, fault.status, failure('BAD_REQUEST', fault.message))
           : page !== undefined && request.method === 'GET'
             ? Promise.resolve(void response.writeHead(200, page.headers).end(page.body))
-            : (folders.get(path.split('/')[1] ?? '')?.(path.split('/').slice(2).join('/'), request, response, origin) ??
+            : (answerBelow(path, { services, request, response, origin }) ??
               routes[path]?.(request, response, origin) ??
               refuse(request, response, 404, failure('NOT_FOUND', 'There is nothing here.')));
       work.catch((error: unknown) => {
@@ -188,6 +174,12 @@ export const startServer = async ({
       await closeParsers();
     },
   };
+};
+
+/** Answers what lies below a folder; undefined when there is no such folder. */
+const answerBelow = (path: string, request: Omit<FolderRequest, 'rest'>): Promise<void> | undefined => {
+  const [, folder = '', ...rest] = path.split('/');
+  return folders.get(folder)?.({ ...request, rest: rest.join('/') });
 };
 
 /** Waits for something, but no longer than this. */
@@ -308,112 +300,3 @@ const answerReadiness = async (
     await unit.rest();
   }
 };
-
-/** A picture never changes under its address, and the address cannot be guessed. Nothing in it may run or load anything. */
-const avatarHeaders = {
-  'cache-control': 'public, max-age=31536000, immutable',
-  'content-security-policy': "default-src 'none'",
-  'cross-origin-resource-policy': 'cross-origin',
-  'x-content-type-options': 'nosniff',
-};
-
-const answerAvatar = async (
-  { services }: Installation,
-  key: string,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> => {
-  if (request.method !== 'GET' && request.method !== 'HEAD')
-    return refuse(
-      request,
-      response.setHeader('allow', 'GET, HEAD'),
-      405,
-      failure('BAD_REQUEST', 'Pictures are only read here.'),
-    );
-  const picture = await readAvatar(services.store, key);
-  if (picture === null) return refuse(request, response, 404, failure('NOT_FOUND', 'There is nothing here.'));
-  const { bytes, mimeType } = picture;
-  const headers = { ...avatarHeaders, 'content-type': mimeType, 'content-length': bytes.length };
-  // Node leaves the body out of the answer to HEAD.
-  response.writeHead(200, headers).end(bytes);
-};
-
-const uploadStatus: Readonly<Record<string, number>> = {
-  NOT_FOUND: 404,
-  BAD_USER_INPUT: 400,
-  CONFLICT: 409,
-  UNAVAILABLE: 503,
-};
-
-/** What Node destroys a request with whose connection closed before its end. */
-const isAbort = (error: unknown): boolean => Error.isError(error) && 'code' in error && error.code === 'ECONNRESET';
-
-const answerUpload = async (
-  { services }: Installation,
-  token: string,
-  request: IncomingMessage,
-  response: ServerResponse,
-  origin: Origin,
-): Promise<void> => {
-  if (request.method !== 'PUT')
-    return refuse(
-      request,
-      response.setHeader('allow', 'PUT'),
-      405,
-      failure('BAD_REQUEST', 'A file is brought in by PUT.'),
-    );
-  request.setTimeout(uploadIdleMs, () => request.destroy());
-  try {
-    const length = request.headers['content-length'];
-    const file = await receiveUpload(
-      services,
-      origin,
-      token,
-      request,
-      length === undefined ? undefined : Number(length),
-    );
-    json(response, 200, { size: file.size, sha256: file.sha256, mimeType: file.mimeType });
-  } catch (error) {
-    // Whoever dropped the connection reads no answer.
-    if (isAbort(error) && error === request.errored) return;
-    if (!(error instanceof DomainError)) throw error;
-    await refuse(request, response, uploadStatus[String(error.extensions.code)] ?? 400, { errors: [error.toJSON()] });
-  } finally {
-    request.setTimeout(0);
-  }
-};
-
-const answerDownload = async (
-  { services }: Installation,
-  token: string,
-  request: IncomingMessage,
-  response: ServerResponse,
-  origin: Origin,
-): Promise<void> => {
-  if (request.method !== 'GET')
-    return refuse(
-      request,
-      response.setHeader('allow', 'GET'),
-      405,
-      failure('BAD_REQUEST', 'A file is taken away by GET.'),
-    );
-  try {
-    const { name, size, content } = await readExport(services, origin, token);
-    response.setTimeout(downloadIdleMs, () => response.destroy());
-    response.writeHead(200, {
-      'content-type': 'application/zip',
-      'content-length': size,
-      'content-disposition': `attachment; filename="${name}"`,
-      'x-content-type-options': 'nosniff',
-      'cache-control': 'no-store',
-    });
-    await pipeline(content, response);
-  } catch (error) {
-    // Whoever dropped the connection, or lost it, reads no answer.
-    if (response.headersSent) return void response.destroy();
-    if (!(error instanceof DomainError)) throw error;
-    await refuse(request, response, downloadStatus[String(error.extensions.code)] ?? 400, { errors: [error.toJSON()] });
-  }
-};
-
-const downloadStatus: Readonly<Record<string, number>> = { NOT_FOUND: 404, UNAVAILABLE: 503 };

@@ -5,8 +5,10 @@ import { buffer } from 'node:stream/consumers';
 /** As much of S3 as our store speaks, with one bucket named `files`, in memory. Signatures are not checked. */
 export async function startBucketServer() {
   const objects = new Map<string, Buffer>();
+  /** When objects were written that were not written just now. */
+  const writtenAt = new Map<string, Date>();
   const server = createServer((request, response) => {
-    answer(objects, request, response).catch((error: unknown) =>
+    answer({ objects, writtenAt }, request, response).catch((error: unknown) =>
       response.destroy(error instanceof Error ? error : undefined),
     );
   });
@@ -17,6 +19,7 @@ export async function startBucketServer() {
   return {
     endpoint: `http://127.0.0.1:${port}`,
     objects,
+    writtenAt,
     stop: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
@@ -24,12 +27,18 @@ export async function startBucketServer() {
   };
 }
 
-async function answer(objects: Map<string, Buffer>, request: IncomingMessage, response: ServerResponse) {
+interface Bucket {
+  readonly objects: Map<string, Buffer>;
+  readonly writtenAt: ReadonlyMap<string, Date>;
+}
+
+async function answer(held: Bucket, request: IncomingMessage, response: ServerResponse) {
+  const { objects } = held;
   const fail = (status: number, code: string) => response.writeHead(status).end(`<Error><Code>${code}</Code></Error>`);
   const [, bucket, ...segments] = new URL(request.url ?? '', 'http://bucket').pathname.split('/');
   const key = segments.join('/');
   if (bucket !== 'files') return fail(404, 'NoSuchBucket');
-  if (key === '') return list(objects, new URL(request.url ?? '', 'http://bucket').searchParams, response);
+  if (key === '') return list(held, new URL(request.url ?? '', 'http://bucket').searchParams, response);
 
   if (request.method === 'PUT') return put(objects, key, request, response, fail);
   if (request.method === 'DELETE') return remove(objects, key, response);
@@ -68,7 +77,7 @@ async function put(
 }
 
 /** Pages of two keys, so that whoever lists has to turn them. */
-function list(objects: Map<string, Buffer>, parameters: URLSearchParams, response: ServerResponse) {
+function list({ objects, writtenAt }: Bucket, parameters: URLSearchParams, response: ServerResponse) {
   const after = parameters.get('continuation-token') ?? '';
   const keys = [...objects.keys()]
     .filter((key) => key.startsWith(parameters.get('prefix') ?? '') && key > after)
@@ -76,7 +85,11 @@ function list(objects: Map<string, Buffer>, parameters: URLSearchParams, respons
   const page = keys.slice(0, 2);
   const more = keys.length > page.length ? `<NextContinuationToken>${page.at(-1)}</NextContinuationToken>` : '';
   const contents = page
-    .map((key) => `<Contents><Key>${key}</Key><Size>${objects.get(key)?.length}</Size></Contents>`)
+    .map((key) => {
+      const object = objects.get(key);
+      const written = writtenAt.get(key) ?? new Date();
+      return `<Contents><Key>${key}</Key><Size>${object?.length}</Size><LastModified>${written.toISOString()}</LastModified></Contents>`;
+    })
     .join('');
   const truncated = `<IsTruncated>${more !== ''}</IsTruncated>`;
   return response

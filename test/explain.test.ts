@@ -3,6 +3,7 @@ import { sql } from 'drizzle-orm';
 import postgres from 'postgres';
 import { database } from '../src/database/client.ts';
 import { UnitOfWork, type Scope } from '../src/database/unit-of-work.ts';
+import { fileList } from '../src/domains/content/file-loaders.ts';
 import { chunkList, documentList, documentListOfAll } from '../src/domains/content/loaders.ts';
 import { pinnedPassages } from '../src/domains/content/pinned.ts';
 import { versionList } from '../src/domains/content/versions.ts';
@@ -24,8 +25,8 @@ const idOf = (kind: number, number: number): string =>
   `0189${String(kind).padStart(4, '0')}-0000-7000-8000-${number.toString(16).padStart(12, '0')}`;
 const inSql = (kind: number, number: string) =>
   `('0189${String(kind).padStart(4, '0')}-0000-7000-8000-' || lpad(to_hex((${number})::bigint), 12, '0'))::uuid`;
-const [organization, user, workspace, conversation, message, document, chunk, membership, belonging, version] = [
-  1, 2, 3, 4, 5, 6, 7, 8, 9, 10,
+const [organization, user, workspace, conversation, message, document, chunk, membership, belonging, version, file] = [
+  1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,
 ] as const;
 const time = (number: string) => `timestamptz '2026-01-01' + (${number}) * interval '1 second'`;
 
@@ -61,6 +62,10 @@ const fill = async (url: string): Promise<void> => {
   await run(`insert into document_chunks (organization_id, id, workspace_id, document_id, position, text, headings, start, "end", tokens, terms, frequencies, term_count, hash, created_at)
     select ${tenant}, ${inSql(chunk, 'n')}, ${inSql(workspace, `n % ${tenants}`)}, ${inSql(document, `n % ${tenants}`)}, n, 'c', '{}', 0, 1, 1, '{}', '{}', 0, '', ${time('n')}
     from generate_series(0, 79999) n`);
+  await run(`insert into files (organization_id, id, readers, name, mime_type, size, sha256, status, uploaded_by_id, created_at)
+    select ${tenant}, ${inSql(file, 'n')}, array[${inSql(workspace, `n % ${tenants}`)}, ${tenant}], md5(n::text), 'text/plain', n,
+      md5(n::text) || md5(n::text), 'STORED', ${inSql(user, 'n % 40')}, ${time('n')}
+    from generate_series(0, 79999) n`);
   await run(`insert into document_versions (organization_id, id, workspace_id, document_id, version, title, mime_type, text, content_hash, created_at)
     select ${tenant}, ${inSql(version, 'n')}, ${inSql(workspace, `n % ${tenants}`)}, ${inSql(document, `n % ${tenants}`)}, n, 't', 'text/plain', 'v', '', ${time('n')}
     from generate_series(0, 79999) n`);
@@ -69,7 +74,7 @@ const fill = async (url: string): Promise<void> => {
     from generate_series(0, 79999) n,
       lateral (values ('', 'common'), ('', 'tag ' || n / 400), ('page', (n / 400)::text)) as label (key, value)`);
   await run(
-    `analyze organizations, users, memberships, workspaces, workspace_memberships, conversations, messages, documents, document_chunks, document_versions, document_labels`,
+    `analyze files, organizations, users, memberships, workspaces, workspace_memberships, conversations, messages, documents, document_chunks, document_versions, document_labels`,
   );
   await owner.end();
 };
@@ -227,6 +232,25 @@ const lists: readonly (readonly [name: string, index: string, cursor: string | n
     'document_chunks_position_key',
     encodeCursor('POSITION ASC', [8000, idOf(chunk, 8000)]),
     (unit, args) => chunkList(unit, args, idOf(document, 0)),
+  ],
+  ['files', 'files_created_at_index', created('DESC', file), (unit, args) => fileList(unit, args)],
+  [
+    'files by name',
+    'files_name_index',
+    null,
+    (unit, args) => fileList(unit, { ...args, orderBy: [{ field: 'NAME', direction: 'ASC' }] }),
+  ],
+  [
+    'files by size',
+    'files_size_index',
+    encodeCursor('SIZE DESC', [8000, idOf(file, 8000)]),
+    (unit, args) => fileList(unit, { ...args, orderBy: [{ field: 'SIZE', direction: 'DESC' }] }),
+  ],
+  [
+    "somebody's files",
+    'files_uploaded_by_id_index',
+    null,
+    (unit, args) => fileList(unit, { ...args, filter: { uploadedBy: { eq: idOf(user, 0) } } }),
   ],
   [
     'conversations',

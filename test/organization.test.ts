@@ -108,7 +108,7 @@ test('its type says what it allows', async () => {
     groups: 50,
     invites: true,
     apiKeyStrategies: ['PLATFORM', 'BYOK'],
-    settings: ['retentionDays', 'apiKeyMaxDays', 'defaultLanguage'],
+    settings: ['retentionDays', 'apiKeyMaxDays', 'defaultLanguage', 'maxUploadBytes', 'allowedFileTypes'],
   });
   await retype(bed, ada.organizationId, 'ENTERPRISE');
   expect(await limits()).toMatchObject({ members: null, groups: null, invites: true });

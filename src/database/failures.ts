@@ -22,6 +22,12 @@ export const violates = (error: unknown, constraint: string): boolean => {
   return (code === '23505' || code === '23514') && broken === constraint;
 };
 
+/** The foreign key that a statement broke (SQLSTATE 23503); null when it failed for another reason. */
+export const brokenReference = (error: unknown): string | null => {
+  const { code, constraint } = failureOf(error);
+  return code === '23503' ? (constraint ?? '') : null;
+};
+
 const awayCodes = new Set([
   'CONNECTION_CLOSED',
   'CONNECTION_ENDED',

@@ -33,6 +33,14 @@ export interface ActivityNotes {
   note(viewer: Viewer, origin: Origin): void;
 }
 
+/** Counts downloads of files, to be written down later. */
+export interface DownloadNotes {
+  /** Counts one; takes no time. */
+  note(file: { readonly id: string; readonly organizationId: string }): void;
+  /** Writes down what was counted before. */
+  flush(): Promise<void>;
+}
+
 /** What a process holds for all requests: made once at the start, handed to operations that need it. */
 export interface Services {
   readonly settings: Settings;
@@ -52,6 +60,7 @@ export interface Services {
   readonly throttles: Throttles;
   readonly viewers: ViewerCache;
   readonly activity: ActivityNotes;
+  readonly downloads: DownloadNotes;
   readonly onStatement: StatementListener | undefined;
 }
 

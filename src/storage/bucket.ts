@@ -33,7 +33,9 @@ export function openBucket({ bucket, accessKeyId, secretAccessKey, ...settings }
   async function* pagesOf(folder: string): AsyncGenerator<ListedFile[]> {
     const pages = paginateListObjectsV2({ client }, { Bucket: bucket, Prefix: `${validKey(folder)}/` });
     for await (const { Contents = [] } of pages)
-      yield Contents.flatMap(({ Key, Size = 0 }) => (Key === undefined ? [] : [{ key: Key, size: Size }]));
+      yield Contents.flatMap(({ Key, Size = 0, LastModified = new Date() }) =>
+        Key === undefined ? [] : [{ key: Key, size: Size, writtenAt: LastModified }],
+      );
   }
 
   return {

@@ -91,7 +91,8 @@ async function* filesBelow(root: string, path: string): AsyncGenerator<ListedFil
     const file = join(entry.parentPath, entry.name);
     // One that was removed meanwhile is none.
     const found = await stat(file).catch(() => undefined);
-    if (found?.isFile()) yield { key: relative(root, file).replaceAll('\\', '/'), size: found.size };
+    if (found?.isFile())
+      yield { key: relative(root, file).replaceAll('\\', '/'), size: found.size, writtenAt: found.mtime };
   }
 }
 

@@ -1,8 +1,8 @@
 import type { Readable } from 'node:stream';
 
 /**
- * Keys below this folder are of files on their way in. What a crash leaves there nobody asks for any more: on disk it is removed a
- * day later, when a process starts; a bucket needs a lifecycle rule for this prefix.
+ * Keys below this folder are of files on their way in. What a crash leaves there nobody asks for any more: it is removed a day later, at
+ * night, and on disk also when a process starts.
  */
 export const asideFolder = 'incoming';
 
@@ -10,6 +10,10 @@ export const asideFolder = 'incoming';
  * Where the bytes of files are. A key is made by us, never by a client: segments of letters, digits, `_`, `-` and `.`
  * between slashes, none beginning with a dot. No key may be a folder of another one.
  * Every call throws InvalidKey for anything else.
+ *
+ * Both drivers are our own, and thin. flydrive (2.1.0) was looked at and does not do: on disk it writes straight to the final path, so that
+ * a crash or a broken upload leaves half a file under its key; nothing is synced; it reads no ranges; it keeps no bound on what it takes in,
+ * and tells no size or hash of it; it reads a whole folder into memory to list it. For S3 it stands on the same client of Amazon's as ours.
  */
 export interface FileStore {
   /**
@@ -34,6 +38,8 @@ export interface ListedFile {
   key: string;
   /** In bytes. */
   size: number;
+  /** When its bytes were written; in a bucket, when they came to be under this key. */
+  writtenAt: Date;
 }
 
 export interface StoredFile {

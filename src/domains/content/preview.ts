@@ -13,7 +13,7 @@ import { chunkAside, parse } from './parsing/parse.ts';
 import { UnreadableDocument } from './parsing/unreadable-document.ts';
 import type { DocumentPreviewRow } from './rows.ts';
 import { documents, type FileRow } from './tables.ts';
-import { fileKey } from './uploads.ts';
+import { fileKey } from './stored-bytes.ts';
 
 /** UTF-16 code units of a text that are given at once. Two hold any character, so that whoever reads on comes forward. */
 const [minLength, maxLength] = [2, 100_000] as const;

@@ -4,21 +4,26 @@ import { and, eq } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import { sole } from '../../database/rows.ts';
 import { nowhere, UnitOfWork, type Origin } from '../../database/unit-of-work.ts';
-import { BadUserInput, Conflict, NotFound } from '../../errors.ts';
+import { BadUserInput, Conflict, NotFound, type InputIssue } from '../../errors.ts';
 import type { CreateUploadInput } from '../../generated/resolvers.ts';
 import { hashToken, issueToken, tokenPrefix } from '../../secrets/tokens.ts';
 import { FileTooLarge } from '../../storage/failures.ts';
-import { asideFolder, type StoredFile } from '../../storage/store.ts';
+import { asideFolder, type FileStore, type StoredFile } from '../../storage/store.ts';
 import { viewerOf, type Context } from '../context.ts';
 import { tokenTarget } from '../identity/operations.ts';
 import { accessTokens } from '../identity/tables.ts';
+import { found } from '../nodes.ts';
 import type { Services } from '../services.ts';
+import { organizationById } from '../tenancy/loaders.ts';
+import { settingsOf } from '../tenancy/organization-settings.ts';
+import { maxBytesOf, nameIssues, typeIssues } from './file-rules.ts';
 import { fileById } from './loaders.ts';
 import { detect } from './parsing/detect.ts';
 import { sniff } from './parsing/sniff.ts';
 import { UnreadableDocument } from './parsing/unreadable-document.ts';
+import { allFilesOf, fileKey, lockBytes } from './stored-bytes.ts';
 import { files, type FileRow } from './tables.ts';
-import { issuesOf, mimeTypeIssues } from './validation.ts';
+import { mimeTypeIssues } from './validation.ts';
 import { newId } from '../../ids.ts';
 
 const prefix = 'tsr_upload_';
@@ -26,27 +31,26 @@ const openMs = 60 * 60 * 1000;
 /** Enough to know a type by; a whole file might not fit into memory beside many others. */
 const sampleBytes = 16 * 1024 * 1024;
 
-/** Where the bytes of a file are: the same bytes are stored once per organization. */
-export const fileKey = (organizationId: string, sha256: string): string => `${organizationId}/${sha256}`;
-
 /** A file that is awaited, and the address that takes its bytes. */
 export interface OpenUpload {
   readonly file: FileRow;
   readonly url: string;
 }
 
-/** Opens the way for one file for an hour. Throws BadUserInput. */
+/** Opens the way for one file for an hour. Throws BadUserInput, also for what the organization does not take. */
 export const createUpload = (context: Context, { name, size, mimeType }: CreateUploadInput): Promise<OpenUpload> => {
-  const { settings } = context.services;
-  const sizeIssues =
-    size >= 1 && size <= settings.maxUploadBytes
-      ? []
-      : [{ field: 'size', message: `A file has 1 to ${settings.maxUploadBytes} bytes.` }];
-  const issues = [...issuesOf('name', name, 255), ...sizeIssues, ...mimeTypeIssues(mimeType)];
-  if (issues.length > 0) throw new BadUserInput(issues);
+  const { maxUploadBytes } = context.services.settings;
   const { userId, self } = viewerOf(context);
   const { token, hash } = issueToken(prefix);
   return context.unit.transact(async ({ organizationId }) => {
+    const limits = settingsOf(await found('Organization', organizationId, organizationById(context.unit)));
+    const faulty = mimeTypeIssues(mimeType);
+    const issues = [
+      ...nameIssues(name),
+      ...sizeIssues(size, maxBytesOf(limits, maxUploadBytes)),
+      ...(faulty.length > 0 ? faulty : typeIssues(limits, mimeType)),
+    ];
+    if (issues.length > 0) throw new BadUserInput(issues);
     // The organization's own id stands for its administrators and jobs.
     const readers = [self, organizationId];
     const row = { organizationId, readers, name, size, mimeType, uploadedById: userId };
@@ -61,10 +65,13 @@ export const createUpload = (context: Context, { name, size, mimeType }: CreateU
   });
 };
 
+const sizeIssues = (size: number, maxBytes: number): InputIssue[] =>
+  size >= 1 && size <= maxBytes ? [] : [{ field: 'size', message: `A file has 1 to ${maxBytes} bytes.` }];
+
 /**
  * Takes in the bytes of the file that a token was issued for. They are complete in the store before a row says so, and a
  * token opens the way once: of two uploads at a time one wins. Throws NotFound (unknown, expired or used token), BadUserInput
- * (not the size declared), Conflict (another upload was faster), and the stream's own error when it breaks off.
+ * (not the size declared, or of a size or type that the organization does not take), Conflict (another upload was faster), and the stream's own error when it breaks off.
  */
 export const receiveUpload = async (
   services: Services,
@@ -76,14 +83,16 @@ export const receiveUpload = async (
   const unit = await uploaderOf(services, origin, token);
   const file = await awaited(unit.unit, unit.fileId);
   const { organizationId } = file;
+  const limits = await limitsOf(unit.unit);
+  // They may have become narrower since the upload was opened.
+  refuse(sizeIssues(file.size, maxBytesOf(limits, services.settings.maxUploadBytes)));
   if (declaredLength !== undefined && declaredLength !== file.size) throw wrongSize(file);
   const aside = `${asideFolder}/${organizationId}/${newId()}`;
   try {
     const stored = await takeIn(services, aside, stream, file);
     const mimeType = await typeOf(services, aside, stored, file);
-    const key = fileKey(organizationId, stored.sha256);
-    if (!(await services.store.exists(key))) await services.store.move(aside, key);
-    return await settle(unit.unit, hashToken(token), { ...file, sha256: stored.sha256, mimeType });
+    refuse(typeIssues(limits, mimeType));
+    return await settle(services.store, unit.unit, hashToken(token), { file, aside, sha256: stored.sha256, mimeType });
   } finally {
     await services.store.remove(aside);
   }
@@ -97,7 +106,7 @@ const uploaderOf = async (services: Services, origin: Origin, token: string) => 
   await anonymous.rest();
   if (target?.kind !== 'UPLOAD' || target.userId === null || target.organizationId === null) throw unknownToken();
   const { organizationId, userId, subjectId } = target;
-  const scope = { organizationId, userId, principals: [organizationId], workspaces: '*' as const };
+  const scope = { ...allFilesOf(organizationId), userId };
   return { unit: new UnitOfWork(scope, { ...services, origin }), fileId: subjectId };
 };
 
@@ -109,6 +118,16 @@ const awaited = async (unit: UnitOfWork, fileId: string): Promise<FileRow> => {
   await unit.rest();
   if (file?.status !== 'AWAITED') throw unknownToken();
   return file;
+};
+
+const limitsOf = async (unit: UnitOfWork) => {
+  const organization = await found('Organization', unit.organizationId, organizationById(unit));
+  await unit.rest();
+  return settingsOf(organization);
+};
+
+const refuse = (issues: readonly InputIssue[]): void => {
+  if (issues.length > 0) throw new BadUserInput(issues);
 };
 
 const wrongSize = ({ size }: FileRow) =>
@@ -136,17 +155,32 @@ const typeOf = async ({ store }: Services, key: string, { size }: StoredFile, fi
   }
 };
 
-const settle = (unit: UnitOfWork, tokenHash: string, file: FileRow): Promise<FileRow> =>
+/** Bytes that have arrived beside the store's keys. */
+interface Arrived {
+  readonly file: FileRow;
+  readonly aside: string;
+  readonly sha256: string;
+  readonly mimeType: string;
+}
+
+/**
+ * Puts the bytes under their key and says so in the row. The store is asked and written to with the bytes locked: found there, they stay until
+ * the row refers to them. What fails before the commit leaves at most bytes that nobody refers to.
+ */
+const settle = (store: FileStore, unit: UnitOfWork, tokenHash: string, arrived: Arrived): Promise<FileRow> =>
   unit.transact(async ({ organizationId }) => {
     const used = await database.delete(accessTokens).where(eq(accessTokens.hash, tokenHash)).returning();
     if (used.length === 0) throw new Conflict('token', 'This upload has been done already.');
-    const { sha256, mimeType } = file;
+    const { file, aside, sha256, mimeType } = arrived;
+    await lockBytes(organizationId, sha256);
     const [stored] = await database
       .update(files)
       .set({ status: 'STORED', sha256, mimeType })
       .where(and(eq(files.organizationId, organizationId), eq(files.id, file.id)))
       .returning();
     if (stored === undefined) throw unknownToken();
+    const key = fileKey(organizationId, sha256);
+    if (!(await store.exists(key))) await store.move(aside, key);
     unit.record({ action: 'file.stored', type: 'File', id: file.id, data: { size: file.size, sha256, mimeType } });
     return stored;
   });

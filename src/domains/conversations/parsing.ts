@@ -5,7 +5,7 @@ import type { JobHandler } from '../../queue/queue.ts';
 import { chunkAside, parse } from '../content/parsing/parse.ts';
 import { UnreadableDocument } from '../content/parsing/unreadable-document.ts';
 import { files } from '../content/tables.ts';
-import { fileKey } from '../content/uploads.ts';
+import { fileKey } from '../content/stored-bytes.ts';
 import type { Work } from '../services.ts';
 import { parsedFiles } from './tables.ts';
 

@@ -66,6 +66,19 @@ export const redeemToken = (unit: UnitOfWork, kind: TokenKind, token: string): P
     return used ?? null;
   });
 
+/** Revokes the tokens of one kind that lead to something, one user's or with null everybody's, in the running transaction; gives their number. */
+export const revokeTokensOf = (
+  unit: UnitOfWork,
+  kind: TokenKind,
+  subjectId: string,
+  userId: string | null,
+): Promise<number> =>
+  unit.transact(async () => {
+    const ofUser = userId === null ? undefined : eq(accessTokens.userId, userId);
+    const ofSubject = and(eq(accessTokens.subjectId, subjectId), eq(accessTokens.kind, kind), ofUser);
+    return (await database.delete(accessTokens).where(ofSubject).returning({ hash: accessTokens.hash })).length;
+  });
+
 /** Revokes all tokens that lead to these sessions, keys, devices and the like, in the running transaction. */
 export const revokeTokens = (unit: UnitOfWork, subjectIds: readonly string[]): Promise<void> =>
   unit.transact(async () => {

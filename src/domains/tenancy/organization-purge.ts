@@ -56,7 +56,8 @@ export const removeOldExports = async (services: Services): Promise<number> => {
   return removed;
 };
 
-async function* organizationsWhere(services: Services, condition?: SQL): AsyncGenerator<OrganizationRow> {
+/** All organizations that a condition holds for, some at a time. */
+export async function* organizationsWhere(services: Services, condition?: SQL): AsyncGenerator<OrganizationRow> {
   const platform = new UnitOfWork(nowhere, { ...services, origin });
   let after: string | undefined;
   for (;;) {

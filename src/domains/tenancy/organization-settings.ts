@@ -1,6 +1,9 @@
 import { z } from 'zod';
 import type { InputIssue } from '../../errors.ts';
 
+/** `image/png`, or `image/*` for all of its kind (RFC 6838, section 4.2). */
+const fileType = z.string().regex(/^[a-z0-9][a-z0-9!#$&^_.+-]{0,126}\/(\*|[a-z0-9][a-z0-9!#$&^_.+-]{0,126})$/);
+
 const domain = z
   .string()
   .max(253)
@@ -39,6 +42,20 @@ const shape = {
     .string()
     .regex(/^[a-z]{2}$/, 'A language is an ISO 639-1 code such as en.')
     .default('en'),
+  /** Bytes that a file may have; null: as many as the installation takes, which is the bound in any case. */
+  maxUploadBytes: z
+    .int('A bound on files is at least 1 byte, and less than 2 GiB.')
+    .min(1, 'A bound on files is at least 1 byte, and less than 2 GiB.')
+    .max(2_147_483_647, 'A bound on files is at least 1 byte, and less than 2 GiB.')
+    .nullable()
+    .default(null),
+  /** Types of files that are taken, in lower case, such as `image/png` or `image/*`; null: all. */
+  allowedFileTypes: z
+    .array(fileType, 'Types look like image/png or image/*, in lower case.')
+    .min(1, 'There are 1 to 100 types; null takes all.')
+    .max(100, 'There are 1 to 100 types; null takes all.')
+    .nullable()
+    .default(null),
 };
 const settingsShape = z.object(shape);
 

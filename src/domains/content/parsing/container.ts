@@ -14,17 +14,20 @@ export const unpack = async (bytes: Uint8Array): Promise<Unzipped> => {
   const { unzipSync } = await import('fflate');
   let entries = 0;
   let unpackedBytes = 0;
-  const filter = ({ name, originalSize }: UnzipFileInfo): boolean => {
+  const measure = (entry: UnzipFileInfo): boolean => {
     entries += 1;
     if (entries > containerLimits.maxEntries) throw new UnreadableDocument('This document holds too many parts.');
-    if (name.length > MAX_NAME_LENGTH || !TEXT_PART.test(name)) return false;
-    unpackedBytes += originalSize;
+    if (isRead(entry)) unpackedBytes += entry.originalSize;
     if (unpackedBytes > containerLimits.maxUnpackedBytes)
       throw new UnreadableDocument('This document unpacks to too much data.');
-    return true;
+    return false;
   };
-  return unzipSync(bytes, { filter });
+  // Measured as a whole first: many parts that are each within bounds would be unpacked up to the last one.
+  unzipSync(bytes, { filter: measure });
+  return unzipSync(bytes, { filter: isRead });
 };
+
+const isRead = ({ name }: UnzipFileInfo): boolean => name.length <= MAX_NAME_LENGTH && TEXT_PART.test(name);
 
 /** The parts as a container without compression, for parsers that unpack by themselves and know no limits. */
 export const repack = async (parts: Unzipped): Promise<Uint8Array<ArrayBuffer>> => {

@@ -8,7 +8,7 @@ const PRINTABLE_SIGNATURES: readonly (readonly [RegExp, string])[] = [
   [/^\s*\{\\rtf/, 'application/rtf'],
   [/^\s*%!PS/, 'application/postscript'],
   [
-    /^\s*(?:<\?xml[^>]*>\s*)?(?:<!--[^>]*>\s*)*(?:<!doctype svg[^>]*>\s*)?(?:<!--[^>]*>\s*)*<svg[\s>]/i,
+    /^\s*(?:<\?xml[^>]*>\s*)?(?:<!--[^>]*>\s*)*(?:<!doctype svg[^>[]*(?:\[[^\]]*\]\s*)?>\s*)?(?:<!--[^>]*>\s*)*<svg[\s>]/i,
     'image/svg+xml',
   ],
 ];

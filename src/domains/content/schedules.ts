@@ -1,0 +1,13 @@
+import type { Schedules } from '../services.ts';
+import { collectOrphans } from './orphans.ts';
+
+/** Each night, when few are awake where most servers are. */
+export const schedules: Schedules = {
+  'content.collect-orphans': {
+    cron: '7 3 * * *',
+    expireSeconds: 3600,
+    run: async (work, signal) => {
+      work.services.log.info(await collectOrphans(work, signal), 'Orphans of files were collected.');
+    },
+  },
+};

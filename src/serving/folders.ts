@@ -1,0 +1,13 @@
+import { archives } from './archives.ts';
+import { avatars } from './avatars.ts';
+import { files } from './files.ts';
+import type { Folder } from './folder.ts';
+import { uploads } from './uploads.ts';
+
+/** What is served below a first part of the path. */
+export const folders: ReadonlyMap<string, Folder> = new Map([
+  ['uploads', uploads],
+  ['downloads', archives],
+  ['files', files],
+  ['avatars', avatars],
+]);
