@@ -30,7 +30,7 @@ export interface Allowance {
   readonly settings: readonly (keyof OrganizationSettings)[];
 }
 
-const ownAffairs = ['retentionDays', 'apiKeyMaxDays', 'defaultLanguage'] as const;
+const ownAffairs = ['retentionDays', 'officeRetentionDays', 'apiKeyMaxDays', 'defaultLanguage'] as const;
 
 /** The one table of what each type of organization allows; the documentation prints it. */
 export const allowances: Readonly<Record<OrganizationType, Allowance>> = {
