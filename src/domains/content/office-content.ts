@@ -2,7 +2,7 @@ import type { InputIssue } from '../../errors.ts';
 import { issuesOf } from './validation.ts';
 
 /** Bytes of a content as JSON in UTF-8. A request body has no room for more. */
-export const maxContentBytes = 1_000_000;
+const maxContentBytes = 1_000_000;
 const maxAnchorBytes = 4_000;
 const maxLevels = 100;
 const maxTitle = 500;
@@ -34,29 +34,53 @@ export interface Written {
   readonly size: number;
 }
 
-/** A content as JSON. */
-export const written = (content: unknown): Written => {
-  const json = JSON.stringify(content);
-  return { json, size: Buffer.byteLength(json) };
+/** How a content is given: as a value, or as the text of one, which the bounds on a request's variables take for a single value. */
+interface Given {
+  readonly content?: unknown;
+  readonly contentText?: string | null;
+}
+
+/** The content that was given; undefined where none was, or it has faults. */
+interface Taken {
+  readonly content: Written | undefined;
+  readonly issues: readonly InputIssue[];
+}
+
+/** An object or array of at most 1,000,000 bytes as JSON and 100 levels. */
+export const takeContent = ({ content, contentText }: Given): Taken => {
+  if (content === undefined && contentText === undefined) return { content: undefined, issues: [] };
+  if (content !== undefined && contentText !== undefined)
+    return refused('content', 'Give one of content and contentText.');
+  const field = content === undefined ? 'contentText' : 'content';
+  const value = content === undefined ? parsed(contentText ?? '') : content;
+  if (typeof value !== 'object' || value === null) return refused(field, 'A content is a JSON object or array.');
+  const fault = faultOf(value);
+  if (fault !== null) return refused(field, fault);
+  const json = JSON.stringify(value);
+  const size = Buffer.byteLength(json);
+  if (size > maxContentBytes) return refused(field, 'A content has at most 1,000,000 bytes as JSON.');
+  return { content: { json, size }, issues: [] };
 };
 
-/** Faults of a document's content: an object or array of at most 1,000,000 bytes as JSON and 100 levels; absent has none. */
-export const contentIssues = (content: unknown): InputIssue[] => {
-  if (content === undefined) return [];
-  const refused = (message: string): InputIssue[] => [{ field: 'content', message }];
-  if (typeof content !== 'object' || content === null) return refused('A content is a JSON object or array.');
-  const fault = faultOf(content);
-  if (fault !== null) return refused(fault);
-  return written(content).size > maxContentBytes ? refused('A content has at most 1,000,000 bytes as JSON.') : [];
+const refused = (field: string, message: string): Taken => ({ content: undefined, issues: [{ field, message }] });
+
+/** Undefined for what is no JSON. */
+const parsed = (text: string): unknown => {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
 };
 
 /** Faults of a place in a document: any JSON of at most 4,000 bytes; absent and null have none. */
 export const anchorIssues = (anchor: unknown): InputIssue[] => {
   if (anchor === undefined || anchor === null) return [];
-  const fault =
-    faultOf(anchor) ?? (written(anchor).size > maxAnchorBytes ? 'It has at most 4,000 bytes as JSON.' : null);
+  const fault = faultOf(anchor) ?? (isTooLong(anchor) ? 'It has at most 4,000 bytes as JSON.' : null);
   return fault === null ? [] : [{ field: 'anchor', message: fault }];
 };
+
+const isTooLong = (anchor: unknown): boolean => Buffer.byteLength(JSON.stringify(anchor)) > maxAnchorBytes;
 
 /** Faults of a title: 1 to 500 characters, and not null; absent has none. */
 export const titleIssues = (title: string | null | undefined): InputIssue[] =>

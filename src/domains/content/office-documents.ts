@@ -1,12 +1,12 @@
 import { and, eq, sql } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import { sole } from '../../database/rows.ts';
-import { Conflict, NotFound } from '../../errors.ts';
+import { BadUserInput, Conflict, NotFound } from '../../errors.ts';
 import type { CreateOfficeDocumentInput, SaveOfficeDocumentInput } from '../../generated/resolvers.ts';
 import { globalId, newId } from '../../ids.ts';
 import { viewerOf, type Context } from '../context.ts';
 import { memberUserById } from '../tenancy/loaders.ts';
-import { contentIssues, titleIssues, written, type Written } from './office-content.ts';
+import { takeContent, titleIssues, type Written } from './office-content.ts';
 import { tellOfOfficeDocument } from './office-events.ts';
 import { officeContentById, officeDocumentFields } from './office-loaders.ts';
 import {
@@ -22,12 +22,14 @@ import { officeDocuments, officeDocumentVersions, type OfficeDocumentRow } from 
 /** Makes an office document of the viewer's own, with its first version. Throws BadUserInput. */
 export const createOfficeDocument = async (
   context: Context,
-  { kind, title, content }: CreateOfficeDocumentInput,
+  { kind, title, ...given }: CreateOfficeDocumentInput,
 ): Promise<OfficeDocumentRow> => {
-  refuse([...titleIssues(title), ...contentIssues(content)]);
+  const { content, issues } = takeContent(given);
+  refuse([...titleIssues(title), ...issues]);
+  if (content === undefined) throw new BadUserInput('content', 'Give one of content and contentText.');
   const { unit } = context;
   const { organizationId, userId } = viewerOf(context);
-  const { json, size } = written(content);
+  const { json, size } = content;
   return unit.transact(async () => {
     const row = { organizationId, id: newId(), ownerId: userId, savedById: userId, kind, title: title.trim(), size };
     const readers = [userId, organizationId];
@@ -58,16 +60,11 @@ interface Save {
  */
 export const saveOfficeDocument = async (
   context: Context,
-  { id, baseVersion, ...input }: SaveOfficeDocumentInput,
+  { id, baseVersion, title, ...given }: SaveOfficeDocumentInput,
 ): Promise<OfficeDocumentRow> => {
-  const { title, content } = input;
-  refuse([...titleIssues(title), ...contentIssues(content)]);
-  return save(context, id, {
-    baseVersion,
-    title: title?.trim(),
-    content: content === undefined ? undefined : written(content),
-    restoredFrom: null,
-  });
+  const { content, issues } = takeContent(given);
+  refuse([...titleIssues(title), ...issues]);
+  return save(context, id, { baseVersion, title: title?.trim(), content, restoredFrom: null });
 };
 
 /**

@@ -11,7 +11,9 @@ type OfficeDocumentNotice =
   | { readonly kind: 'unshared' }
   | { readonly kind: 'deleted' }
   | { readonly kind: 'shared'; readonly shareId: string }
-  | { readonly kind: 'commented' | 'comment_changed' | 'comment_deleted'; readonly commentId: string };
+  | { readonly kind: 'commented'; readonly commentId: string }
+  | { readonly kind: 'comment_changed'; readonly commentId: string }
+  | { readonly kind: 'comment_deleted'; readonly commentId: string };
 
 const topicOf = (documentId: string): string => `office-document:${documentId}`;
 
