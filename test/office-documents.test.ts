@@ -23,7 +23,7 @@ afterAll(() => bed.stop());
 type Data = any; // oxlint-disable-line typescript/no-explicit-any
 
 const faultsOf = async (name: 'createOfficeDocument' | 'saveOfficeDocument', input: object): Promise<unknown[]> =>
-  (await olga.ask(operation(name), { input })).errors.map(({ extensions: { code, field } }) => `${code} ${field}`);
+  (await olga.ask(operation(name), { input })).errors.map(({ extensions: { code, field } }) => [code, field].join(' '));
 const nested = (levels: number): unknown => JSON.parse('['.repeat(levels) + ']'.repeat(levels));
 const versionsOf = async (id: string): Promise<Data[]> => {
   const { officeDocument }: Data = await olga.want(

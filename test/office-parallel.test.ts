@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { eq, sql } from 'drizzle-orm';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { database } from '../src/database/client.ts';
 import { purgeOfficeDocuments } from '../src/domains/content/office-retention.ts';
 import { officeDocuments } from '../src/domains/content/office-tables.ts';
@@ -95,7 +95,10 @@ describe('whatever people do', () => {
             stored.push({ ...next, by: person.userId, restoredFrom: from });
         }
         expect(await versionsOf(editor, id)).toEqual(
-          stored.map(({ by, ...version }, at) => ({ ...asStored(version), version: at + 1, savedBy: { id: by } })),
+          stored.map(({ by, title, content, restoredFrom }, at) => {
+            const savedBy = { id: by };
+            return { version: at + 1, title, content: asStored(content), restoredFrom, savedBy };
+          }),
         );
       }),
       { numRuns: 12 },

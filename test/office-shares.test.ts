@@ -69,8 +69,10 @@ const shareWithMany = (id: string, number: number): Promise<unknown> =>
     await database
       .insert(memberships)
       .values(ids.map((userId) => ({ organizationId, userId, role: 'MEMBER' as const })));
-    const share = { organizationId, readers, documentId: uuidOf(id), level: 'VIEW' as const };
-    await database.insert(officeDocumentShares).values(ids.map((userId) => ({ ...share, userId })));
+    const [documentId, level] = [uuidOf(id), 'VIEW' as const];
+    await database
+      .insert(officeDocumentShares)
+      .values(ids.map((userId) => ({ organizationId, readers, documentId, level, userId })));
   });
 
 describe('levels', () => {

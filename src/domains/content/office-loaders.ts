@@ -1,8 +1,9 @@
 import { and, eq, getTableColumns, isNotNull, isNull, sql, type SQL } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
-import { listOf, type Connection, type ListArguments } from '../../database/list.ts';
+import { listOf, type Connection } from '../../database/list.ts';
 import { bound, loadOne } from '../../database/loader.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
+import type { QueryOfficeDocumentsArgs } from '../../generated/resolvers.ts';
 import {
   officeDocumentComments,
   officeDocuments,
@@ -146,15 +147,10 @@ const deletedDocuments = listOf({
   where: sql`${isNotNull(officeDocuments.deletedAt)} and ${mayBringBack}`,
 });
 
-/** What a list of office documents is asked for; `deleted` chooses the list and stands at the top of the filter alone. */
-export type OfficeDocumentListArguments = ListArguments & {
-  readonly filter?: { readonly deleted?: boolean | null } | null;
-};
-
-/** Office documents that the viewer sees; with `deleted`, those that they may bring back. */
+/** Office documents that the viewer sees; with `deleted` at the top of the filter, those that they may bring back. */
 export const officeDocumentList = (
   unit: UnitOfWork,
-  { filter, ...args }: OfficeDocumentListArguments,
+  { filter, ...args }: QueryOfficeDocumentsArgs,
 ): Promise<Connection<OfficeDocumentRow>> => {
   const { deleted = false, ...conditions } = filter ?? {};
   return (deleted === true ? deletedDocuments : livingDocuments)<OfficeDocumentRow>(unit, {

@@ -81,6 +81,7 @@ const differences = (from: unknown, to: unknown): Pick<OfficeDocumentComparisonR
 
 const operations = { add: 'ADD', remove: 'REMOVE', replace: 'REPLACE' } as const;
 const isTooLong = (path: string): boolean => path.length > maxLength;
+const fits = (length = 0): boolean => length <= maxLength;
 
 /** A step as it is told; null for one that is told by `truncated` alone. */
 const differenceOf = (
@@ -90,13 +91,15 @@ const differenceOf = (
   if (!(step.op === 'add' || step.op === 'remove' || step.op === 'replace') || isTooLong(step.path)) return null;
   const values = { oldValue: before, newValue: 'value' in step ? (step.value as unknown) : undefined };
   const lengths = Object.values(values).map((value) => (value === undefined ? 0 : JSON.stringify(value).length));
-  const fits = (length = 0): boolean => length <= maxLength;
   const row = {
     operation: operations[step.op],
     path: step.path.slice('/content'.length),
     oldValue: fits(lengths[0]) ? values.oldValue : undefined,
     newValue: fits(lengths[1]) ? values.newValue : undefined,
-    valuesLeftOut: !lengths.every(fits),
+    valuesLeftOut: !lengths.every((length) => fits(length)),
   };
-  return { row, length: row.path.length + lengths.filter(fits).reduce((sum, each) => sum + each, 0) };
+  return {
+    row,
+    length: row.path.length + lengths.filter((length) => fits(length)).reduce((sum, each) => sum + each, 0),
+  };
 };
