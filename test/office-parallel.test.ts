@@ -4,6 +4,8 @@ import * as fc from 'fast-check';
 import { database } from '../src/database/client.ts';
 import { purgeOfficeDocuments } from '../src/domains/content/office-retention.ts';
 import { officeDocuments } from '../src/domains/content/office-tables.ts';
+import { eraseRows } from '../src/domains/tenancy/organization-erasure.ts';
+import { organizations } from '../src/domains/tenancy/tables.ts';
 import { whole } from './access/cast.ts';
 import { join, type Colleague } from './colleagues.ts';
 import { act, documentOf, operation, readersOf, refused, seen, titles } from './office.ts';
@@ -252,3 +254,23 @@ test('what was deleted longer ago than the organization keeps it is gone the nex
   await run();
   expect(await titles(host, { deleted: true })).toEqual(['Old']);
 }, 60_000);
+
+test('an organization is erased with what people of it have shared', async () => {
+  const other = await bed.signUp('Erased');
+  const [ann, ben] = [
+    await join(bed, other, 'MEMBER', { name: 'Ann' }),
+    await join(bed, other, 'MEMBER', { name: 'Ben' }),
+  ];
+  const id = await documentOf(ann);
+  await act(ann, 'shareOfficeDocument', { id, userId: ben.userId, level: 'COMMENT' });
+  await act(ben, 'addOfficeDocumentComment', { id, text: 'a' });
+  const organizationId = uuidOf(other.organizationId);
+  await unitOf(bed, null).transact(async () => {
+    await database
+      .update(organizations)
+      .set({ deletedAt: sql`now()` })
+      .where(eq(organizations.id, organizationId));
+    await eraseRows(organizationId);
+  });
+  expect(await readersOf(bed, other.organizationId, id)).toEqual([]);
+});
