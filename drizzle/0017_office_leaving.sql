@@ -5,6 +5,10 @@ CREATE FUNCTION app_leave_office_documents() RETURNS trigger LANGUAGE plpgsql AS
 DECLARE
   shared uuid[];
 BEGIN
+  -- An organization that is erased takes documents and members along.
+  IF NOT EXISTS (SELECT FROM organizations WHERE id = OLD.organization_id) THEN
+    RETURN OLD;
+  END IF;
   SELECT array_agg(locked.id) INTO shared FROM (
     SELECT id FROM office_documents
     WHERE organization_id = OLD.organization_id AND owner_id <> OLD.user_id AND id IN (

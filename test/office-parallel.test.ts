@@ -257,12 +257,13 @@ test('what was deleted longer ago than the organization keeps it is gone the nex
 
 test('an organization is erased with what people of it have shared', async () => {
   const other = await bed.signUp('Erased');
-  const [ann, ben] = [
+  const [ann, ben, cid] = [
     await join(bed, other, 'MEMBER', { name: 'Ann' }),
     await join(bed, other, 'MEMBER', { name: 'Ben' }),
+    await join(bed, other, 'MEMBER', { name: 'Cid' }),
   ];
   const id = await documentOf(ann);
-  await act(ann, 'shareOfficeDocument', { id, userId: ben.userId, level: 'COMMENT' });
+  for (const { userId } of [ben, cid]) await act(ann, 'shareOfficeDocument', { id, userId, level: 'COMMENT' });
   await act(ben, 'addOfficeDocumentComment', { id, text: 'a' });
   const organizationId = uuidOf(other.organizationId);
   await unitOf(bed, null).transact(async () => {
