@@ -8,6 +8,12 @@ import { chunkList, documentList, documentListOfAll } from '../src/domains/conte
 import { pinnedPassages } from '../src/domains/content/pinned.ts';
 import { versionList } from '../src/domains/content/versions.ts';
 import { documentCountsByWorkspace, tagList } from '../src/domains/content/workspace-knowledge.ts';
+import {
+  officeCommentsByDocument,
+  officeDocumentList,
+  officeSharesByDocument,
+  officeVersionsByDocument,
+} from '../src/domains/content/office-loaders.ts';
 import { conversationsByWorkspace, messagesByConversation } from '../src/domains/conversations/loaders.ts';
 import { memberList, workspaceList } from '../src/domains/tenancy/loaders.ts';
 import { discovery, viewerOfMember } from '../src/domains/tenancy/viewers.ts';
@@ -28,6 +34,7 @@ const inSql = (kind: number, number: string) =>
 const [organization, user, workspace, conversation, message, document, chunk, membership, belonging, version, file] = [
   1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,
 ] as const;
+const [office, officeVersion, officeShare, officeComment] = [20, 21, 22, 23] as const;
 const time = (number: string) => `timestamptz '2026-01-01' + (${number}) * interval '1 second'`;
 
 let bed: Testbed & { ownerUrl: string | undefined };
@@ -62,6 +69,19 @@ const fill = async (url: string): Promise<void> => {
   await run(`insert into document_chunks (organization_id, id, workspace_id, document_id, position, text, headings, start, "end", tokens, terms, frequencies, term_count, hash, created_at)
     select ${tenant}, ${inSql(chunk, 'n')}, ${inSql(workspace, `n % ${tenants}`)}, ${inSql(document, `n % ${tenants}`)}, n, 'c', '{}', 0, 1, 1, '{}', '{}', 0, '', ${time('n')}
     from generate_series(0, 79999) n`);
+  // All are seen by the tenant's first member, who owns every other one; one in twenty is deleted.
+  const readers = `array[${inSql(user, `n % ${tenants}`)}, ${tenant}]`;
+  await run(`insert into office_documents (organization_id, id, readers, owner_id, kind, title, content, size, saved_at, created_at, deleted_at)
+    select ${tenant}, ${inSql(office, 'n')}, ${readers}, ${inSql(user, `n % ${tenants * 2}`)},
+      (array['WORD', 'EXCEL', 'POWERPOINT'])[n / 4 % 3 + 1], 't' || md5(n::text), '{}', 2, ${time('n')}, ${time('n')},
+      case when n / 4 % 20 = 0 then ${time('n')} end from generate_series(0, 79999) n`);
+  const part = `${tenant}, ${readers}, ${inSql(office, `n % ${tenants}`)}, ${time('n')}`;
+  await run(`insert into office_document_versions (organization_id, readers, document_id, created_at, id, version, title, content, size)
+    select ${part}, ${inSql(officeVersion, 'n')}, n, 't', '{}', 2 from generate_series(0, 19999) n`);
+  await run(`insert into office_document_shares (organization_id, readers, document_id, created_at, id, user_id, level)
+    select ${part}, ${inSql(officeShare, 'n')}, ${inSql(user, 'n')}, 'VIEW' from generate_series(0, 19999) n`);
+  await run(`insert into office_document_comments (organization_id, readers, document_id, created_at, id, text, version)
+    select ${part}, ${inSql(officeComment, 'n')}, 'c', 1 from generate_series(0, 19999) n`);
   await run(`insert into files (organization_id, id, readers, name, mime_type, size, sha256, status, uploaded_by_id, created_at)
     select ${tenant}, ${inSql(file, 'n')}, array[${inSql(workspace, `n % ${tenants}`)}, ${tenant}], md5(n::text), 'text/plain', n,
       md5(n::text) || md5(n::text), 'STORED', ${inSql(user, 'n % 40')}, ${time('n')}
@@ -74,7 +94,7 @@ const fill = async (url: string): Promise<void> => {
     from generate_series(0, 79999) n,
       lateral (values ('', 'common'), ('', 'tag ' || n / 400), ('page', (n / 400)::text)) as label (key, value)`);
   await run(
-    `analyze files, organizations, users, memberships, workspaces, workspace_memberships, conversations, messages, documents, document_chunks, document_versions, document_labels`,
+    `analyze files, office_documents, office_document_versions, office_document_shares, office_document_comments, organizations, users, memberships, workspaces, workspace_memberships, conversations, messages, documents, document_chunks, document_versions, document_labels`,
   );
   await owner.end();
 };
@@ -263,6 +283,54 @@ const lists: readonly (readonly [name: string, index: string, cursor: string | n
     'messages_created_at_index',
     created('ASC', message),
     (unit, args) => messagesByConversation(unit, args, idOf(conversation, 0)),
+  ],
+  [
+    'office documents',
+    'office_documents_saved_at_index',
+    encodeCursor('SAVED_AT DESC', [at(8000), idOf(office, 8000)]),
+    (unit, args) => officeDocumentList(unit, args),
+  ],
+  [
+    'office documents by time of making',
+    'office_documents_created_at_index',
+    null,
+    (unit, args) => officeDocumentList(unit, { ...args, orderBy: [{ field: 'CREATED_AT', direction: 'ASC' }] }),
+  ],
+  [
+    'office documents by title',
+    'office_documents_title_index',
+    null,
+    (unit, args) => officeDocumentList(unit, { ...args, orderBy: [{ field: 'TITLE', direction: 'ASC' }] }),
+  ],
+  [
+    'office documents of somebody',
+    'office_documents_owner_id_index',
+    null,
+    (unit, args) => officeDocumentList(unit, { ...args, filter: { ownerId: { eq: idOf(user, 0) } } }),
+  ],
+  [
+    'deleted office documents',
+    'office_documents_deleted_at_index',
+    encodeCursor('DELETED_AT DESC', [at(8000), idOf(office, 8000)]),
+    (unit, args) => officeDocumentList(unit, { ...args, filter: { deleted: true } }),
+  ],
+  [
+    'versions of an office document',
+    'office_document_versions_version_key',
+    encodeCursor('VERSION DESC', [8000, idOf(officeVersion, 8000)]),
+    (unit, args) => officeVersionsByDocument(unit, args, idOf(office, 0)),
+  ],
+  [
+    'shares of an office document',
+    'office_document_shares_created_at_index',
+    created('ASC', officeShare),
+    (unit, args) => officeSharesByDocument(unit, args, idOf(office, 0)),
+  ],
+  [
+    'comments about an office document',
+    'office_document_comments_created_at_index',
+    created('ASC', officeComment),
+    (unit, args) => officeCommentsByDocument(unit, args, idOf(office, 0)),
   ],
 ];
 

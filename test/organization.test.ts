@@ -36,12 +36,13 @@ interface Organization {
 }
 
 const fields = `id name slug type apiKeyStrategy updatedAt deletedAt
-  settings { requireTwoFactor sessionHours allowedEmailDomains retentionDays apiKeyMaxDays defaultLanguage }`;
+  settings { requireTwoFactor sessionHours allowedEmailDomains retentionDays officeRetentionDays apiKeyMaxDays defaultLanguage }`;
 const defaults = {
   requireTwoFactor: false,
   sessionHours: 720,
   allowedEmailDomains: [],
   retentionDays: 30,
+  officeRetentionDays: 30,
   apiKeyMaxDays: null,
   defaultLanguage: 'en',
 };
@@ -108,7 +109,14 @@ test('its type says what it allows', async () => {
     groups: 50,
     invites: true,
     apiKeyStrategies: ['PLATFORM', 'BYOK'],
-    settings: ['retentionDays', 'apiKeyMaxDays', 'defaultLanguage', 'maxUploadBytes', 'allowedFileTypes'],
+    settings: [
+      'retentionDays',
+      'officeRetentionDays',
+      'apiKeyMaxDays',
+      'defaultLanguage',
+      'maxUploadBytes',
+      'allowedFileTypes',
+    ],
   });
   await retype(bed, ada.organizationId, 'ENTERPRISE');
   expect(await limits()).toMatchObject({ members: null, groups: null, invites: true });
@@ -146,6 +154,7 @@ describe('changes', () => {
       settings: {
         sessionHours: 0,
         retentionDays: 400,
+        officeRetentionDays: 3651,
         defaultLanguage: 'german',
         allowedEmailDomains: ['ok.org', '@no'],
       },
@@ -157,6 +166,7 @@ describe('changes', () => {
       'name',
       'settings.allowedEmailDomains.1',
       'settings.defaultLanguage',
+      'settings.officeRetentionDays',
       'settings.retentionDays',
       'settings.sessionHours',
       'slug',

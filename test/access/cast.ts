@@ -66,6 +66,8 @@ export const castOf = async (bed: Testbed): Promise<Cast> => {
   const strangeWorkspace = await workspaceOf(stranger, { name: 'Strange' });
   await conversationIn(stranger, strangeWorkspace);
   const ids = await filled(bed, owner, platformAdmin, Workspace);
+  const userIds = { Guest: members.guest.userId, Viewer: viewer.userId, Editor: members.editor.userId };
+  const office = await officeDocumentOf(owner, userIds);
   const { key, keyWithoutScope } = await keysOf(bed, owner);
   const Session = await sessionOf(owner);
   await quiet(bed, owner.organizationId);
@@ -85,12 +87,13 @@ export const castOf = async (bed: Testbed): Promise<Cast> => {
     people: { anonymous: bed.anonymous, stranger, platformAdmin, owner, expired, key, keyWithoutScope, ...members },
     ids: {
       ...ids,
+      ...office,
+      ...userIds,
       Workspace,
       OtherWorkspace: otherWorkspace,
       User: owner.userId,
       OwnerEmail: owner.email,
       Session,
-      Viewer: viewer.userId,
       Organization: owner.organizationId,
     },
   };
@@ -271,6 +274,51 @@ const filled = async (
     Device: await deviceOf(bed, owner, `${secret} phone`),
     BrowserExtensionKey: await extensionKeyOf(owner, `${secret} browser`),
     ...(await peopleOf(want, bed, workspaceId)),
+  };
+};
+
+/**
+ * An office document of the owner in two versions, shared with the guest to be read, with the viewer to be commented on and with the editor to be
+ * changed, and a comment of the owner about it.
+ */
+export const officeDocumentOf = async (
+  owner: Person,
+  { Guest, Viewer, Editor }: Readonly<Record<string, string>>,
+): Promise<Record<string, string>> => {
+  const want = async (query: string, input: object): Promise<Data> => owner.want(query, { input });
+  const { document } = (
+    await want(
+      'mutation ($input: CreateOfficeDocumentInput!) { createOfficeDocument(input: $input) { document { id } } }',
+      { kind: 'WORD', title: `${secret} plan`, content: { text: 'empty' } },
+    )
+  ).createOfficeDocument;
+  const { versions } = (
+    await want(
+      'mutation ($input: SaveOfficeDocumentInput!) { saveOfficeDocument(input: $input) { document { versions(first: 1) { edges { node { id } } } } } }',
+      { id: document.id, baseVersion: 1, content: { text: secret } },
+    )
+  ).saveOfficeDocument.document;
+  const shareWith = async (userId: string | undefined, level: string): Promise<string> =>
+    (
+      await want(
+        'mutation ($input: ShareOfficeDocumentInput!) { shareOfficeDocument(input: $input) { share { id } } }',
+        { id: document.id, userId, level },
+      )
+    ).shareOfficeDocument.share.id;
+  const share = await shareWith(Guest, 'VIEW');
+  await shareWith(Viewer, 'COMMENT');
+  await shareWith(Editor, 'EDIT');
+  const { comment } = (
+    await want(
+      'mutation ($input: AddOfficeDocumentCommentInput!) { addOfficeDocumentComment(input: $input) { comment { id } } }',
+      { id: document.id, text: `${secret}?` },
+    )
+  ).addOfficeDocumentComment;
+  return {
+    OfficeDocument: document.id,
+    OfficeDocumentVersion: versions.edges[0].node.id,
+    OfficeDocumentShare: share,
+    OfficeDocumentComment: comment.id,
   };
 };
 

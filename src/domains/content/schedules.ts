@@ -1,7 +1,8 @@
 import type { Schedules } from '../services.ts';
+import { purgeOfficeDocuments } from './office-retention.ts';
 import { collectOrphans } from './orphans.ts';
 
-/** Each night, when few are awake where most servers are. */
+/** Work of this domain that comes again and again: each night, when few are awake where most servers are. */
 export const schedules: Schedules = {
   'content.collect-orphans': {
     cron: '7 3 * * *',
@@ -10,4 +11,5 @@ export const schedules: Schedules = {
       work.services.log.info(await collectOrphans(work, signal), 'Orphans of files were collected.');
     },
   },
+  'content.purge-office-documents': { cron: '37 3 * * *', expireSeconds: 3600, run: purgeOfficeDocuments },
 };

@@ -56,7 +56,7 @@ export const removeOldExports = async (services: Services): Promise<number> => {
   return removed;
 };
 
-/** All organizations that a condition holds for, some at a time. */
+/** Organizations by pages, read in nobody's name. No connection is held while one is looked at. */
 export async function* organizationsWhere(services: Services, condition?: SQL): AsyncGenerator<OrganizationRow> {
   const platform = new UnitOfWork(nowhere, { ...services, origin });
   let after: string | undefined;
@@ -78,7 +78,7 @@ export async function* organizationsWhere(services: Services, condition?: SQL): 
 }
 
 /** Sees the whole organization, in nobody's name. */
-const unitOf = (services: Services, id: string): UnitOfWork =>
+export const unitOf = (services: Services, id: string): UnitOfWork =>
   new UnitOfWork({ organizationId: id, userId: null, principals: [id], workspaces: '*' }, { ...services, origin });
 
 const isOverdue = (organization: OrganizationRow): boolean =>

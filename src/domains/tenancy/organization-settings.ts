@@ -30,6 +30,12 @@ const shape = {
     .min(1, 'Deleted things are kept for 1 to 365 days.')
     .max(365, 'Deleted things are kept for 1 to 365 days.')
     .default(30),
+  /** How long deleted office documents can be brought back, in days. */
+  officeRetentionDays: z
+    .int('Deleted office documents are kept for 1 to 3650 days.')
+    .min(1, 'Deleted office documents are kept for 1 to 3650 days.')
+    .max(3650, 'Deleted office documents are kept for 1 to 3650 days.')
+    .default(30),
   /** How long an API key may be valid, in days; null: for ever. */
   apiKeyMaxDays: z
     .int('An API key is valid for 1 to 3650 days.')

@@ -30,7 +30,14 @@ export interface Allowance {
   readonly settings: readonly (keyof OrganizationSettings)[];
 }
 
-const ownAffairs = ['retentionDays', 'apiKeyMaxDays', 'defaultLanguage', 'maxUploadBytes', 'allowedFileTypes'] as const;
+const ownAffairs = [
+  'retentionDays',
+  'officeRetentionDays',
+  'apiKeyMaxDays',
+  'defaultLanguage',
+  'maxUploadBytes',
+  'allowedFileTypes',
+] as const;
 
 /** The one table of what each type of organization allows; the documentation prints it. */
 export const allowances: Readonly<Record<OrganizationType, Allowance>> = {
