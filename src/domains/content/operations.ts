@@ -1,4 +1,4 @@
-import { and, eq, sql } from 'drizzle-orm';
+import { and, eq } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import { sole } from '../../database/rows.ts';
 import type { Transaction, UnitOfWork } from '../../database/unit-of-work.ts';
@@ -8,8 +8,10 @@ import { viewerOf, type Context } from '../context.ts';
 import type { Services } from '../services.ts';
 import { workspaces } from '../tenancy/tables.ts';
 import { requireActive, requirePermission } from '../permissions.ts';
+import { filesOfDocument, lockedFile, renewFileReaders } from './file-readers.ts';
 import { documentFields } from './loaders.ts';
-import { documents, files, type DocumentRow, type FileRow } from './tables.ts';
+import { readersFor } from './readers.ts';
+import { documents, type DocumentRow } from './tables.ts';
 import { issuesOf, mimeTypeIssues, textIssues } from './validation.ts';
 import { newId } from '../../ids.ts';
 
@@ -33,11 +35,13 @@ export const addDocument = (
     const viewer = viewerOf(context);
     requirePermission(viewer, permission, workspaceId);
     requireActive(viewer, workspaceId);
-    const file = typeof input.fileId === 'string' ? await shareFile(transaction, input.fileId, workspaceId) : null;
+    const readers = input.access ? await readersFor(context, workspaceId, input.access, 'access.') : null;
+    const file = typeof input.fileId === 'string' ? await lockedFile(unit, input.fileId) : null;
     const row = {
       organizationId: transaction.organizationId,
       id: newId(),
       workspaceId,
+      readers,
       title: input.title.trim(),
       sourceUri: input.sourceUri ?? null,
       mimeType: file?.mimeType ?? bareType(input.mimeType),
@@ -46,8 +50,9 @@ export const addDocument = (
       addedById: viewer.userId,
     };
     const document = sole(await database.insert(documents).values(row).returning(documentFields));
+    await renewFileReaders(unit, [document.fileId]);
     await enqueueIngestion(unit, services, document);
-    record(unit, 'document.added', document, { title: document.title });
+    recordDocument(unit, 'document.added', document, { title: document.title });
     return document;
   });
 };
@@ -68,8 +73,11 @@ export const updateDocument = (context: Context, input: UpdateDocumentInput): Pr
       ...(text !== undefined && current.fileId !== null && { mimeType: 'text/plain' }),
     };
     const document = await changed(transaction, current.id, changes);
+    if (document.fileId !== current.fileId) await renewFileReaders(unit, [current.fileId]);
     await enqueueIngestion(unit, services, document);
-    record(unit, 'document.updated', document, { fields: Object.keys(input).filter((field) => field !== 'id') });
+    recordDocument(unit, 'document.updated', document, {
+      fields: Object.keys(input).filter((field) => field !== 'id'),
+    });
     return document;
   });
 };
@@ -78,8 +86,10 @@ export const updateDocument = (context: Context, input: UpdateDocumentInput): Pr
 export const deleteDocument = (context: Context, id: string): Promise<string> =>
   context.unit.transact(async (transaction) => {
     const current = await lockedDocument(context, transaction, id);
-    await database.delete(documents).where(is(transaction, id));
-    record(context.unit, 'document.deleted', current, { title: current.title });
+    const fileIds = await filesOfDocument(transaction.organizationId, id);
+    await database.delete(documents).where(ofDocument(transaction, id));
+    await renewFileReaders(context.unit, fileIds);
+    recordDocument(context.unit, 'document.deleted', current, { title: current.title });
     return id;
   });
 
@@ -91,17 +101,23 @@ export const reprocessDocument = (context: Context, id: string): Promise<Documen
       throw new Conflict('status', 'Only a FAILED document can be read again.', { status: current.status });
     const document = await changed(transaction, id, waiting);
     await enqueueIngestion(context.unit, context.services, document);
-    record(context.unit, 'document.reprocessed', document, {});
+    recordDocument(context.unit, 'document.reprocessed', document, {});
     return document;
   });
 
 const waiting = { status: 'PENDING', failure: null } as const;
 
-const is = ({ organizationId }: Transaction, id: string) =>
+/** The one document with this id. */
+export const ofDocument = ({ organizationId }: Transaction, id: string) =>
   and(eq(documents.organizationId, organizationId), eq(documents.id, id));
 
-const lockedDocument = async (context: Context, transaction: Transaction, id: string): Promise<DocumentRow> => {
-  const [current] = await database.select(documentFields).from(documents).where(is(transaction, id)).for('update');
+/** A document that is about to be changed, locked. Throws NotFound, Forbidden (needs EDITOR), Conflict (archived). */
+export const lockedDocument = async (context: Context, transaction: Transaction, id: string): Promise<DocumentRow> => {
+  const [current] = await database
+    .select(documentFields)
+    .from(documents)
+    .where(ofDocument(transaction, id))
+    .for('update');
   if (current === undefined) throw new NotFound('Document', id);
   const viewer = viewerOf(context);
   requirePermission(viewer, 'DOCUMENT_WRITE', current.workspaceId);
@@ -114,7 +130,7 @@ const changed = async (
   id: string,
   changes: Partial<typeof documents.$inferInsert>,
 ): Promise<DocumentRow> =>
-  sole(await database.update(documents).set(changes).where(is(transaction, id)).returning(documentFields));
+  sole(await database.update(documents).set(changes).where(ofDocument(transaction, id)).returning(documentFields));
 
 const requireWorkspace = async ({ organizationId }: Transaction, id: string): Promise<void> => {
   const [seen] = await database
@@ -123,20 +139,6 @@ const requireWorkspace = async ({ organizationId }: Transaction, id: string): Pr
     .where(and(eq(workspaces.organizationId, organizationId), eq(workspaces.id, id)))
     .for('key share');
   if (seen === undefined) throw new NotFound('Workspace', id);
-};
-
-/** A file that a workspace's document is made from can be seen by all who see the workspace. */
-const shareFile = async ({ organizationId }: Transaction, id: string, workspaceId: string): Promise<FileRow> => {
-  const isFile = and(eq(files.organizationId, organizationId), eq(files.id, id));
-  const [file] = await database.select().from(files).where(isFile).for('update');
-  if (file === undefined) throw new NotFound('File', id);
-  if (file.status !== 'STORED') throw new Conflict('fileId', 'The bytes of this file have not arrived yet.');
-  if (!file.readers.includes(workspaceId))
-    await database
-      .update(files)
-      .set({ readers: sql`array_append(${files.readers}, ${workspaceId}::uuid)` })
-      .where(isFile);
-  return file;
 };
 
 /** The version is named, so that work on an older text ends without effect. */
@@ -148,8 +150,13 @@ const enqueueIngestion = (unit: UnitOfWork, { queue }: Services, document: Docum
     workspaceId: document.workspaceId,
   });
 
-const record = (unit: UnitOfWork, action: string, document: DocumentRow, data: Record<string, unknown>): void =>
-  unit.record({ action, type: 'Document', id: document.id, workspaceId: document.workspaceId, data });
+/** Notes what was done to a document. */
+export const recordDocument = (
+  unit: UnitOfWork,
+  action: string,
+  document: DocumentRow,
+  data: Record<string, unknown>,
+): void => unit.record({ action, type: 'Document', id: document.id, workspaceId: document.workspaceId, data });
 
 const refuse = (issues: readonly InputIssue[]): void => {
   if (issues.length > 0) throw new BadUserInput(issues);

@@ -14,3 +14,8 @@ export interface SavingPlaceRow {
   readonly id: string;
   readonly name: string;
 }
+
+/** Who may read a document: principals, or null for all who see its workspace. */
+export interface DocumentAccessRow {
+  readonly readers: readonly string[] | null;
+}

@@ -27,6 +27,15 @@ export const documentStatuses = ['PENDING', 'PROCESSING', 'READY', 'FAILED'] as 
 /** The principal of whoever has no account: readers of what is public hold it. */
 export const everybody = '00000000-0000-0000-0000-000000000000';
 
+/** The policies of documents and versions decide which of them the viewer sees. */
+const usedByNarrowed = sql`${sameTenant} and (${sql.join(
+  ['documents', 'document_versions'].map((name) =>
+    sql.raw(`exists (select from ${name} as narrowed where narrowed.organization_id = files.organization_id
+      and narrowed.file_id = files.id and narrowed.readers is not null)`),
+  ),
+  sql.raw(' or '),
+)})`;
+
 /** Bytes that were brought in; the same bytes are stored once per organization, under their SHA-256. */
 export const files = tenantTable(
   'files',
@@ -59,6 +68,8 @@ export const files = tenantTable(
       columns: [file.organizationId],
       foreignColumns: [organizations.id],
     }).onDelete('cascade'),
+    // What a narrowed document was made from is seen with the document: whoever lost sight of its workspace loses both at once.
+    pgPolicy('files_of_documents', { for: 'select', using: usedByNarrowed }),
     index('files_created_at_index').on(file.organizationId, file.createdAt, file.id),
     index('files_sha256_index').on(file.organizationId, file.sha256),
     index('files_name_index').on(file.organizationId, file.name, file.id),
