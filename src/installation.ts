@@ -13,6 +13,7 @@ import { nowhere, UnitOfWork, type Origin } from './database/unit-of-work.ts';
 import { countersInPostgres, countersInRedis } from './domains/identity/counters.ts';
 import { throttlesOn, unthrottled } from './domains/identity/throttle.ts';
 import type { Jobs, Schedules, Services } from './domains/services.ts';
+import { SearchJournal } from './domains/content/search-notes.ts';
 import { Activity } from './domains/tenancy/activity.ts';
 import { LocalBus } from './events/local-bus.ts';
 import { ledgerOn } from './events/ledger.ts';
@@ -70,6 +71,7 @@ export const openInstallation = async (
     const schedules = await readAll<Schedules>('schedules');
     const queue = await BossQueue.open({ pool, ledger, bus, log }, jobs, schedules);
     const activity = new Activity({ pool, ledger, log }, settings.activityMs);
+    const searches = new SearchJournal({ pool, ledger, log }, settings.activityMs);
     const viewers = new Viewers(bus);
     void viewers.listen().catch((error: unknown) => log.error({ err: error }, 'Changes of rights are not heard.'));
     const counters =
@@ -90,6 +92,7 @@ export const openInstallation = async (
       throttles: settings.rateLimit ? throttlesOn(counters) : unthrottled,
       viewers,
       activity,
+      searches,
       onStatement:
         onStatement ?? (settings.database.sqlLog ? (text: string) => log.info({ sql: text }, 'statement') : undefined),
     };
@@ -98,7 +101,7 @@ export const openInstallation = async (
       work: () => queue.work(jobs, schedules, (unit) => ({ unit, services })),
       close: async (graceMs) => {
         const began = performance.now();
-        await Promise.all([queue.stop(graceMs), activity.stop()]);
+        await Promise.all([queue.stop(graceMs), activity.stop(), searches.stop()]);
         transport.close();
         counters.close();
         await bus.close();

@@ -114,6 +114,9 @@ const seenBy = (principal: string, workspaceIds: readonly string[]) =>
     ({ workspaceId, readers }) => workspaceIds.includes(workspaceId) && (readers?.includes(principal) ?? true),
   );
 
+/** A filter that leaves one document. */
+const only = (documentId: string) => sql`select ${documentId}::uuid`;
+
 const rounded = (value: number) => Number(value.toPrecision(10));
 
 test('ranks and scores are those of the formulas over exactly the chunks the viewer sees', async () => {
@@ -174,7 +177,7 @@ test('a vector alone finds by cosine, a floor and a document filter bound it', a
   expect(hits).toHaveLength(seenBy(someone, [workspace]).length);
   const near = hits.filter(({ similarity }) => (similarity ?? 0) >= 0.5);
   expect(await searchAs(someone, { ...query, minimumSimilarity: 0.5 })).toEqual(near);
-  const inDocument = await searchAs(someone, { ...query, terms: ['w1'], documentIds: [target.documentId] });
+  const inDocument = await searchAs(someone, { ...query, terms: ['w1'], documents: only(target.documentId) });
   expect(inDocument.map(({ chunkId }) => chunkId).sort()).toEqual(
     all
       .filter(({ documentId }) => documentId === target.documentId)
@@ -201,11 +204,11 @@ test('an approximate index that gives up early costs no hit', async () => {
     set role search_reader`);
   const vector = { model: hashingModel, embedding: embedText(words, 'xx'), weight: 1 };
   const { documentId } = seenBy(someone, [workspace])[4] ?? { documentId: '' };
-  for (const within of [{}, { documentIds: [documentId] }]) {
+  for (const within of [{}, { documents: only(documentId) }]) {
     const query = { workspaceIds: [workspace], terms: [], vector, first: 100, ...within };
     const hits = await searchAs(someone, query);
     expect(hits).toEqual(await searchAs(someone, { ...query, exact: true }));
-    expect(hits).toHaveLength('documentIds' in within ? 3 : seenBy(someone, [workspace]).length);
+    expect(hits).toHaveLength('documents' in within ? 3 : seenBy(someone, [workspace]).length);
   }
   await client.exec(`reset role; drop index search_test_hnsw;
     update search_documents set chunk_count = chunk_count - 10000;
