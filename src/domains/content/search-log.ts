@@ -27,15 +27,17 @@ const comparedCharacters = 200;
 export const searchStatistics = async (
   unit: UnitOfWork,
   workspaceId: string,
-  { from, to }: { readonly from: string; readonly to: string },
+  time: { readonly from: string | Date; readonly to: string | Date },
 ): Promise<SearchStatisticsRow> => {
-  if (Date.parse(to) <= Date.parse(from)) throw new BadUserInput('to', 'A time ends after it began.');
+  // The types say text; the server hands over what the scalar made of it.
+  const [from, to] = [new Date(time.from), new Date(time.to)];
+  if (to <= from) throw new BadUserInput('to', 'A time ends after it began.');
   const rows = await unit.run(() =>
     database.execute<{ [Name in keyof SearchStatisticsRow]: SearchStatisticsRow[Name] }>(sql`
       with counted as materialized (
         select lower(left(btrim(${searchLogs.query}), ${comparedCharacters})) as query, (${searchLogs.hitCount} = 0)::integer as vain from ${searchLogs}
         where ${searchLogs.organizationId} = ${unit.organizationId} and ${searchLogs.workspaceId} = ${workspaceId}
-          and ${searchLogs.createdAt} >= ${from} and ${searchLogs.createdAt} < ${to}
+          and ${searchLogs.createdAt} >= ${from.toISOString()} and ${searchLogs.createdAt} < ${to.toISOString()}
         order by ${searchLogs.createdAt} desc limit ${maxCounted}
       ),
       frequent as (
