@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { sql } from 'drizzle-orm';
 import { database } from '../src/database/client.ts';
@@ -7,7 +8,8 @@ import { closeParsers } from '../src/domains/content/parsing/parse.ts';
 import { scopeOf, viewerOfMember, discovery } from '../src/domains/tenancy/viewers.ts';
 import { quiet, whole } from './access/cast.ts';
 import { colleagueOf, type Colleague } from './company.ts';
-import { conversationIn, uuidOf, workspaceOf } from './talk.ts';
+import { startOpenAiServer } from './openai-server.ts';
+import { conversationIn, modelFor, promote, uuidOf, workspaceOf } from './talk.ts';
 import { startTestbed, type Person, type Testbed } from './testbed.ts';
 
 // Tests read whatever they asked for.
@@ -346,6 +348,46 @@ describe('rights that end', () => {
     await run(ada, 'deleteDocument', 'DeleteDocumentInput', { id }, 'deletedId');
     expect(await viewer.want(told, { id: answer.id })).toEqual({ node: { content: answer.content, citations: [] } });
     expect(await editor.want(told, { id: answer.id })).toEqual(before);
+  });
+
+  test('an answer uses what the asker might read when it was looked for, and cites what they may still read at its end', async () => {
+    const models = await startOpenAiServer();
+    try {
+      await promote(bed, ada);
+      const place = await workspaceOf(ada, { name: 'Slow' });
+      await modelFor(ada, place, models.url);
+      await run(
+        ada,
+        'addWorkspaceMember',
+        'AddWorkspaceMemberInput',
+        { workspaceId: place, userId: viewer.userId, role: 'VIEWER' },
+        'member { id }',
+      );
+      const id = await added(ada, { workspaceId: place, title: 'Smuggling', text: secretText });
+      const answered = async (meanwhile: () => Promise<unknown>): Promise<Data> => {
+        models.reset();
+        models.script({ deltas: ['The smuggler pays ', 'eleven florins [1].'], gapMs: 400 });
+        const conversationId = await conversationIn(viewer, place);
+        const input = { conversationId, text: question };
+        const asked = run(viewer, 'ask', 'AskInput', input, 'answer { status content citations { quote } }');
+        while (models.seen.length === 0) await pause(10);
+        await meanwhile();
+        return (await asked).answer;
+      };
+      const words = { status: 'COMPLETED', content: 'The smuggler pays eleven florins [1].' };
+      expect(await answered(() => Promise.resolve())).toMatchObject({ ...words, citations: [{ quote: secretText }] });
+      expect(await answered(() => narrowed(ada, id, { userIds: [viewer.userId] }))).toMatchObject({
+        ...words,
+        citations: [{ quote: secretText }],
+      });
+      expect((await rowsSeen(editor, id)).citations).toBe(0);
+      expect(await answered(() => narrowed(ada, id))).toEqual({ ...words, citations: [] });
+      expect((await rowsSeen(viewer, id)).citations).toBe(0);
+      // What was cited before is still cited, for those who may read it.
+      expect((await rowsSeen(admin, id)).citations).toBe(2);
+    } finally {
+      await models.stop();
+    }
   });
 });
 

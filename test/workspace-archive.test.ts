@@ -30,6 +30,7 @@ const changes: Readonly<Record<string, string>> = {
     '(input: { workspaceId: $workspace, members: [{ userId: $keeper, role: ADMIN }, { userId: $owner, role: ADMIN }] }) { workspace { id } }',
   addDocument: '(input: { workspaceId: $workspace, title: "Other", text: "Other" }) { document { id } }',
   updateDocument: '(input: { id: $document, title: "Other" }) { document { id } }',
+  setDocumentAccess: '(input: { id: $document, access: RESTRICTED }) { document { id } }',
   reprocessDocument: '(input: { id: $document }) { document { id } }',
   deleteDocument: '(input: { id: $document }) { deletedId }',
   savePage:

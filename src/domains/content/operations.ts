@@ -52,7 +52,7 @@ export const addDocument = (
     const document = sole(await database.insert(documents).values(row).returning(documentFields));
     await renewFileReaders(unit, [document.fileId]);
     await enqueueIngestion(unit, services, document);
-    recordDocument(unit, 'document.added', document, { title: document.title });
+    recordDocument(unit, 'document.added', document, titleOf(document));
     return document;
   });
 };
@@ -89,7 +89,7 @@ export const deleteDocument = (context: Context, id: string): Promise<string> =>
     const fileIds = await filesOfDocument(transaction.organizationId, id);
     await database.delete(documents).where(ofDocument(transaction, id));
     await renewFileReaders(context.unit, fileIds);
-    recordDocument(context.unit, 'document.deleted', current, { title: current.title });
+    recordDocument(context.unit, 'document.deleted', current, titleOf(current));
     return id;
   });
 
@@ -149,6 +149,9 @@ const enqueueIngestion = (unit: UnitOfWork, { queue }: Services, document: Docum
     target: { type: 'Document', id: document.id },
     workspaceId: document.workspaceId,
   });
+
+/** The log is for all who see the workspace: it does not name what is narrowed. */
+const titleOf = ({ title, readers }: DocumentRow) => (readers === null ? { title } : {});
 
 /** Notes what was done to a document. */
 export const recordDocument = (
