@@ -1,9 +1,10 @@
 ALTER TABLE "citations" ADD COLUMN "readers" uuid[];--> statement-breakpoint
 CREATE INDEX "citations_document_id_index" ON "citations" USING btree ("organization_id","document_id");--> statement-breakpoint
 DROP POLICY "citations_workspace" ON "citations" CASCADE;--> statement-breakpoint
-CREATE POLICY "files_of_documents" ON "files" AS PERMISSIVE FOR SELECT TO public USING (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid and (exists (select from documents as narrowed where narrowed.organization_id = files.organization_id
-      and narrowed.file_id = files.id and narrowed.readers is not null) or exists (select from document_versions as narrowed where narrowed.organization_id = files.organization_id
-      and narrowed.file_id = files.id and narrowed.readers is not null)));--> statement-breakpoint
+CREATE POLICY "files_of_documents" ON "files" AS PERMISSIVE FOR SELECT TO public USING (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid and case when readers && app_principals() then true
+    else coalesce((select true from documents as narrowed where narrowed.organization_id = files.organization_id
+      and narrowed.file_id = files.id and narrowed.readers is not null limit 1), (select true from document_versions as narrowed where narrowed.organization_id = files.organization_id
+      and narrowed.file_id = files.id and narrowed.readers is not null limit 1), false) end);--> statement-breakpoint
 CREATE POLICY "citations_granted" ON "citations" AS PERMISSIVE FOR ALL TO public USING (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid and app_sees(workspace_id) and (readers is null or readers && app_principals())) WITH CHECK (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid and app_sees(workspace_id) and (readers is null or readers && app_principals()));--> statement-breakpoint
 CREATE POLICY "citations_follow" ON "citations" AS PERMISSIVE FOR ALL TO current_role USING (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid);
 --> statement-breakpoint

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { sql } from 'drizzle-orm';
+import postgres from 'postgres';
 import { database } from '../src/database/client.ts';
 import { UnitOfWork } from '../src/database/unit-of-work.ts';
 import { ingest } from '../src/domains/content/ingestion.ts';
@@ -15,7 +16,9 @@ import { startTestbed, type Person, type Testbed } from './testbed.ts';
 // Tests read whatever they asked for.
 type Data = any; // oxlint-disable-line typescript/no-explicit-any
 
-let bed: Testbed;
+const onPostgres = process.env.TEST_POSTGRES_URL ? test : test.skip;
+
+let bed: Testbed & { readonly ownerUrl: string | undefined };
 let ada: Awaited<ReturnType<Testbed['signUp']>>;
 /** ADMIN of the organization, EDITORs and a VIEWER of the workspace, and a MEMBER who is not in it. */
 let admin: Colleague;
@@ -437,6 +440,39 @@ describe('a file', () => {
       'NOT_FOUND',
     ]);
   });
+});
+
+onPostgres('a page of files looks for the narrowed documents of each file, and never through all of them', async () => {
+  const [organizationId, place] = [uuidOf(ada.organizationId), uuidOf(workspaceId)];
+  const owner = postgres(bed.ownerUrl ?? '', { max: 1, onnotice: () => undefined });
+  await owner.unsafe(`set session_replication_role = replica;
+    insert into files (organization_id, id, readers, name, mime_type, size, sha256, status, created_at)
+      select '${organizationId}', md5('f' || n)::uuid, '{${organizationId}}', 'n', 'text/plain', 1, 'x', 'STORED', now() - n * interval '1 second'
+      from generate_series(0, 9999) n;
+    insert into documents (organization_id, id, workspace_id, title, mime_type, file_id, readers)
+      select '${organizationId}', md5('d' || n)::uuid, '${place}', 't' || n, 'text/plain', md5('f' || n)::uuid,
+        case when n % 2 = 0 then array['${organizationId}', '${uuidOf(viewer.userId)}']::uuid[] end from generate_series(0, 9999) n;
+    analyze files, documents, document_versions`);
+  const page = (principals: readonly string[], workspaces: '*' | readonly string[]) => {
+    const { services } = bed.server.installation;
+    const origin = { requestId: 'test', address: null, userAgent: null };
+    return new UnitOfWork({ organizationId, userId: null, principals, workspaces }, { ...services, origin }).transact(
+      () =>
+        database.execute<{ 'QUERY PLAN': string }>(sql`explain (analyze, costs off, timing off)
+        select id from files where organization_id = ${organizationId} order by created_at desc, id desc limit 20`),
+    );
+  };
+  const member = (await page([uuidOf(viewer.userId)], [place])).map((row) => row['QUERY PLAN']).join('\n');
+  const job = (await page([organizationId], '*')).map((row) => row['QUERY PLAN']).join('\n');
+  await owner.unsafe(`delete from documents where title ~ '^t[0-9]+$'; delete from files where sha256 = 'x'`);
+  await owner.end();
+  for (const plan of [member, job]) {
+    expect(plan).toContain('using files_created_at_index on files');
+    expect(plan).not.toMatch(/Seq Scan on documents|hashed SubPlan/);
+  }
+  expect(member).toMatch(/documents_file_id_index on documents narrowed \(actual rows=[01]/);
+  // Whoever is among the readers of a file is not asked for its documents.
+  expect(job).toMatch(/documents_file_id_index on documents narrowed \(never executed\)/);
 });
 
 describe('who may be named', () => {

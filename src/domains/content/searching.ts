@@ -65,10 +65,11 @@ interface Fusion {
 const sum = (shares: readonly TermShare[]): number =>
   shares.reduce((total, { contribution }) => total + contribution, 0);
 
+const vote = (rank: number | null, counts: number): number => (rank === null ? 0 : counts / (damping + rank));
+
 /** The votes that a hit's score is made of. */
 export const fusionOf = ({ hit, asked, shares }: SearchExplanationRow): Fusion => {
   const weight = asked.vector?.weight ?? 0;
-  const vote = (rank: number | null, counts: number) => (rank === null ? 0 : counts / (damping + rank));
   return {
     lexicalScore: (originalWeight * hit.bm25) / Math.max(asked.terms.length, 1) + sum(feedbackOf(shares)),
     lexicalShare: vote(hit.lexicalRank, 1),
