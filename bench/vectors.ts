@@ -4,6 +4,7 @@
  */
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
+import { sql } from 'drizzle-orm';
 import postgres, { type Sql } from 'postgres';
 import { startPostgres, type PostgresCluster } from '../scripts/postgres.ts';
 import { createTesseraDatabase } from '../scripts/tessera-database.ts';
@@ -81,7 +82,8 @@ const searchOf = (pool: Pool, { organizationId, workspaceId, documentIds }: Plac
   return async (embedding, first) => {
     const unit = new UnitOfWork(scope, { pool, ledger, origin });
     const vector = { model, embedding, weight: 1 };
-    const where = { organizationId, workspaceIds: [workspaceId], documentIds };
+    const documents = documentIds && sql`select unnest(${`{${documentIds.join(',')}}`}::uuid[])`;
+    const where = { organizationId, workspaceIds: [workspaceId], documents };
     const statement = hybridSearch(searchTables, { ...where, terms: [], vector, first });
     const [, rows] = await unit.run(() => Promise.all([database.execute(searchSettings), database.execute(statement)]));
     await unit.rest();

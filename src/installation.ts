@@ -14,6 +14,7 @@ import { Downloads } from './domains/content/downloads.ts';
 import { countersInPostgres, countersInRedis } from './domains/identity/counters.ts';
 import { throttlesOn, unthrottled } from './domains/identity/throttle.ts';
 import type { Jobs, Schedules, Services } from './domains/services.ts';
+import { SearchJournal } from './domains/content/search-notes.ts';
 import { Activity } from './domains/tenancy/activity.ts';
 import { LocalBus } from './events/local-bus.ts';
 import { ledgerOn } from './events/ledger.ts';
@@ -73,6 +74,7 @@ export const openInstallation = async (
     const queue = await BossQueue.open({ pool, ledger, bus, log }, jobs, schedules);
     const activity = new Activity({ pool, ledger, log }, settings.activityMs);
     const downloads = new Downloads({ pool, ledger, log }, settings.activityMs);
+    const searches = new SearchJournal({ pool, ledger, log }, settings.activityMs);
     const viewers = new Viewers(bus);
     void viewers.listen().catch((error: unknown) => log.error({ err: error }, 'Changes of rights are not heard.'));
     const counters =
@@ -96,6 +98,7 @@ export const openInstallation = async (
       viewers,
       activity,
       downloads,
+      searches,
       onStatement:
         onStatement ?? (settings.database.sqlLog ? (text: string) => log.info({ sql: text }, 'statement') : undefined),
     };
@@ -104,7 +107,7 @@ export const openInstallation = async (
       work: () => queue.work(jobs, schedules, (unit) => ({ unit, services })),
       close: async (graceMs) => {
         const began = performance.now();
-        await Promise.all([queue.stop(graceMs), activity.stop(), downloads.stop()]);
+        await Promise.all([queue.stop(graceMs), activity.stop(), downloads.stop(), searches.stop()]);
         await outbound.close();
         transport.close();
         counters.close();

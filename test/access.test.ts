@@ -4,7 +4,7 @@ import { isInterfaceType, type GraphQLSchema } from 'graphql';
 import postgres from 'postgres';
 import { buildSchema } from '../src/gateway/schema.ts';
 import { globalId } from '../src/ids.ts';
-import { castOf, fingerprint, quiet, secret, withStandIns, type Cast } from './access/cast.ts';
+import { castOf, fingerprint, hidden, mayReadNarrowed, quiet, secret, withStandIns, type Cast } from './access/cast.ts';
 import { callers, type Caller, type Fixture, type Fixtures } from './access/fixture.ts';
 import {
   due,
@@ -70,9 +70,12 @@ const judge = (
     name,
     ...Object.fromEntries(who.map((each) => [each, due(fixture, each)])),
   });
-  for (const [caller, { outcome, told }] of Object.entries(sights))
+  for (const [caller, { outcome, told }] of Object.entries(sights)) {
     if (outcome !== 'data')
       expect({ name, caller, tells: told.includes(secret) }).toEqual({ name, caller, tells: false });
+    if (!mayReadNarrowed.has(caller as Caller))
+      expect({ name, caller, tells: told.includes(hidden) }).toEqual({ name, caller, tells: false });
+  }
 };
 
 /** Somebody must get something, or the fixture proves nothing. */
@@ -135,6 +138,29 @@ test('node finds each type for those who may see it, and lists none to a strange
     expect({ type, stranger }).toEqual({ type, stranger: seenByAll.has(type) ? 'data' : 'NOT_FOUND' });
     expect({ type, anonymous: await outcome('anonymous') }).toEqual({ type, anonymous: 'UNAUTHENTICATED' });
   }
+});
+
+describe('a narrowed document is seen by those who may read it alone', () => {
+  const whole = ['title text chunks(first: 5) { edges { node { text } } }', 'access { kind users { name } }'];
+  const fields = [
+    ...whole.map((selection) => `document(id: $Narrowed) { id ${selection} }`),
+    'node(id: $Narrowed) { ... on Document { title } }',
+    'nodes(ids: [$Narrowed]) { ... on Document { title } }',
+    'workspace(id: $Workspace) { documents(first: 100) { totalCount edges { node { title text } } } }',
+    `workspace(id: $Workspace) { documents(first: 100, filter: { title: { eq: "${hidden} comets" } }) { edges { node { title } } } }`,
+    `search(workspaceId: $Workspace, query: "${hidden} comets return") { edges { snippet { text } node { text document { title } } } }`,
+    `search(workspaceId: $Workspace, query: "${hidden}") { edges { explanation { text feedbackTerms { term } } node { text } } }`,
+  ];
+  test.each(fields)('%s', async (field) => {
+    const fixture: Fixture = { field, gets: { otherwise: 'data' }, shows: new RegExp(`${hidden}|"RESTRICTED"`) };
+    const sights = await lookAsAll(cast, 'query', fixture);
+    for (const caller of callers) {
+      const { outcome, told } = sights[caller];
+      const sees = mayReadNarrowed.has(caller);
+      expect({ caller, sees: outcome === 'data' }).toEqual({ caller, sees });
+      if (!sees) expect({ caller, tells: told.toLowerCase().includes('zephyrin') }).toEqual({ caller, tells: false });
+    }
+  });
 });
 
 test('a foreign id and an unknown one are told alike', async () => {

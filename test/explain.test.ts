@@ -14,6 +14,7 @@ import {
   officeSharesByDocument,
   officeVersionsByDocument,
 } from '../src/domains/content/office-loaders.ts';
+import { searchLogList, searchStatistics } from '../src/domains/content/search-log.ts';
 import { conversationsByWorkspace, messagesByConversation } from '../src/domains/conversations/loaders.ts';
 import { memberList, workspaceList } from '../src/domains/tenancy/loaders.ts';
 import { discovery, viewerOfMember } from '../src/domains/tenancy/viewers.ts';
@@ -31,10 +32,10 @@ const idOf = (kind: number, number: number): string =>
   `0189${String(kind).padStart(4, '0')}-0000-7000-8000-${number.toString(16).padStart(12, '0')}`;
 const inSql = (kind: number, number: string) =>
   `('0189${String(kind).padStart(4, '0')}-0000-7000-8000-' || lpad(to_hex((${number})::bigint), 12, '0'))::uuid`;
-const [organization, user, workspace, conversation, message, document, chunk, membership, belonging, version, file] = [
-  1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,
+const [organization, user, workspace, conversation, message, document, chunk, membership, belonging, version] = [
+  1, 2, 3, 4, 5, 6, 7, 8, 9, 10,
 ] as const;
-const [office, officeVersion, officeShare, officeComment] = [20, 21, 22, 23] as const;
+const [file, searched, office, officeVersion, officeShare, officeComment] = [11, 12, 13, 14, 15, 16] as const;
 const time = (number: string) => `timestamptz '2026-01-01' + (${number}) * interval '1 second'`;
 
 let bed: Testbed & { ownerUrl: string | undefined };
@@ -69,6 +70,9 @@ const fill = async (url: string): Promise<void> => {
   await run(`insert into document_chunks (organization_id, id, workspace_id, document_id, position, text, headings, start, "end", tokens, terms, frequencies, term_count, hash, created_at)
     select ${tenant}, ${inSql(chunk, 'n')}, ${inSql(workspace, `n % ${tenants}`)}, ${inSql(document, `n % ${tenants}`)}, n, 'c', '{}', 0, 1, 1, '{}', '{}', 0, '', ${time('n')}
     from generate_series(0, 79999) n`);
+  await run(`insert into search_logs (organization_id, id, workspace_id, user_id, query, hit_count, latency_ms, created_at)
+    select ${tenant}, ${inSql(searched, 'n')}, ${inSql(workspace, `n % ${tenants}`)}, ${inSql(user, 'n % 20')}, 'q' || n % 50, n % 3, 1, ${time('n')}
+    from generate_series(0, 79999) n`);
   // All are seen by the tenant's first member, who owns every other one; one in twenty is deleted.
   const readers = `array[${inSql(user, `n % ${tenants}`)}, ${tenant}]`;
   await run(`insert into office_documents (organization_id, id, readers, owner_id, kind, title, content, size, saved_at, created_at, deleted_at)
@@ -94,7 +98,7 @@ const fill = async (url: string): Promise<void> => {
     from generate_series(0, 79999) n,
       lateral (values ('', 'common'), ('', 'tag ' || n / 400), ('page', (n / 400)::text)) as label (key, value)`);
   await run(
-    `analyze files, office_documents, office_document_versions, office_document_shares, office_document_comments, organizations, users, memberships, workspaces, workspace_memberships, conversations, messages, documents, document_chunks, document_versions, document_labels`,
+    `analyze files, search_logs, office_documents, office_document_versions, office_document_shares, office_document_comments, organizations, users, memberships, workspaces, workspace_memberships, conversations, messages, documents, document_chunks, document_versions, document_labels`,
   );
   await owner.end();
 };
@@ -279,6 +283,24 @@ const lists: readonly (readonly [name: string, index: string, cursor: string | n
     (unit, args) => conversationsByWorkspace(unit, args, idOf(workspace, 0)),
   ],
   [
+    'searches',
+    'search_logs_created_at_index',
+    created('DESC', searched),
+    (unit, args) => searchLogList(unit, args, idOf(workspace, 0)),
+  ],
+  [
+    'searches in vain',
+    'search_logs_created_at_index',
+    null,
+    (unit, args) => searchLogList(unit, { ...args, filter: { hitCount: { eq: 0 } } }, idOf(workspace, 0)),
+  ],
+  [
+    "a member's searches",
+    'search_logs_user_id_index',
+    null,
+    (unit, args) => searchLogList(unit, { ...args, filter: { userId: { eq: idOf(user, 0) } } }, idOf(workspace, 0)),
+  ],
+  [
     'messages',
     'messages_created_at_index',
     created('ASC', message),
@@ -364,6 +386,16 @@ onPostgres.each(lists)('a page of %s comes from its ordered index', async (_name
         indexes: [index],
       });
     }
+});
+
+onPostgres('statistics of searches read those of the time alone', async () => {
+  const moment = (number: number) => new Date(Date.UTC(2026, 0, 1) + number * 1000);
+  const plans = await plansOf(administrator, (unit) =>
+    searchStatistics(unit, idOf(workspace, 0), { from: moment(4000), to: moment(8000) }),
+  );
+  expect(plans).toHaveLength(1);
+  const scans = (plans[0] ?? []).filter((node) => node['Relation Name'] === 'search_logs');
+  expect(scans.map((node) => [node['Actual Rows'], node['Rows Removed by Filter'] ?? 0])).toEqual([[1000, 0]]);
 });
 
 onPostgres('the tables are as large as they are meant to be, and the server sees its tenant alone', async () => {

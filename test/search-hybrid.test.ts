@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { sql } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/pglite';
 import { v7 } from 'uuid';
+import { termShares, type TermShare } from '../src/search/explanation.ts';
 import { embedText, hashingModel } from '../src/search/hashing-embedding.ts';
 import {
   hashingWeight,
@@ -99,12 +100,19 @@ beforeAll(async () => {
 
 afterAll(() => client.close());
 
-const searchAs = (principal: string, query: Omit<HybridQuery, 'organizationId'>): Promise<Hit[]> =>
+type Unit = Parameters<Parameters<typeof database.transaction>[0]>[0];
+
+const asViewer = <Result>(principal: string, work: (unit: Unit) => Promise<Result>): Promise<Result> =>
   database.transaction(async (unit) => {
     await unit.execute(sql.raw(`set local app.organization_id = '${organizations[0]}'`));
     await unit.execute(sql.raw(`set local app.workspaces = '${workspace},${otherWorkspace}'`));
     await unit.execute(sql.raw(`set local app.principals = '{${principal}}'`));
     await unit.execute(searchSettings);
+    return work(unit);
+  });
+
+const searchAs = (principal: string, query: Omit<HybridQuery, 'organizationId'>): Promise<Hit[]> =>
+  asViewer(principal, async (unit) => {
     const { rows } = await unit.execute(hybridSearch(searchTables, { organizationId: organizations[0], ...query }));
     return rows as unknown as Hit[];
   });
@@ -113,6 +121,9 @@ const seenBy = (principal: string, workspaceIds: readonly string[]) =>
   all.filter(
     ({ workspaceId, readers }) => workspaceIds.includes(workspaceId) && (readers?.includes(principal) ?? true),
   );
+
+/** A filter that leaves one document. */
+const only = (documentId: string) => sql`select ${documentId}::uuid`;
 
 const rounded = (value: number) => Number(value.toPrecision(10));
 
@@ -145,6 +156,135 @@ test('a chunk that becomes invisible changes no number for those who never saw i
   expect(await searchAs(someone, query)).toEqual(before);
 });
 
+test('a narrowed document is to others as if it had never been there', async () => {
+  const narrowed =
+    all.find(({ workspaceId, readers }) => workspaceId === workspace && readers === null)?.documentId ?? '';
+  const chunks = all.filter(({ documentId }) => documentId === narrowed);
+  const terms = [...(chunks[0]?.frequencies.keys() ?? [])].slice(0, 4);
+  const vector = { model: hashingModel, embedding: embedText(terms.join(' '), 'xx'), weight: 1 };
+  const query = { workspaceIds: [workspace], terms, vector, first: 200 };
+  const setReaders = async (readers: string | null) => {
+    await client.exec('reset role');
+    for (const [table, key] of [
+      ['search_documents', 'id'],
+      ['search_chunks', 'document_id'],
+    ])
+      await client.query(`update ${table} set readers = $1 where ${key} = $2`, [readers && `{${readers}}`, narrowed]);
+    await client.exec('set role search_reader');
+  };
+  const before = await searchAs(someone, query);
+  await setReaders(somebodyElse);
+  const seen = await searchAs(someone, query);
+  const hidden = new Set(chunks.map(({ id }) => id));
+  expect(before.some(({ chunkId }) => hidden.has(chunkId))).toBe(true);
+  const left = seenBy(someone, [workspace]).filter(({ id }) => !hidden.has(id));
+  expect(
+    seen
+      .filter(({ lexicalRank }) => lexicalRank !== null)
+      .map(({ chunkId }) => chunkId)
+      .sort(),
+  ).toEqual(
+    bm25WithFeedback(left, terms)
+      .map(({ id }) => id)
+      .slice(0, 200)
+      .sort(),
+  );
+  const plain = new Map(bm25(left, terms).map(({ id, score }) => [id, rounded(score)]));
+  expect(seen.map((hit) => rounded(hit.bm25))).toEqual(seen.map((hit) => plain.get(hit.chunkId) ?? 0));
+  // What it says has no influence either.
+  await client.exec('reset role');
+  await client.query('update search_chunks set terms = $1, frequencies = $2 where document_id = $3', [
+    terms,
+    terms.map(() => 9),
+    narrowed,
+  ]);
+  await client.exec('set role search_reader');
+  expect(await searchAs(someone, query)).toEqual(seen);
+  await client.exec('reset role');
+  for (const { id, frequencies } of chunks)
+    await client.query('update search_chunks set terms = $1, frequencies = $2 where id = $3', [
+      [...frequencies.keys()],
+      [...frequencies.values()],
+      id,
+    ]);
+  await setReaders(null);
+  expect(await searchAs(someone, query)).toEqual(before);
+});
+
+const explainAs = (principal: string, query: Omit<HybridQuery, 'organizationId'>, hits: readonly Hit[]) =>
+  asViewer(principal, async (unit) => {
+    const asked = { organizationId: organizations[0], ...query };
+    const { rows } = await unit.execute(
+      termShares(
+        searchTables,
+        asked,
+        hits.map(({ chunkId }) => chunkId),
+      ),
+    );
+    return rows as unknown as TermShare[];
+  });
+
+test('the terms of an explanation add up to the scores of the formulas', async () => {
+  for (let round = 0; round < 10; round++) {
+    const workspaceIds = round % 2 === 0 ? [workspace, otherWorkspace] : [workspace];
+    const terms = Array.from({ length: 1 + Math.floor(random() * 4) }, word);
+    const visible = seenBy(someone, workspaceIds);
+    const documents = round % 3 === 0 ? sql`select id from search_documents where term_count > 40` : undefined;
+    const query = { workspaceIds, terms, vector: null, first: 20, documents };
+    const hits = await searchAs(someone, query);
+    expect(hits.length).toBeGreaterThan(0);
+    const shares = await explainAs(someone, query, hits);
+    const widened = new Map(bm25WithFeedback(visible, terms).map(({ id, score }) => [id, score]));
+    const idfOf = (term: string) => {
+      const holding = visible.filter(({ frequencies }) => frequencies.has(term)).length;
+      return Math.log(1 + (visible.length - holding + 0.5) / (holding + 0.5));
+    };
+    for (const hit of hits) {
+      const own = shares.filter(({ chunkId }) => chunkId === hit.chunkId);
+      const sum = (origin: TermShare['origin']) =>
+        own.filter((each) => each.origin === origin).reduce((total, { contribution }) => total + contribution, 0);
+      expect(sum('QUERY')).toBeCloseTo(hit.bm25, 10);
+      // A filter takes away the chunks that feedback learns from, which changes the rest.
+      if (documents === undefined)
+        expect((0.5 * hit.bm25) / terms.length + sum('FEEDBACK')).toBeCloseTo(widened.get(hit.chunkId) ?? 0, 10);
+      const frequencies = all.find(({ id }) => id === hit.chunkId)?.frequencies;
+      for (const { term, frequency, idf } of own) {
+        expect(frequency).toBe(frequencies?.get(term));
+        expect(idf).toBeCloseTo(idfOf(term), 10);
+      }
+    }
+  }
+});
+
+test('a filter and an exclusion take away hits and change no BM25', async () => {
+  const terms = ['w2', 'w9', 'w30'];
+  const vector = { model: hashingModel, embedding: embedText(terms.join(' '), 'xx'), weight: 1 };
+  const query = { workspaceIds: [workspace], terms, vector, first: 200 };
+  const whole = await searchAs(someone, query);
+  const documentIds = [...new Set(seenBy(someone, [workspace]).map(({ documentId }) => documentId))];
+  const chosen = documentIds.slice(0, 3);
+  const idsOf = (within: readonly string[]) =>
+    all
+      .filter(({ documentId }) => within.includes(documentId))
+      .map(({ id }) => id)
+      .sort();
+  const cases = [
+    [{ documents: sql`select unnest(${`{${chosen.join(',')}}`}::uuid[])` }, chosen],
+    [{ excludedDocumentIds: chosen }, documentIds.slice(3)],
+    [
+      { documents: sql`select unnest(${`{${chosen.join(',')}}`}::uuid[])`, excludedDocumentIds: chosen.slice(1) },
+      chosen.slice(0, 1),
+    ],
+  ] as const;
+  for (const [within, expected] of cases)
+    for (const exact of [false, true]) {
+      const hits = await searchAs(someone, { ...query, ...within, exact });
+      expect(hits.map(({ chunkId }) => chunkId).sort()).toEqual(idsOf(expected));
+      const bm25Of = new Map(whole.map((hit) => [hit.chunkId, hit.bm25]));
+      for (const hit of hits) expect(hit.bm25).toBeCloseTo(bm25Of.get(hit.chunkId) ?? 0, 10);
+    }
+});
+
 const share = (rank: number | null) => (rank === null ? 0 : 1 / (60 + rank));
 
 test('fused hits say their ranks, cosine and score', async () => {
@@ -174,7 +314,7 @@ test('a vector alone finds by cosine, a floor and a document filter bound it', a
   expect(hits).toHaveLength(seenBy(someone, [workspace]).length);
   const near = hits.filter(({ similarity }) => (similarity ?? 0) >= 0.5);
   expect(await searchAs(someone, { ...query, minimumSimilarity: 0.5 })).toEqual(near);
-  const inDocument = await searchAs(someone, { ...query, terms: ['w1'], documentIds: [target.documentId] });
+  const inDocument = await searchAs(someone, { ...query, terms: ['w1'], documents: only(target.documentId) });
   expect(inDocument.map(({ chunkId }) => chunkId).sort()).toEqual(
     all
       .filter(({ documentId }) => documentId === target.documentId)
@@ -201,11 +341,11 @@ test('an approximate index that gives up early costs no hit', async () => {
     set role search_reader`);
   const vector = { model: hashingModel, embedding: embedText(words, 'xx'), weight: 1 };
   const { documentId } = seenBy(someone, [workspace])[4] ?? { documentId: '' };
-  for (const within of [{}, { documentIds: [documentId] }]) {
+  for (const within of [{}, { documents: only(documentId) }]) {
     const query = { workspaceIds: [workspace], terms: [], vector, first: 100, ...within };
     const hits = await searchAs(someone, query);
     expect(hits).toEqual(await searchAs(someone, { ...query, exact: true }));
-    expect(hits).toHaveLength('documentIds' in within ? 3 : seenBy(someone, [workspace]).length);
+    expect(hits).toHaveLength('documents' in within ? 3 : seenBy(someone, [workspace]).length);
   }
   await client.exec(`reset role; drop index search_test_hnsw;
     update search_documents set chunk_count = chunk_count - 10000;

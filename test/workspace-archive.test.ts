@@ -36,6 +36,7 @@ const changes: Readonly<Record<string, string>> = {
   enableChunk: '(input: { id: $chunk }) { chunk { id } }',
   restoreDocumentVersion: '(input: { id: $document, version: 1 }) { document { id } }',
   updateDocument: '(input: { id: $document, title: "Other" }) { document { id } }',
+  setDocumentAccess: '(input: { id: $document, access: RESTRICTED }) { document { id } }',
   reprocessDocument: '(input: { id: $document }) { document { id } }',
   deleteDocument: '(input: { id: $document }) { deletedId }',
   savePage:

@@ -41,6 +41,28 @@ export interface DownloadNotes {
   flush(): Promise<void>;
 }
 
+/** A search that was made. */
+export interface NotedSearch {
+  readonly organizationId: string;
+  readonly workspaceId: string;
+  readonly userId: string;
+  readonly query: string;
+  /** As it was given; null without one. */
+  readonly filter: unknown;
+  readonly hitCount: number;
+  /** Of the best hit; null without one. */
+  readonly topScore: number | null;
+  readonly latencyMs: number;
+}
+
+/** Notes who searched for what, to be written down later. */
+export interface SearchNotes {
+  /** Notes a search; takes no time. */
+  note(search: NotedSearch): void;
+  /** Writes what was noted before. What fails is logged and given up. */
+  flush(): Promise<void>;
+}
+
 /** What a process holds for all requests: made once at the start, handed to operations that need it. */
 export interface Services {
   readonly settings: Settings;
@@ -61,6 +83,7 @@ export interface Services {
   readonly viewers: ViewerCache;
   readonly activity: ActivityNotes;
   readonly downloads: DownloadNotes;
+  readonly searches: SearchNotes;
   readonly onStatement: StatementListener | undefined;
 }
 

@@ -1,5 +1,5 @@
 import { sql, type SQL } from 'drizzle-orm';
-import { allowed, array, lexicalCandidates, type Scope } from './lexical.ts';
+import { array, bounds, isWithin, lexicalCandidates, type Scope } from './lexical.ts';
 import type { SearchTables, VectorIndex } from './tables.ts';
 
 /** A query as a vector, and how much its ranking counts beside the lexical one's, which counts 1. */
@@ -45,12 +45,12 @@ export interface Hit {
 }
 
 /** Damping of reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009). */
-const damping = 60;
+export const damping = 60;
 
 /** Candidates from each side, more when more hits are wanted. */
 const candidates = 100;
 
-/** Up to so many visible chunks every vector is compared, which is exact; beyond, the approximate index is asked. */
+/** Up to so many visible chunks, or chunks that a filter leaves, every vector is compared, which is exact; beyond, the approximate index is asked. */
 const exactScanChunks = 5_000;
 
 /**
@@ -72,8 +72,10 @@ const aim = ({ embedding }: QueryVector): SQL =>
   sql`aim as materialized (select ${`[${embedding.join(',')}]`}::vector as embedding)`;
 const distanceTo = ({ embeddings }: SearchTables): SQL => sql`${embeddings.embedding} <=> (select embedding from aim)`;
 
-const comparesAll = ({ exact = false }: HybridQuery): SQL =>
-  sql`(${exact}::boolean or (select chunks <= ${exactScanChunks} from corpus))`;
+const comparesAll = ({ exact = false, documents }: HybridQuery): SQL => {
+  const few = documents === undefined ? sql`` : sql` or (select count(*) <= ${exactScanChunks} from allowed)`;
+  return sql`(${exact}::boolean or (select chunks <= ${exactScanChunks} from corpus)${few})`;
+};
 
 /**
  * Both ways stand in the statement, each under a one-time condition. The index is asked where the corpus is large; it gives
@@ -87,7 +89,7 @@ const vectorCandidates = (tables: SearchTables, query: HybridQuery, vector: Quer
     select ${embeddings.chunkId} as chunk_id, ${distance} as distance from ${embeddings}
     where ${embeddings.organizationId} = ${query.organizationId}
       and ${embeddings.workspaceId} = any(${array(query.workspaceIds, 'uuid')}) and ${embeddings.model} = ${vector.model} and ${embeddings.enabled}
-      and ${allowed(tables, query, embeddings.chunkId)}`;
+      and ${isWithin(embeddings.chunkId, query)}`;
   // Written out, so that the planner sees which of the partial indexes it means.
   const indexed = sql`${embeddings.indexedBy} = ${sql.raw(`'${query.index ?? 'HNSW'}'`)}`;
   return sql`${aim(vector)},
@@ -123,7 +125,7 @@ export const hybridSearch = (tables: SearchTables, query: HybridQuery): SQL => {
   const { vector, first } = query;
   const depth = Math.max(candidates, first);
   const weight = vector?.weight ?? 0;
-  return sql`with ${lexicalCandidates(tables, query, query.terms, depth)},
+  return sql`with ${bounds(tables, query)} ${lexicalCandidates(tables, query, query.terms, depth)},
   ${vector === null ? noVectorCandidates : vectorCandidates(tables, query, vector, depth)},
   best as (
     select chunk_id, max(lexical_rank) as lexical_rank, max(vector_rank) as vector_rank,

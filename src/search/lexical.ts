@@ -1,4 +1,4 @@
-import { sql, type SQL, type SQLWrapper } from 'drizzle-orm';
+import { and, sql, type SQL, type SQLWrapper } from 'drizzle-orm';
 import type { SearchTables } from './tables.ts';
 
 /** Saturation and length normalisation of BM25 (Robertson et al., TREC-3, 1994; the values most collections are reported with). */
@@ -12,14 +12,15 @@ const lengthNormalisation = 0.75;
  */
 const feedbackChunks = 5;
 const feedbackTerms = 10;
-const originalWeight = 0.5;
+export const originalWeight = 0.5;
 
 /** Where to look: all of it bound to one organization, within workspaces and, if given, within documents or outside some. */
 export interface Scope {
   readonly organizationId: string;
   readonly workspaceIds: readonly string[];
-  readonly documentIds?: readonly string[] | undefined;
-  /** Documents of which nothing is to be found. */
+  /** A statement that selects the ids of the documents to look in; all when absent. */
+  readonly documents?: SQL | undefined;
+  /** Documents that are left out, few beside those that are looked in. */
   readonly excludedDocumentIds?: readonly string[] | undefined;
 }
 
@@ -40,22 +41,30 @@ const corpus = ({ documents }: SearchTables, { organizationId, workspaceIds }: S
     ) as visible
   )`;
 
-/** Whether a chunk is one that a filter by documents leaves. */
-export const allowed = ({ chunks }: SearchTables, scope: Scope, chunkId: SQLWrapper): SQL => {
-  const of = (documentIds: readonly string[]) => sql`(
-    select ${chunks.id} from ${chunks}
-    where ${chunks.organizationId} = ${scope.organizationId} and ${chunks.documentId} = any(${array(documentIds, 'uuid')})
-  )`;
-  const { documentIds, excludedDocumentIds = [] } = scope;
-  return sql.join(
-    [
-      sql`true`,
-      ...(documentIds === undefined ? [] : [sql`${chunkId} in ${of(documentIds)}`]),
-      ...(excludedDocumentIds.length === 0 ? [] : [sql`${chunkId} not in ${of(excludedDocumentIds)}`]),
-    ],
-    sql` and `,
-  );
+/**
+ * `allowed (chunk_id)` and `excluded (chunk_id)`, as far as the scope needs them, with a comma behind. What is looked in is read once, so that
+ * a filter is as cheap as the documents it leaves are few. Numbers of the whole corpus stay what they are: a filter changes no score.
+ */
+export const bounds = (
+  { chunks }: SearchTables,
+  { organizationId, documents, excludedDocumentIds = [] }: Scope,
+): SQL => {
+  const ofDocuments = (condition: SQL) => sql`
+    select ${chunks.id} as chunk_id from ${chunks} where ${chunks.organizationId} = ${organizationId} and ${condition}`;
+  const allowed =
+    documents && sql`allowed as materialized (${ofDocuments(sql`${chunks.documentId} in (${documents})`)}),`;
+  const excluded =
+    excludedDocumentIds.length > 0 &&
+    sql`excluded as materialized (${ofDocuments(sql`${chunks.documentId} = any(${array(excludedDocumentIds, 'uuid')})`)}),`;
+  return sql`${allowed || sql``} ${excluded || sql``}`;
 };
+
+/** Whether a chunk is within the bounds. */
+export const isWithin = (chunkId: SQLWrapper, { documents, excludedDocumentIds = [] }: Scope): SQL =>
+  and(
+    documents && sql`${chunkId} in (select chunk_id from allowed)`,
+    excludedDocumentIds.length > 0 ? sql`${chunkId} not in (select chunk_id from excluded)` : undefined,
+  ) ?? sql`true`;
 
 const k1 = sql.raw(String(saturation));
 const gained = sql.raw(String(saturation + 1));
@@ -107,7 +116,7 @@ const feedback = ({ chunks }: SearchTables, { organizationId }: Scope): SQL => s
 /**
  * Common table expressions that end in `first_pass (chunk_id, bm25)`, the plain BM25 of the query's own terms, and
  * `lexical (chunk_id, rank)`, the best `depth` chunks by BM25 of the query widened by feedback. `terms` are the analysed
- * query's, repetitions included.
+ * query's, repetitions included. They stand behind `bounds`.
  */
 export const lexicalCandidates = (
   tables: SearchTables,
@@ -125,7 +134,7 @@ export const lexicalCandidates = (
   first_pass as materialized (
     select chunk_id, sum(gain * idf * times) as bm25
     from asked_gains join asked_idf using (number) join query using (number)
-    where ${allowed(tables, scope, sql`chunk_id`)}
+    where ${isWithin(sql`chunk_id`, scope)}
     group by chunk_id
   ),
   ${feedback(tables, scope)},
@@ -141,7 +150,7 @@ export const lexicalCandidates = (
         union all
         select chunk_id, gain * idf * weight from added_gains join added_idf using (number) join feedback using (number)
       ) as parts
-      where ${allowed(tables, scope, sql`chunk_id`)}
+      where ${isWithin(sql`chunk_id`, scope)}
       group by chunk_id order by score desc, chunk_id limit ${depth}
     ) as best
   )`;

@@ -20,6 +20,11 @@ import type { Caller } from './fixture.ts';
 /** A word that everything of the organization holds and nothing else does. */
 export const secret = 'Quagmirian';
 
+/** A word that only a document of the filled workspace holds which is narrowed: `mayReadNarrowed` may read it. */
+export const hidden = 'Zephyrine';
+/** The one named, who narrowed it, and administrators. */
+export const mayReadNarrowed: ReadonlySet<Caller> = new Set(['viewer', 'owner', 'admin', 'key']);
+
 type SignedUp = Awaited<ReturnType<Testbed['signUp']>>;
 
 export interface Cast {
@@ -68,6 +73,9 @@ export const castOf = async (bed: Testbed): Promise<Cast> => {
   const ids = await filled(bed, owner, platformAdmin, Workspace);
   const userIds = { Guest: members.guest.userId, Viewer: viewer.userId, Editor: members.editor.userId };
   const office = await officeDocumentOf(owner, userIds);
+  const Narrowed = await narrowedDocument(owner, Workspace, viewer.userId);
+  await owner.want(`{ search(workspaceId: "${Workspace}", query: "${secret}") { edges { score } } }`);
+  await bed.server.installation.services.searches.flush();
   const { key, keyWithoutScope } = await keysOf(bed, owner);
   const Session = await sessionOf(owner);
   await quiet(bed, owner.organizationId);
@@ -90,6 +98,7 @@ export const castOf = async (bed: Testbed): Promise<Cast> => {
       ...office,
       ...userIds,
       Workspace,
+      Narrowed,
       OtherWorkspace: otherWorkspace,
       User: owner.userId,
       OwnerEmail: owner.email,
@@ -146,6 +155,23 @@ export const joined = async (
   const { token } = await startSession(unit, bed.server.installation.services.settings.sessions);
   const { email, userId: id } = person;
   return Object.assign(new Person(bed, token), { email, userId: id, organizationId: organization });
+};
+
+/** A document of a workspace that one member may read, and whoever may read all. */
+const narrowedDocument = async (owner: Person, workspaceId: string, userId: string): Promise<string> => {
+  const data: Data = await owner.want(
+    'mutation ($input: AddDocumentInput!) { addDocument(input: $input) { document { id } } }',
+    {
+      input: {
+        workspaceId,
+        title: `${hidden} comets`,
+        text: `${hidden} comets return every seventy years.`,
+        access: { kind: 'RESTRICTED', userIds: [userId] },
+        wait: true,
+      },
+    },
+  );
+  return data.addDocument.document.id;
 };
 
 /** The session that somebody asks with. */

@@ -1,14 +1,14 @@
-import { and, eq, sql } from 'drizzle-orm';
+import { and, eq } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import { sole } from '../../database/rows.ts';
 import type { Transaction, UnitOfWork } from '../../database/unit-of-work.ts';
-import { Conflict, NotFound } from '../../errors.ts';
+import { NotFound } from '../../errors.ts';
 import { viewerOf, type Context } from '../context.ts';
 import { requireActive, requirePermission } from '../permissions.ts';
 import type { Services } from '../services.ts';
 import { announceChange } from './announcing.ts';
 import { documentFields } from './loaders.ts';
-import { documents, files, type DocumentRow, type FileRow } from './tables.ts';
+import { documents, type DocumentRow } from './tables.ts';
 
 /** The job that reads a document; `jobs.ts` handles it. */
 export const ingestKind = 'content.ingest-document';
@@ -72,20 +72,3 @@ export const enqueueIngestion = (unit: UnitOfWork, { queue }: Services, document
     target: { type: 'Document', id: document.id },
     workspaceId: document.workspaceId,
   });
-
-/**
- * Locks a file that a workspace's document is to be made from, and shows it to all who see the workspace. Throws NotFound, Conflict (its
- * bytes have not arrived).
- */
-export const shareFile = async ({ organizationId }: Transaction, id: string, workspaceId: string): Promise<FileRow> => {
-  const isFile = and(eq(files.organizationId, organizationId), eq(files.id, id));
-  const [file] = await database.select().from(files).where(isFile).for('update');
-  if (file === undefined) throw new NotFound('File', id);
-  if (file.status !== 'STORED') throw new Conflict('fileId', 'The bytes of this file have not arrived yet.');
-  if (!file.readers.includes(workspaceId))
-    await database
-      .update(files)
-      .set({ readers: sql`array_append(${files.readers}, ${workspaceId}::uuid)` })
-      .where(isFile);
-  return file;
-};

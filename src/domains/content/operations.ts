@@ -9,17 +9,11 @@ import { viewerOf, type Context } from '../context.ts';
 import { requireActive, requirePermission } from '../permissions.ts';
 import { workspaces } from '../tenancy/tables.ts';
 import { announceChange, announceRemoval } from './announcing.ts';
-import {
-  changed,
-  enqueueIngestion,
-  isDocument,
-  lockedDocument,
-  recordOn,
-  shareFile,
-  waiting,
-} from './document-changes.ts';
+import { changed, enqueueIngestion, isDocument, lockedDocument, recordOn, waiting } from './document-changes.ts';
+import { filesOfDocument, lockedFile, renewFileReaders } from './file-readers.ts';
 import { labelIssues, metadataOf, tagsOf } from './labels.ts';
 import { documentFields } from './loaders.ts';
+import { readersFor } from './readers.ts';
 import { documents, type DocumentRow } from './tables.ts';
 import { issuesOf, mimeTypeIssues, textIssues } from './validation.ts';
 import { keepVersion } from './versions.ts';
@@ -41,11 +35,13 @@ export const addDocument = (
     const viewer = viewerOf(context);
     requirePermission(viewer, permission, workspaceId);
     requireActive(viewer, workspaceId);
-    const file = typeof input.fileId === 'string' ? await shareFile(transaction, input.fileId, workspaceId) : null;
+    const readers = input.access ? await readersFor(context, workspaceId, input.access, 'access.') : null;
+    const file = typeof input.fileId === 'string' ? await lockedFile(unit, input.fileId) : null;
     const row = {
       organizationId: transaction.organizationId,
       id: newId(),
       workspaceId,
+      readers,
       title: input.title.trim(),
       sourceUri: input.sourceUri ?? null,
       mimeType: file?.mimeType ?? bareType(input.mimeType),
@@ -56,8 +52,9 @@ export const addDocument = (
       metadata: metadataOf(input.metadata),
     };
     const document = sole(await database.insert(documents).values(row).returning(documentFields));
+    await renewFileReaders(unit, [document.fileId]);
     await enqueueIngestion(unit, services, document);
-    recordOn(unit, 'document.added', document, { title: document.title });
+    recordOn(unit, 'document.added', document, titleOf(document));
     announceChange(unit, services.bus, document);
     return document;
   });
@@ -88,6 +85,7 @@ export const updateDocument = (context: Context, input: UpdateDocumentInput): Pr
     if (text !== undefined) await keepVersion(transaction, current);
     const event = { action: 'document.updated', data: { fields } };
     const document = await changed(context, transaction, current.id, changes, event);
+    if (document.fileId !== current.fileId) await renewFileReaders(unit, [current.fileId]);
     if ('status' in changes) await enqueueIngestion(unit, services, document);
     return document;
   });
@@ -98,8 +96,10 @@ export const deleteDocument = (context: Context, id: string): Promise<string> =>
   context.unit.transact(async (transaction) => {
     const { unit, services } = context;
     const current = await lockedDocument(context, transaction, id);
+    const fileIds = await filesOfDocument(transaction.organizationId, id);
     await database.delete(documents).where(isDocument(transaction, id));
-    recordOn(unit, 'document.deleted', current, { title: current.title });
+    await renewFileReaders(unit, fileIds);
+    recordOn(unit, 'document.deleted', current, titleOf(current));
     announceRemoval(unit, services.bus, current);
     return id;
   });
@@ -123,6 +123,9 @@ const requireWorkspace = async ({ organizationId }: Transaction, id: string): Pr
     .for('key share');
   if (seen === undefined) throw new NotFound('Workspace', id);
 };
+
+/** The log is for all who see the workspace: it does not name what is narrowed. */
+const titleOf = ({ title, readers }: DocumentRow) => (readers === null ? { title } : {});
 
 const refuse = (issues: readonly InputIssue[]): void => {
   if (issues.length > 0) throw new BadUserInput(issues);

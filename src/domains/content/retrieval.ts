@@ -1,13 +1,22 @@
 import { and, eq, sql, type SQL } from 'drizzle-orm';
 import { embedAll } from '../../ai/embedding.ts';
 import { database } from '../../database/client.ts';
+import { conditionOf } from '../../database/filter.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { analyze } from '../../search/analysis.ts';
-import { hashingWeight, hybridSearch, modelWeight, searchSettings, type Hit } from '../../search/hybrid-search.ts';
+import { termShares, type TermShare } from '../../search/explanation.ts';
+import {
+  hashingWeight,
+  hybridSearch,
+  modelWeight,
+  searchSettings,
+  type Hit,
+  type HybridQuery,
+} from '../../search/hybrid-search.ts';
 import type { Services } from '../services.ts';
 import type { WorkspaceRow } from '../tenancy/tables.ts';
 import { embedder } from './embedder.ts';
-import { chunkFields } from './loaders.ts';
+import { chunkFields, documentFilters } from './loaders.ts';
 import { documentChunks, documents, searchTables, type DocumentChunkRow } from './tables.ts';
 
 /** A chunk that was found, as models are given it and answers cite it. */
@@ -30,7 +39,9 @@ export interface Retrieval {
   readonly query: string;
   /** How many passages at most. */
   readonly first: number;
-  /** Documents of which nothing is to be found, such as those that stand in the prompt whole. */
+  /** A filter of documents, as their list takes it; all are looked in when absent. */
+  readonly filter?: unknown;
+  /** Documents that are left out, such as those whose whole text is given to the model already. */
   readonly excludeDocumentIds?: readonly string[];
 }
 
@@ -51,7 +62,7 @@ export const retrieve = async (
   { unit }: { readonly unit: UnitOfWork; readonly services: Services },
   retrieval: Retrieval,
 ): Promise<Passage[]> => {
-  const found = await searchChunks(unit, retrieval);
+  const { found } = await searchChunks(unit, retrieval);
   const { similarityThreshold } = retrieval.workspace;
   const grounded = found.filter(({ hit }) => hit.bm25 > 0 || (hit.similarity ?? 0) >= similarityThreshold);
   return grounded.map(({ hit, chunk, title, documentVersion }) => ({
@@ -70,33 +81,66 @@ export const retrieve = async (
   }));
 };
 
-/** The same with all there is to know of each hit. The query is embedded first, with no connection held. */
-export const searchChunks = async (
-  unit: UnitOfWork,
-  { workspace, query, first, excludeDocumentIds }: Retrieval,
-): Promise<Found[]> => {
+/** What a search found, and what it asked for, by which it is explained. */
+export interface Searched {
+  readonly asked: HybridQuery;
+  readonly found: readonly Found[];
+}
+
+/**
+ * The same with all there is to know of each hit. The query is embedded first, with no connection held. Throws BadUserInput for a filter that
+ * is too large.
+ */
+export const searchChunks = async (unit: UnitOfWork, retrieval: Retrieval): Promise<Searched> => {
+  const condition = conditionOf(documentFilters, retrieval.filter);
   await unit.rest();
-  const { vectors } = await embedAll(embedder, [query], undefined, workspace.language);
-  const embedding = vectors[0]?.some((value) => value !== 0) ? vectors[0] : undefined;
-  const statement = foundBy(
-    hybridSearch(searchTables, {
-      organizationId: unit.organizationId,
-      workspaceIds: [workspace.id],
-      excludedDocumentIds: excludeDocumentIds,
-      terms: analyze(query, workspace.language).map(({ term }) => term),
-      vector: embedding === undefined ? null : { model: embedder.model, embedding, weight },
-      first,
-      minimumSimilarity: workspace.similarityThreshold,
-      exact: workspace.vectorSearchMode === 'EXACT',
-      index: workspace.vectorSearchMode === 'IVFFLAT' ? 'IVFFLAT' : 'HNSW',
-    }),
-    unit.organizationId,
-  );
-  return unit.run(async () => {
+  const asked = await queryOf(unit.organizationId, retrieval, condition);
+  const statement = foundBy(hybridSearch(searchTables, asked), unit.organizationId);
+  const found = await unit.run(async () => {
     // Both are sent at once on the same connection, the settings first.
     const [, rows] = await Promise.all([database.execute(searchSettings), statement]);
     return rows;
   });
+  return { asked, found };
+};
+
+const queryOf = async (
+  organizationId: string,
+  { workspace, query, first, excludeDocumentIds }: Retrieval,
+  condition: SQL | undefined,
+): Promise<HybridQuery> => {
+  const { vectors } = await embedAll(embedder, [query], undefined, workspace.language);
+  const embedding = vectors[0]?.some((value) => value !== 0) ? vectors[0] : undefined;
+  return {
+    organizationId,
+    workspaceIds: [workspace.id],
+    documents: condition && documentsWhere(organizationId, workspace.id, condition),
+    excludedDocumentIds: excludeDocumentIds,
+    terms: analyze(query, workspace.language).map(({ term }) => term),
+    vector: embedding === undefined ? null : { model: embedder.model, embedding, weight },
+    first,
+    minimumSimilarity: workspace.similarityThreshold,
+    exact: workspace.vectorSearchMode === 'EXACT',
+    index: workspace.vectorSearchMode === 'IVFFLAT' ? 'IVFFLAT' : 'HNSW',
+  };
+};
+
+const documentsWhere = (organizationId: string, workspaceId: string, condition: SQL): SQL => sql`
+  select ${documents.id} from ${documents}
+  where ${documents.organizationId} = ${organizationId} and ${documents.workspaceId} = ${workspaceId} and ${condition}`;
+
+/** What each term adds to each hit of a search, by the hits' chunks, in one statement. */
+export const explained = async (unit: UnitOfWork, { asked, found }: Searched): Promise<Map<string, TermShare[]>> => {
+  const chunkIds = found.map(({ hit }) => hit.chunkId);
+  if (chunkIds.length === 0) return new Map();
+  const rows = await unit.run(async () => {
+    const statement = database.execute<{ [Name in keyof TermShare]: TermShare[Name] }>(
+      termShares(searchTables, asked, chunkIds),
+    );
+    const [, shares] = await Promise.all([database.execute(searchSettings), statement]);
+    return shares;
+  });
+  return Map.groupBy(rows, ({ chunkId }) => chunkId);
 };
 
 const weight = embedder.dialect === 'builtin' ? hashingWeight : modelWeight;

@@ -1,4 +1,5 @@
-import type { Hit } from '../../search/hybrid-search.ts';
+import type { TermShare } from '../../search/explanation.ts';
+import type { Hit, HybridQuery } from '../../search/hybrid-search.ts';
 import type { DocumentChunkRow } from './tables.ts';
 
 /** A passage that a search found, with what its highlights are made from. */
@@ -7,6 +8,15 @@ export interface SearchEdgeRow {
   readonly node: DocumentChunkRow;
   readonly query: string;
   readonly language: string;
+  /** What its terms add, read for all hits of the search at once when the first is asked for. */
+  readonly explain: () => Promise<SearchExplanationRow>;
+}
+
+/** Why a hit stands where it does. */
+export interface SearchExplanationRow {
+  readonly hit: Hit;
+  readonly asked: HybridQuery;
+  readonly shares: readonly TermShare[];
 }
 
 /** A workspace that pages may be saved into. */
@@ -32,4 +42,17 @@ export interface DocumentPreviewRow {
   readonly end: number;
   /** Of the whole text, in UTF-16 code units. */
   readonly length: number;
+}
+
+/** Who may read a document: principals, or null for all who see its workspace. */
+export interface DocumentAccessRow {
+  readonly readers: readonly string[] | null;
+}
+
+/** What searches of a time come to. */
+export interface SearchStatisticsRow {
+  readonly searches: number;
+  readonly withoutHits: number;
+  /** The most frequent first. */
+  readonly frequentQueries: { readonly query: string; readonly searches: number; readonly withoutHits: number }[];
 }

@@ -1,6 +1,7 @@
 import type { Schedules } from '../services.ts';
 import { purgeOfficeDocuments } from './office-retention.ts';
 import { collectOrphans } from './orphans.ts';
+import { purgeSearchLogs } from './search-log.ts';
 
 /** Work of this domain that comes again and again: each night, when few are awake where most servers are. */
 export const schedules: Schedules = {
@@ -12,4 +13,5 @@ export const schedules: Schedules = {
     },
   },
   'content.purge-office-documents': { cron: '37 3 * * *', expireSeconds: 3600, run: purgeOfficeDocuments },
+  'content.purge-search-logs': { cron: '22 3 * * *', expireSeconds: 3600, run: purgeSearchLogs },
 };

@@ -33,6 +33,9 @@ export const files = tenantTable(
   'granted',
   {
     readers: uuid().array().notNull(),
+    /** The workspace whose narrowed documents are made from it, and who may read those; they see it while they see the workspace. */
+    narrowedWorkspaceId: uuid(),
+    narrowedReaders: uuid().array(),
     name: text().notNull(),
     mimeType: text().notNull(),
     /** Bytes. */
@@ -59,6 +62,11 @@ export const files = tenantTable(
       columns: [file.organizationId],
       foreignColumns: [organizations.id],
     }).onDelete('cascade'),
+    // Whoever lost sight of the workspace of a narrowed document loses what it was made from with it.
+    pgPolicy('files_of_documents', {
+      for: 'select',
+      using: sql`${sameTenant} and app_sees(narrowed_workspace_id) and narrowed_readers && app_principals()`,
+    }),
     index('files_created_at_index').on(file.organizationId, file.createdAt, file.id),
     index('files_sha256_index').on(file.organizationId, file.sha256),
     index('files_name_index').on(file.organizationId, file.name, file.id),

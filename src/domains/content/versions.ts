@@ -6,7 +6,8 @@ import type { Transaction } from '../../database/unit-of-work.ts';
 import { Conflict, NotFound } from '../../errors.ts';
 import { newId } from '../../ids.ts';
 import type { Context } from '../context.ts';
-import { changed, enqueueIngestion, lockedDocument, shareFile, waiting } from './document-changes.ts';
+import { changed, enqueueIngestion, lockedDocument, waiting } from './document-changes.ts';
+import { lockedFile } from './file-readers.ts';
 import { documents, documentVersions, type DocumentRow } from './tables.ts';
 
 /** Earlier texts that a document keeps. */
@@ -119,7 +120,7 @@ export const restoreVersion = (context: Context, id: string, version: number): P
         ),
       );
     if (former === undefined) throw new NotFound('DocumentVersion', String(version));
-    const file = former.fileId === null ? null : await shareFile(transaction, former.fileId, current.workspaceId);
+    const file = former.fileId === null ? null : await lockedFile(context.unit, former.fileId);
     await keepVersion(transaction, current);
     const source = file === null ? textOf(former, current) : { ...fileOf(former), mimeType: file.mimeType };
     const document = await changed(

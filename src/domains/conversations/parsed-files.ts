@@ -1,10 +1,10 @@
-import { and, eq, sql } from 'drizzle-orm';
+import { and, eq } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import { sole } from '../../database/rows.ts';
 import { BadUserInput, Conflict, NotFound } from '../../errors.ts';
 import type { AddParsedFileInput, MoveParsedFileInput } from '../../generated/resolvers.ts';
 import { newId } from '../../ids.ts';
-import { files } from '../content/tables.ts';
+import { lockedFile, renewFileReaders } from '../content/file-readers.ts';
 import { addDocument } from '../content/operations.ts';
 import type { DocumentRow } from '../content/tables.ts';
 import { viewerOf, type Context } from '../context.ts';
@@ -35,10 +35,7 @@ export const addParsedFile = (
   return unit.transact(async ({ organizationId }) => {
     const { workspaceId } = await lockActiveConversation(unit, conversationId);
     requireActive(viewer, workspaceId);
-    const isFile = and(eq(files.organizationId, organizationId), eq(files.id, fileId));
-    const [file] = await database.select().from(files).where(isFile).for('update');
-    if (file === undefined) throw new NotFound('File', fileId);
-    if (file.status !== 'STORED') throw new Conflict('fileId', 'The bytes of this file have not arrived yet.');
+    const file = await lockedFile(unit, fileId);
     const inConversation = and(
       eq(parsedFiles.organizationId, organizationId),
       eq(parsedFiles.conversationId, conversationId),
@@ -51,12 +48,6 @@ export const addParsedFile = (
         'conversationId',
         `A conversation holds at most ${maxFiles} files; move some into the workspace.`,
       );
-    // Whoever sees the conversation sees what is in it.
-    if (!file.readers.includes(workspaceId))
-      await database
-        .update(files)
-        .set({ readers: sql`array_append(${files.readers}, ${workspaceId}::uuid)` })
-        .where(isFile);
     const row = {
       organizationId,
       id: newId(),
@@ -68,6 +59,8 @@ export const addParsedFile = (
       mimeType: file.mimeType,
     };
     const parsed = sole(await database.insert(parsedFiles).values(row).returning(parsedFileFields));
+    // Whoever sees the conversation sees what is in it.
+    await renewFileReaders(unit, [fileId]);
     await services.queue.enqueue(unit, {
       kind: parseKind,
       data: { parsedFileId: parsed.id },
@@ -82,8 +75,9 @@ export const addParsedFile = (
 /** Takes a file out of a conversation; the uploaded file stays. Throws NotFound, Forbidden, Conflict (archived). */
 export const deleteParsedFile = (context: Context, id: string): Promise<string> =>
   context.unit.transact(async ({ organizationId }) => {
-    const { workspaceId } = await lockedParsedFile(context, id);
+    const { workspaceId, fileId } = await lockedParsedFile(context, id);
     await database.delete(parsedFiles).where(is(organizationId, id));
+    await renewFileReaders(context.unit, [fileId]);
     context.unit.record({ action: 'parsed_file.deleted', type: 'ParsedFile', id, workspaceId });
     return id;
   });

@@ -1,8 +1,9 @@
-import { and, eq, sql, type SQL } from 'drizzle-orm';
+import { and, eq, inArray, sql, type SQL } from 'drizzle-orm';
 import { confidence, verifiedCitations, type Citation } from '../../ai/citations.ts';
 import type { AnswerResult } from '../../ai/answer.ts';
 import { database } from '../../database/client.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
+import { documents } from '../content/tables.ts';
 import { costOf, releaseExecution, settleExecution } from '../modelhub/executions.ts';
 import type { Asked } from './asking.ts';
 import type { AnswerFailure } from './events.ts';
@@ -100,13 +101,18 @@ export const settle = (unit: UnitOfWork, asked: Asked, ending: Ending): Promise<
     else await settleExecution(transaction, executionId, outcomeOf(ending), callable.price);
     if (settled.length === 0) return false;
     const { workspaceId } = answer;
+    const readers = await readersOf(
+      organizationId,
+      cited.flatMap(({ passage }) => used[passage]?.documentId ?? []),
+    );
     const rows = cited.flatMap((one, position) => {
       const ground = used[one.passage];
-      if (ground === undefined) return [];
+      if (ground === undefined || (ground.documentId !== null && !readers.has(ground.documentId))) return [];
       const { chunkId, documentId, documentVersion, parsedFileId, score } = ground;
       return {
         organizationId,
         workspaceId,
+        readers: documentId === null ? null : (readers.get(documentId) ?? null),
         messageId: answer.id,
         position,
         marker: one.passage + 1,
@@ -124,6 +130,21 @@ export const settle = (unit: UnitOfWork, asked: Asked, ending: Ending): Promise<
     unit.record({ action: actions[ending.kind], type: 'Message', id: answer.id, workspaceId });
     return true;
   });
+
+/**
+ * Who may read the documents cited, as far as the asker still sees them: what was deleted, or taken from their sight, while the model wrote
+ * is not cited. They stay locked, so that a change of their readers comes before the citations or finds them.
+ */
+const readersOf = async (organizationId: string, ids: readonly string[]): Promise<Map<string, string[] | null>> => {
+  if (ids.length === 0) return new Map();
+  const rows = await database
+    .select({ id: documents.id, readers: documents.readers })
+    .from(documents)
+    .where(and(eq(documents.organizationId, organizationId), inArray(documents.id, [...new Set(ids)])))
+    .orderBy(documents.id)
+    .for('share');
+  return new Map(rows.map(({ id, readers }) => [id, readers]));
+};
 
 /** The passage may have been replaced while the model wrote; locked, it stays until the citation stands. */
 const survivingChunk = (organizationId: string, chunkId: string) => sql<string | null>`(

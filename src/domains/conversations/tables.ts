@@ -8,12 +8,13 @@ import {
   integer,
   jsonb,
   numeric,
+  pgPolicy,
   pgTable,
   text,
   unique,
   uuid,
 } from 'drizzle-orm/pg-core';
-import { moment, oneOf, tenantTable, word } from '../../database/tenant-table.ts';
+import { moment, oneOf, sameTenant, tenantTable, word } from '../../database/tenant-table.ts';
 import { documentChunks, files } from '../content/tables.ts';
 import type { UserRow } from '../identity/tables.ts';
 import { workspaces } from '../tenancy/tables.ts';
@@ -124,12 +125,14 @@ export type MessageRow = typeof messages.$inferSelect & {
   readonly feedback?: FeedbackRow | null;
 };
 
-/** Where a statement of an answer stands: the passage, and the words quoted from it. */
+/** Where a statement of an answer stands: the passage, and the words quoted from it. Seen by whoever may read the document it quotes. */
 export const citations = tenantTable(
   'citations',
-  'workspace',
+  'granted',
   {
     workspaceId: uuid().notNull(),
+    /** As the document's, kept by a trigger; once the document is gone, as they were. */
+    readers: uuid().array(),
     messageId: uuid().notNull(),
     /** Order of first mention in the answer, from 0. */
     position: integer().notNull(),
@@ -166,6 +169,9 @@ export const citations = tenantTable(
       foreignColumns: [documentChunks.organizationId, documentChunks.id],
     }),
     index('citations_chunk_id_index').on(citation.organizationId, citation.chunkId),
+    index('citations_document_id_index').on(citation.organizationId, citation.documentId),
+    // The trigger that keeps the readers acts as the tables' owner: whoever narrows a document need not see where it was cited.
+    pgPolicy('citations_follow', { to: 'current_role', using: sameTenant }),
   ],
 );
 export type CitationRow = typeof citations.$inferSelect;
