@@ -1,16 +1,9 @@
-import {
-  APIErrorCode,
-  Client,
-  isFullBlock,
-  isFullPage,
-  isHTTPResponseError,
-  LogLevel,
-  type PageObjectResponse,
-} from '@notionhq/client';
+import { isFullBlock, isFullPage, type Client, type PageObjectResponse } from '@notionhq/client';
 import { z } from 'zod';
-import { SourceFailure, type Connector, type Source, type SourceItem, type SourceVersion } from './connector.ts';
+import { SourceFailure, type Connector, type SourceItem, type SourceVersion } from './connector.ts';
+import { asked, clientOf, isMissing } from './notion-client.ts';
 import { pageMarkdown, titleOf, type BlockTree } from './notion-markdown.ts';
-import { serviceAddress, serviceFetch } from './service-fetch.ts';
+import { serviceAddress } from './service-fetch.ts';
 
 /** How deep blocks are read, counted from the page; what lies deeper is left out. */
 const maxDepth = 10;
@@ -219,40 +212,3 @@ const contentOf = (page: PageObjectResponse, blocks: readonly BlockTree[]) => ({
   title: titleOf(page) || null,
   version: versionOf(page),
 });
-
-const clientOf = (source: Source<Configuration>): Client =>
-  new Client({
-    auth: source.configuration.token,
-    baseUrl: source.configuration.baseUrl.replace(/\/+$/, ''),
-    fetch: serviceFetch(source, 'Notion'),
-    // The transport tries again, and has its own deadlines.
-    retry: false,
-    timeoutMs: 600_000,
-    logLevel: LogLevel.ERROR,
-    logger: () => undefined,
-  });
-
-const isMissing = (error: unknown): boolean => isHTTPResponseError(error) && error.code === APIErrorCode.ObjectNotFound;
-
-/** Says of what the client throws what it means for a source. */
-const asked = async <Answer>({ signal }: Source<Configuration>, request: () => Promise<Answer>): Promise<Answer> => {
-  try {
-    return await request();
-  } catch (error) {
-    signal.throwIfAborted();
-    if (error instanceof SourceFailure) throw error;
-    if (!isHTTPResponseError(error))
-      throw new SourceFailure('INVALID', 'Notion answers what cannot be understood.', null, error);
-    if (error.status === 401 || error.status === 403)
-      throw new SourceFailure(
-        'UNAUTHORIZED',
-        'Notion refuses the token, or the integration may not read this.',
-        null,
-        error,
-      );
-    if (error.status === 404)
-      throw new SourceFailure('NOT_FOUND', 'Notion has nothing of this id for the integration.', null, error);
-    if (error.status === 409) throw new SourceFailure('UNAVAILABLE', 'Notion is busy with other changes.', null, error);
-    throw new SourceFailure('INVALID', `Notion refuses the request with status ${error.status}.`, null, error);
-  }
-};

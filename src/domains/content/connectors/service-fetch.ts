@@ -67,9 +67,11 @@ const ask = async (
   // A redirect would take the token along to wherever it leads.
   const answer = await outbound.fetch(url, {
     ...init,
-    redirect: 'error',
+    redirect: 'manual',
     signal: AbortSignal.any([signal, patience]),
   });
+  if (answer.status >= 300 && answer.status < 400)
+    throw new SourceFailure('REFUSED', 'The address leads to another one: give that one instead.');
   const parts: Uint8Array[] = [];
   let length = 0;
   for await (const part of answer.body ?? []) {
@@ -78,7 +80,7 @@ const ask = async (
       throw new SourceFailure('REFUSED', `An answer is longer than ${maxBytes / 1024 / 1024} MiB.`);
     parts.push(part);
   }
-  const whole = new Response([204, 205, 304].includes(answer.status) ? null : Buffer.concat(parts), {
+  const whole = new Response(answer.status === 204 || answer.status === 205 ? null : Buffer.concat(parts), {
     status: answer.status,
     statusText: answer.statusText,
     headers: answer.headers,
