@@ -87,16 +87,9 @@ interface Found {
 }
 
 const listed = (notion: Client, task: Task): Promise<Found> => {
-  switch (task.kind) {
-    case 'SEARCH':
-      return searched(notion, task.cursor);
-    case 'PAGE':
-      return pageWithChildren(notion, task);
-    case 'DATABASE':
-      return sourcesOf(notion, task);
-    case 'ROWS':
-      return rowsOf(notion, task.id, task.cursor);
-  }
+  if (task.kind === 'PAGE') return pageWithChildren(notion, task);
+  if (task.kind === 'DATABASE') return sourcesOf(notion, task);
+  return task.kind === 'ROWS' ? rowsOf(notion, task.id, task.cursor) : searched(notion, task.cursor);
 };
 
 const searched = async (notion: Client, cursor: string | null): Promise<Found> => {
@@ -123,7 +116,7 @@ const pageWithChildren = async (notion: Client, { id: pageId, level }: Task & { 
   const { blocks, below } = await blocksOf(notion, page.id);
   return {
     items: [{ ...itemOf(page), content: contentOf(page, blocks) }],
-    tasks: level >= maxLevels ? [] : below.map((each) => ({ ...each, level: level + 1 })),
+    tasks: level >= maxLevels ? [] : below.map(({ kind, id }) => ({ kind, id, level: level + 1 })),
   };
 };
 

@@ -34,7 +34,11 @@ export const pageMarkdown = (page: PageObjectResponse, blocks: readonly BlockTre
 };
 
 const text = (value: string): PhrasingContent => ({ type: 'text', value });
-const paragraph = (children: PhrasingContent[]): BlockContent => ({ type: 'paragraph', children });
+/** Without breaks at its end, which Markdown does not know. */
+const paragraph = (words: PhrasingContent[]): BlockContent => {
+  const last = words.findLastIndex((word) => word.type !== 'break' && !(word.type === 'text' && word.value === ''));
+  return { type: 'paragraph', children: words.slice(0, last + 1) };
+};
 const heading = (depth: 1 | 2 | 3 | 4, children: PhrasingContent[]): BlockContent => ({
   type: 'heading',
   depth,
@@ -176,20 +180,13 @@ const phrasing = (parts: readonly RichTextItemResponse[]): PhrasingContent[] => 
 
 const phraseOf = (part: RichTextItemResponse): PhrasingContent[] => {
   const { bold, italic, strikethrough, code } = part.annotations;
-  const words: PhrasingContent[] = part.plain_text
+  const wordOf = (line: string): PhrasingContent => {
+    if (part.type === 'equation') return text(`$${line}$`);
+    return code && line !== '' ? { type: 'inlineCode', value: line } : text(line);
+  };
+  const words = part.plain_text
     .split('\n')
-    .flatMap((line, at) => [
-      ...(at === 0 ? [] : [{ type: 'break' } as const]),
-      ...(line === ''
-        ? []
-        : [
-            part.type === 'equation'
-              ? text(`$${line}$`)
-              : code
-                ? ({ type: 'inlineCode', value: line } as const)
-                : text(line),
-          ]),
-    ]);
+    .flatMap((line, at): PhrasingContent[] => (at === 0 ? [wordOf(line)] : [{ type: 'break' }, wordOf(line)]));
   // Marks around blanks alone are none.
   if (part.plain_text.trim() === '') return words;
   const struck: PhrasingContent[] = strikethrough ? [{ type: 'delete', children: words }] : words;

@@ -55,7 +55,7 @@ const spoken = (message: Message, names: Names): PhrasingContent[] => {
   return [
     { type: 'strong', children: [{ type: 'text', value: name }] },
     { type: 'text', value: ` (${time}): ` },
-    ...wordsOf(message.text, names),
+    ...wordsOf(message.text.trim(), names),
     ...message.files.map((file): PhrasingContent => ({ type: 'text', value: ` [${file}]` })),
   ];
 };
@@ -86,12 +86,10 @@ const referenceOf = (target: string, label: string | undefined, names: Names): P
 };
 
 const linesOf = (text: string): PhrasingContent[] =>
-  text
-    .split('\n')
-    .flatMap((line, at): PhrasingContent[] => [
-      ...(at === 0 ? [] : [{ type: 'break' as const }]),
-      ...(line === '' ? [] : [{ type: 'text' as const, value: plain(line) }]),
-    ]);
+  text.split('\n').flatMap((line, at): PhrasingContent[] => {
+    const words = { type: 'text' as const, value: plain(line) };
+    return at === 0 ? [words] : [{ type: 'break' }, words];
+  });
 
 /** Slack escapes these three alone. */
 const plain = (text: string): string => text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&');
