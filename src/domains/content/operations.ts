@@ -95,12 +95,14 @@ export const reprocessDocument = (context: Context, id: string): Promise<Documen
     return document;
   });
 
-const waiting = { status: 'PENDING', failure: null } as const;
+/** A document that is to be read, once more or for the first time. */
+export const waiting = { status: 'PENDING', failure: null } as const;
 
 const is = ({ organizationId }: Transaction, id: string) =>
   and(eq(documents.organizationId, organizationId), eq(documents.id, id));
 
-const lockedDocument = async (context: Context, transaction: Transaction, id: string): Promise<DocumentRow> => {
+/** Locks a document to change it. Throws NotFound, Forbidden (needs EDITOR), Conflict (archived). */
+export const lockedDocument = async (context: Context, transaction: Transaction, id: string): Promise<DocumentRow> => {
   const [current] = await database.select(documentFields).from(documents).where(is(transaction, id)).for('update');
   if (current === undefined) throw new NotFound('Document', id);
   const viewer = viewerOf(context);
@@ -109,14 +111,16 @@ const lockedDocument = async (context: Context, transaction: Transaction, id: st
   return current;
 };
 
-const changed = async (
+/** Changes a document that is locked. */
+export const changed = async (
   transaction: Transaction,
   id: string,
   changes: Partial<typeof documents.$inferInsert>,
 ): Promise<DocumentRow> =>
   sole(await database.update(documents).set(changes).where(is(transaction, id)).returning(documentFields));
 
-const requireWorkspace = async ({ organizationId }: Transaction, id: string): Promise<void> => {
+/** Throws NotFound for a workspace that the viewer does not see; it stays until the transaction ends. */
+export const requireWorkspace = async ({ organizationId }: Transaction, id: string): Promise<void> => {
   const [seen] = await database
     .select({ id: workspaces.id })
     .from(workspaces)
@@ -139,8 +143,8 @@ const shareFile = async ({ organizationId }: Transaction, id: string, workspaceI
   return file;
 };
 
-/** The version is named, so that work on an older text ends without effect. */
-const enqueueIngestion = (unit: UnitOfWork, { queue }: Services, document: DocumentRow): Promise<string> =>
+/** Has a document read. The version is named, so that work on an older text ends without effect. */
+export const enqueueIngestion = (unit: UnitOfWork, { queue }: Services, document: DocumentRow): Promise<string> =>
   queue.enqueue(unit, {
     kind: ingestKind,
     data: { documentId: document.id, version: document.version },
@@ -148,7 +152,8 @@ const enqueueIngestion = (unit: UnitOfWork, { queue }: Services, document: Docum
     workspaceId: document.workspaceId,
   });
 
-const record = (unit: UnitOfWork, action: string, document: DocumentRow, data: Record<string, unknown>): void =>
+/** Writes to the log what happened to a document. */
+export const record = (unit: UnitOfWork, action: string, document: DocumentRow, data: Record<string, unknown>): void =>
   unit.record({ action, type: 'Document', id: document.id, workspaceId: document.workspaceId, data });
 
 const refuse = (issues: readonly InputIssue[]): void => {
