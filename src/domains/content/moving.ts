@@ -186,8 +186,7 @@ interface Place {
 }
 
 const copyChunks = async (transaction: Transaction, documentId: string, copy: Place): Promise<void> => {
-  const { workspaceId, indexedBy } = copy;
-  const readers = sql`${copy.readers}::uuid[]`;
+  const { workspaceId, readers, indexedBy } = copy;
   const ofDocument = and(
     eq(documentChunks.organizationId, transaction.organizationId),
     eq(documentChunks.documentId, documentId),
