@@ -155,7 +155,7 @@ const shareFiles = async (
     .where(
       and(
         eq(files.organizationId, organizationId),
-        sql`(${files.id} = ${fileId} or ${files.id} in ${earlier})`,
+        sql`${files.id} = any(array_append(array(${earlier}), ${fileId}::uuid))`,
         sql`not ${files.readers} @> array[${workspaceId}::uuid]`,
       ),
     );
