@@ -31,6 +31,9 @@ const changes: Readonly<Record<string, string>> = {
   addDocument: '(input: { workspaceId: $workspace, title: "Other", text: "Other" }) { document { id } }',
   updateDocument: '(input: { id: $document, title: "Other" }) { document { id } }',
   reprocessDocument: '(input: { id: $document }) { document { id } }',
+  moveDocument: '(input: { id: $document, workspaceId: $workspace }) { document { id } }',
+  copyDocument: '(input: { id: $document, workspaceId: $workspace }) { document { id } }',
+  bulkDocuments: '(input: { documents: { workspaceId: $workspace }, operation: { pin: true } }) { job { id } }',
   deleteDocument: '(input: { id: $document }) { deletedId }',
   savePage:
     '(input: { workspaceId: $workspace, title: "Page", url: "https://example.com/page", text: "Other" }) { title }',

@@ -9,6 +9,7 @@ import {
   cancelled,
   JobEnded,
   jobTopic,
+  type Cancelled,
   type Enqueued,
   type JobHandler,
   type Queue,
@@ -47,11 +48,13 @@ const seldom = { pollingIntervalSeconds: 30, heartbeatRefreshSeconds: 5 } as con
 export class BossQueue implements Queue {
   readonly #boss: PgBoss;
   readonly #options: BossOptions;
+  readonly #kinds: ReadonlySet<string>;
   readonly #workers = new Map<string, string[]>();
   readonly #stopping = new AbortController();
 
-  private constructor(boss: PgBoss, options: BossOptions) {
+  private constructor(boss: PgBoss, options: BossOptions, kinds: readonly string[]) {
     this.#boss = boss;
+    this.#kinds = new Set(kinds);
     this.#options = options;
   }
 
@@ -96,7 +99,7 @@ export class BossQueue implements Queue {
       await boss.updateQueue(kind, queue);
       await boss.schedule(kind, cron, {});
     }
-    return new BossQueue(boss, options);
+    return new BossQueue(boss, options, Object.keys(kinds));
   }
 
   async enqueue(
@@ -126,15 +129,16 @@ export class BossQueue implements Queue {
     });
   }
 
-  cancel(unit: UnitOfWork, { id, kind }: Pick<JobRow, 'id' | 'kind'>): Promise<Payload['data'] | null> {
+  cancel(unit: UnitOfWork, { id, kind }: Pick<JobRow, 'id' | 'kind'>): Promise<Cancelled | null> {
     return unit.transact(async () => {
-      const ended = await this.#mark(unit, id, { state: 'CANCELLED', finishedAt: now() });
-      if (ended === null) return null;
+      if ((await this.#mark(unit, id, { state: 'CANCELLED', finishedAt: now() })) === null) return null;
+      unit.afterCommit(() => this.#options.bus.publish(jobTopic(id), cancelled));
+      // An earlier version's, perhaps.
+      if (!this.#kinds.has(kind)) return { data: null };
       const db = fromDrizzle(database, sql);
       const [job] = await this.#boss.findJobs<Payload>(kind, { id, db });
       await this.#boss.cancel(kind, id, { db });
-      unit.afterCommit(() => this.#options.bus.publish(jobTopic(id), cancelled));
-      return job?.data.data ?? {};
+      return { data: job?.data.data ?? null };
     });
   }
 

@@ -76,9 +76,15 @@ export interface Queue {
   enqueue(unit: UnitOfWork, work: Enqueued): Promise<string>;
   /**
    * Ends a job that waits or runs in the unit's running transaction: it is not begun any more, and where it runs, in whatever process, its
-   * signal aborts soon after the commit. Gives what it was given to work on; null when it has ended already.
+   * signal aborts soon after the commit. Null when it has ended already.
    */
-  cancel(unit: UnitOfWork, job: Pick<JobRow, 'id' | 'kind'>): Promise<Readonly<Record<string, unknown>> | null>;
+  cancel(unit: UnitOfWork, job: Pick<JobRow, 'id' | 'kind'>): Promise<Cancelled | null>;
+}
+
+/** A job that was cancelled. */
+export interface Cancelled {
+  /** What it was given to work on; null when the queue no longer knows. */
+  readonly data: Readonly<Record<string, unknown>> | null;
 }
 
 /** Where the bus tells that a job's row has changed. */

@@ -20,11 +20,13 @@ export const cancelJob = (context: Context, id: string): Promise<JobRow> => {
       throw new Forbidden('JOB_READ', 'A job is cancelled by who asked for it, or by an administrator.');
     const handler = services.jobs[job.kind];
     if (handler?.cancellable === false) throw new Conflict('kind', 'A job of this kind cannot be cancelled.');
-    const data = await services.queue.cancel(unit, job);
-    if (data === null) throw new Conflict('state', 'This job has ended.', { state: job.state });
+    const ended = await services.queue.cancel(unit, job);
+    if (ended === null) throw new Conflict('state', 'This job has ended.', { state: job.state });
+    const { data } = ended;
     // As when it fails, with the sight of the whole organization that jobs have.
     const scope = { organizationId, userId, principals: [organizationId], workspaces: '*' as const };
-    await unit.nested(scope, async (inner) => handler?.giveUp({ unit: inner, services }, data, 'CANCELLED'));
+    if (data !== null)
+      await unit.nested(scope, async (inner) => handler?.giveUp({ unit: inner, services }, data, 'CANCELLED'));
     unit.record({ action: 'job.cancelled', type: 'Job', id, data: { kind: job.kind } });
     return sole(await database.select().from(jobs).where(isJob));
   });
