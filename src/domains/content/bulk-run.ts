@@ -51,7 +51,7 @@ export const runBulk: JobHandler<Work>['run'] = async (work, data, run) => {
     if (viewer === null) return { ...told(so), stopped: 'ACCESS_ENDED' };
     const unit = work.unit.as(scopeOf(viewer));
     so ??= { total: await countOf(unit, selection, asked), done: 0, failedCount: 0, failed: [], position: null };
-    const turns = await nextOf(unit, selection, asked, so.position);
+    const turns = await turnsOf(unit, selection, asked, so.position);
     await unit.rest();
     if (turns.length === 0) return told(so);
     const context: Context = { viewer, unit, services: work.services, origin: unit.options.origin };
@@ -141,7 +141,8 @@ const countOf = (unit: UnitOfWork, selection: BulkWork['documents'], asked: stri
   return unit.run(() => database.$count(documents, inSelection(unit, workspaceId, filter, asked)));
 };
 
-const nextOf = async (
+/** The next documents to have their turn, in the order in which they were brought in, or in which they were named. */
+export const turnsOf = async (
   unit: UnitOfWork,
   selection: BulkWork['documents'],
   asked: string,
