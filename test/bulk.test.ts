@@ -244,6 +244,8 @@ test('a job that waits is cancelled for good, by who may, with what it worked on
   const data: Data = await editor.want(cancel, { id: job.id });
   expect(data.cancelJob.job).toMatchObject({ id: job.id, state: 'CANCELLED', finishedAt: expect.any(String) });
   expect(await editor.codes(cancel, { id: job.id })).toEqual(['CONFLICT']);
+  const queued = sql`select state from pgboss.job where id = ${uuidOf(job.id)}`;
+  expect([...(await read(() => database.execute(queued)))]).toEqual([{ state: 'cancelled' }]);
 
   const { addDocument }: Data = await editor.want(
     'mutation ($input: AddDocumentInput!) { addDocument(input: $input) { document { id } } }',
@@ -343,8 +345,7 @@ const onPostgres = process.env.TEST_POSTGRES_URL ? test : test.skip;
 
 onPostgres('the signal of a job aborts in whatever process it runs', async () => {
   const { services } = bed.server.installation;
-  // A process of its own as far as the bus and the queue can tell; the first one must not take the job.
-  await services.pool.run('select 1', []);
+  // A process of its own as far as the bus and the queue can tell.
   const other: Installation = await openInstallation(services.settings, pino({ level: 'silent' }));
   const handler = services.jobs[bulkKind];
   if (handler === undefined) throw new Error('No handler.');
@@ -367,10 +368,10 @@ onPostgres('the signal of a job aborts in whatever process it runs', async () =>
     const made: Data[] = [];
     for (let each = 0; each < 4; each++) made.push(await begun({ documents: { ids }, operation: { pin: true } }));
     // Two workers in each of the two.
-    while (running < 4) await pause(20);
+    for (let tries = 0; running < 4 && tries < 500; tries++) await pause(20);
     for (const { id } of made) await ada.want(cancel, { id });
     const began = performance.now();
-    while (reasons.length < 4) await pause(20);
+    while (reasons.length < 4 && performance.now() - began < 5000) await pause(20);
     expect(performance.now() - began).toBeLessThan(2000);
     await pause(200);
     for (const { id } of made) expect(await jobNow(id)).toMatchObject({ state: 'CANCELLED', attempts: 1 });
