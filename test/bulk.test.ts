@@ -10,7 +10,8 @@ import { closeParsers } from '../src/domains/content/parsing/parse.ts';
 import { documents } from '../src/domains/content/tables.ts';
 import { globalId } from '../src/ids.ts';
 import { openInstallation, type Installation } from '../src/installation.ts';
-import type { Run } from '../src/queue/queue.ts';
+import type { Work } from '../src/domains/services.ts';
+import type { JobHandler, Run } from '../src/queue/queue.ts';
 import { jobs, type JobRow } from '../src/queue/tables.ts';
 import { colleagueOf, type Colleague } from './company.ts';
 import { apiKeyOf, tamper, unitOfAll } from './machines.ts';
@@ -131,9 +132,8 @@ const runUntil = async (id: string, lifetime: number): Promise<unknown> => {
           .where(isJob);
       }),
   };
-  const { run: work } = services.jobs[bulkKind] ?? {};
   try {
-    return await work?.({ unit, services }, payload?.data.data ?? {}, run);
+    return await services.jobs[bulkKind]?.run({ unit, services }, payload?.data.data ?? {}, run);
   } finally {
     await unit.rest();
   }
@@ -349,11 +349,11 @@ onPostgres('the signal of a job aborts in whatever process it runs', async () =>
   const other: Installation = await openInstallation(services.settings, pino({ level: 'silent' }));
   const handler = services.jobs[bulkKind];
   if (handler === undefined) throw new Error('No handler.');
-  const { run } = handler;
+  const before = { ...handler };
   const reasons: unknown[] = [];
-  let running = 0;
-  const wait: typeof run = (_work, _data, { signal }) => {
-    running++;
+  const running: AbortSignal[] = [];
+  const wait: JobHandler<Work>['run'] = (_work, _data, { signal }) => {
+    running.push(signal);
     return new Promise((_resolve, reject) => {
       signal.addEventListener('abort', () => {
         reasons.push(signal.reason);
@@ -368,7 +368,7 @@ onPostgres('the signal of a job aborts in whatever process it runs', async () =>
     const made: Data[] = [];
     for (let each = 0; each < 4; each++) made.push(await begun({ documents: { ids }, operation: { pin: true } }));
     // Two workers in each of the two.
-    for (let tries = 0; running < 4 && tries < 500; tries++) await pause(20);
+    for (let tries = 0; running.length < 4 && tries < 500; tries++) await pause(20);
     for (const { id } of made) await ada.want(cancel, { id });
     const began = performance.now();
     while (reasons.length < 4 && performance.now() - began < 5000) await pause(20);
@@ -376,7 +376,7 @@ onPostgres('the signal of a job aborts in whatever process it runs', async () =>
     await pause(200);
     for (const { id } of made) expect(await jobNow(id)).toMatchObject({ state: 'CANCELLED', attempts: 1 });
   } finally {
-    Object.assign(handler, { run });
+    Object.assign(handler, before);
     await other.close(1000);
   }
 });

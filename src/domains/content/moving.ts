@@ -142,9 +142,10 @@ const readersIn = ({ readers, workspaceId: from }: DocumentRow, workspaceId: str
 /** The files of a document's texts, earlier ones too, can be seen by all who see its workspace. */
 const shareFiles = async (
   { organizationId }: Transaction,
-  { id, fileId }: DocumentRow,
+  { id, fileId, version }: DocumentRow,
   workspaceId: string,
 ): Promise<void> => {
+  if (fileId === null && version === 1) return;
   const earlier = database
     .select({ fileId: documentVersions.fileId })
     .from(documentVersions)
@@ -192,6 +193,7 @@ const copyChunks = async (transaction: Transaction, documentId: string, copy: Pl
     eq(documentChunks.documentId, documentId),
   );
   const chunks = await database.select({ id: documentChunks.id }).from(documentChunks).where(ofDocument);
+  if (chunks.length === 0) return;
   const old = sql`${sql.param(chunks.map(({ id }) => id))}::uuid[]`;
   const made = sql`${sql.param(chunks.map(() => newId()))}::uuid[]`;
   const pairs = sql`unnest(${old}, ${made}) as pair (old, made)`;
