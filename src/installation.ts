@@ -90,6 +90,7 @@ export const openInstallation = async (
       ledger,
       bus,
       queue,
+      jobs,
       store: await openStore(storeSettings(settings)),
       keyRing,
       mail: openPostbox(transport, queue, keyRing),

@@ -380,7 +380,9 @@ test('a deleted document leaves nothing behind', async () => {
     jobId: '',
     attempt: 1,
     signal: new AbortController().signal,
+    kept: null,
     progress: async () => undefined,
+    keep: async () => undefined,
   };
   const late = { documentId: uuidOf(document.id), version: 1 };
   expect(await ingest({ unit, services: bed.server.installation.services }, late, run)).toBeUndefined();

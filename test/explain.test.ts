@@ -3,6 +3,7 @@ import { sql } from 'drizzle-orm';
 import postgres from 'postgres';
 import { database } from '../src/database/client.ts';
 import { UnitOfWork, type Scope } from '../src/database/unit-of-work.ts';
+import { turnsOf } from '../src/domains/content/bulk-run.ts';
 import { fileList } from '../src/domains/content/file-loaders.ts';
 import { chunkList, documentList, documentListOfAll } from '../src/domains/content/loaders.ts';
 import { pinnedPassages } from '../src/domains/content/pinned.ts';
@@ -16,6 +17,7 @@ import {
 } from '../src/domains/content/office-loaders.ts';
 import { searchLogList, searchStatistics } from '../src/domains/content/search-log.ts';
 import { conversationsByWorkspace, messagesByConversation } from '../src/domains/conversations/loaders.ts';
+import { jobList } from '../src/domains/platform/loaders.ts';
 import { memberList, workspaceList } from '../src/domains/tenancy/loaders.ts';
 import { discovery, viewerOfMember } from '../src/domains/tenancy/viewers.ts';
 import { membersByWorkspace } from '../src/domains/tenancy/workspace-loaders.ts';
@@ -35,7 +37,7 @@ const inSql = (kind: number, number: string) =>
 const [organization, user, workspace, conversation, message, document, chunk, membership, belonging, version] = [
   1, 2, 3, 4, 5, 6, 7, 8, 9, 10,
 ] as const;
-const [file, searched, office, officeVersion, officeShare, officeComment] = [11, 12, 13, 14, 15, 16] as const;
+const [file, searched, office, officeVersion, officeShare, officeComment, job] = [11, 12, 13, 14, 15, 16, 17] as const;
 const time = (number: string) => `timestamptz '2026-01-01' + (${number}) * interval '1 second'`;
 
 let bed: Testbed & { ownerUrl: string | undefined };
@@ -70,6 +72,8 @@ const fill = async (url: string): Promise<void> => {
   await run(`insert into document_chunks (organization_id, id, workspace_id, document_id, position, text, headings, start, "end", tokens, terms, frequencies, term_count, hash, created_at)
     select ${tenant}, ${inSql(chunk, 'n')}, ${inSql(workspace, `n % ${tenants}`)}, ${inSql(document, `n % ${tenants}`)}, n, 'c', '{}', 0, 1, 1, '{}', '{}', 0, '', ${time('n')}
     from generate_series(0, 79999) n`);
+  await run(`insert into jobs (organization_id, id, readers, kind, state, created_at)
+    select ${tenant}, ${inSql(job, 'n')}, array[${tenant}, ${inSql(workspace, `n % ${tenants}`)}], 'k' || n % 100, case when n % 40 = 0 then 'QUEUED' else 'SUCCEEDED' end, ${time('n')} from generate_series(0, 79999) n`);
   await run(`insert into search_logs (organization_id, id, workspace_id, user_id, query, hit_count, latency_ms, created_at)
     select ${tenant}, ${inSql(searched, 'n')}, ${inSql(workspace, `n % ${tenants}`)}, ${inSql(user, 'n % 20')}, 'q' || n % 50, n % 3, 1, ${time('n')}
     from generate_series(0, 79999) n`);
@@ -98,7 +102,7 @@ const fill = async (url: string): Promise<void> => {
     from generate_series(0, 79999) n,
       lateral (values ('', 'common'), ('', 'tag ' || n / 400), ('page', (n / 400)::text)) as label (key, value)`);
   await run(
-    `analyze files, search_logs, office_documents, office_document_versions, office_document_shares, office_document_comments, organizations, users, memberships, workspaces, workspace_memberships, conversations, messages, documents, document_chunks, document_versions, document_labels`,
+    `analyze jobs, files, search_logs, office_documents, office_document_versions, office_document_shares, office_document_comments, organizations, users, memberships, workspaces, workspace_memberships, conversations, messages, documents, document_chunks, document_versions, document_labels`,
   );
   await owner.end();
 };
@@ -282,6 +286,19 @@ const lists: readonly (readonly [name: string, index: string, cursor: string | n
     created('DESC', conversation),
     (unit, args) => conversationsByWorkspace(unit, args, idOf(workspace, 0)),
   ],
+  ['jobs', 'jobs_created_at_index', created('DESC', job), (unit, args) => jobList(unit, args)],
+  [
+    'jobs of a kind',
+    'jobs_kind_index',
+    null,
+    (unit, args) => jobList(unit, { ...args, filter: { kind: { eq: 'k0' } } }),
+  ],
+  [
+    'jobs in a state',
+    'jobs_state_index',
+    null,
+    (unit, args) => jobList(unit, { ...args, filter: { state: { eq: 'QUEUED' } } }),
+  ],
   [
     'searches',
     'search_logs_created_at_index',
@@ -408,6 +425,18 @@ onPostgres('the tables are as large as they are meant to be, and the server sees
   );
   await unit.rest();
   expect(row?.total).toBe(rows / tenants);
+});
+
+onPostgres('the next documents of a bulk operation are read in order, from where it is', async () => {
+  for (const scope of [member, administrator]) {
+    const selection = { workspaceId: idOf(workspace, 0), filter: null };
+    const position = { at: at(8000), id: idOf(document, 8000) };
+    const plans = await plansOf(scope, (unit) => turnsOf(unit, selection, at(70_000), position));
+    expect(plans).toHaveLength(1);
+    const nodes = plans[0] ?? [];
+    expect(nodes.flatMap((node) => node['Index Name'] ?? [])).toEqual(['documents_created_at_index']);
+    expect(nodes.filter((node) => node['Node Type'] === 'Sort' || node['Actual Rows'] > 20)).toEqual([]);
+  }
 });
 
 onPostgres('a viewer is told the archived workspaces without a look at the others', async () => {

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { get as getHttp, createServer, type IncomingMessage, type RequestListener } from 'node:http';
-import { get as getHttps } from 'node:https';
+import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { isPublicAddress } from '../src/outbound/address.ts';
@@ -108,18 +107,6 @@ describe('a server on this machine', () => {
     expect([response.status, await response.text()]).toEqual([200, 'here']);
     expect(seen.at(-1)?.headers['user-agent']).toBe('Tessera/1.0');
     expect(await (await open.fetch(`http://localhost:${port}/`)).text()).toBe('here');
-  });
-
-  test('is not asked by agents either, by name or by address', async () => {
-    const failureOf = (url: string, get: typeof getHttp, agent: (typeof strict)['httpAgent']) =>
-      new Promise((resolve) => get(url, { agent }, () => resolve('answered')).on('error', resolve));
-    for (const host of ['127.0.0.1', '[::1]', 'localhost', '0x7f.1']) {
-      const before = seen.length;
-      expect(await failureOf(`http://${host}:${port}/`, getHttp, strict.httpAgent)).toBeInstanceOf(AddressRefused);
-      expect(await failureOf(`https://${host}:${port}/`, getHttps, strict.agent)).toBeInstanceOf(AddressRefused);
-      expect(seen).toHaveLength(before);
-    }
-    expect(await failureOf(`http://127.0.0.1:${port}/`, getHttp, open.httpAgent)).toBe('answered');
   });
 });
 

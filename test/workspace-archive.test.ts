@@ -38,6 +38,9 @@ const changes: Readonly<Record<string, string>> = {
   updateDocument: '(input: { id: $document, title: "Other" }) { document { id } }',
   setDocumentAccess: '(input: { id: $document, access: RESTRICTED }) { document { id } }',
   reprocessDocument: '(input: { id: $document }) { document { id } }',
+  moveDocument: '(input: { id: $document, workspaceId: $workspace }) { document { id } }',
+  copyDocument: '(input: { id: $document, workspaceId: $workspace }) { document { id } }',
+  bulkDocuments: '(input: { documents: { workspaceId: $workspace }, operation: { pin: true } }) { job { id } }',
   deleteDocument: '(input: { id: $document }) { deletedId }',
   savePage:
     '(input: { workspaceId: $workspace, title: "Page", url: "https://example.com/page", text: "Other" }) { title }',

@@ -73,6 +73,8 @@ export interface Services {
   readonly ledger: Ledger;
   readonly bus: Bus;
   readonly queue: Queue;
+  /** How each kind of job is done. */
+  readonly jobs: Jobs;
   readonly store: FileStore;
   readonly keyRing: KeyRing;
   readonly mail: Postbox;

@@ -1,7 +1,5 @@
 import type { LookupAddress } from 'node:dns';
 import { lookup as lookUp } from 'node:dns/promises';
-import { Agent as HttpAgent } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
 import { callbackify } from 'node:util';
 import { Agent, buildConnector, fetch as fetchThrough, type RequestInit as RequestOptions } from 'undici';
@@ -48,8 +46,6 @@ export const openOutboundTo = (
     connect: (options, callback) =>
       isRefused(options.hostname) ? callback(new AddressRefused(options.hostname), null) : connect(options, callback),
   });
-  const agent = guarded(new HttpsAgent({ lookup, keepAlive: true }), isRefused);
-  const httpAgent = guarded(new HttpAgent({ lookup, keepAlive: true }), isRefused);
 
   return {
     fetch: async (input, init) => {
@@ -63,13 +59,7 @@ export const openOutboundTo = (
         throw error instanceof Error && error.cause instanceof AddressRefused ? error.cause : error;
       }
     },
-    agent,
-    httpAgent,
-    close: async () => {
-      agent.destroy();
-      httpAgent.destroy();
-      await dispatcher.destroy();
-    },
+    close: () => dispatcher.destroy(),
   };
 };
 
@@ -102,16 +92,3 @@ const lookupAmong =
       return all ? callback(null, addresses) : callback(null, addresses[0].address, addresses[0].family);
     });
   };
-
-/** The agent, refusing addresses that are written in the URL; names go through its lookup. */
-const guarded = <Guarded extends HttpAgent>(agent: Guarded, isRefused: (host: string) => boolean): Guarded => {
-  const connect = agent.createConnection.bind(agent);
-  agent.createConnection = (options, callback) => {
-    const host = options.host ?? '';
-    if (!isRefused(host)) return connect(options, callback);
-    // The callback's second argument is there only when there is no error.
-    (callback as (error: Error) => void)(new AddressRefused(host));
-    return undefined;
-  };
-  return agent;
-};

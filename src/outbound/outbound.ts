@@ -1,6 +1,3 @@
-import type { Agent as HttpAgent } from 'node:http';
-import type { Agent } from 'node:https';
-
 /**
  * Requests to addresses that users name. Hosts that resolve to private, loopback, link-local or otherwise special addresses are refused at
  * the moment of connecting, redirects included, unless the settings allow them: what a name resolves to is looked at once and
@@ -12,10 +9,6 @@ export interface Outbound {
    * Connecting may take 10 s, the head of an answer 30 s, a pause in its body 30 s.
    */
   readonly fetch: typeof fetch;
-  /** For client libraries that want an agent of Node's; it refuses the same addresses. Time-outs are the library's business. */
-  readonly agent: Agent;
-  /** The same for libraries that are given http URLs. */
-  readonly httpAgent: HttpAgent;
 }
 
 /** An address that requests may not go to. */

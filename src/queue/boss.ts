@@ -5,8 +5,18 @@ import { database } from '../database/client.ts';
 import type { Pool } from '../database/pool.ts';
 import { nowhere, UnitOfWork, type Ledger } from '../database/unit-of-work.ts';
 import type { Bus } from '../events/bus.ts';
-import { jobTopic, type Enqueued, type JobHandler, type Queue, type Schedule } from './queue.ts';
-import { jobs } from './tables.ts';
+import {
+  cancelled,
+  JobEnded,
+  jobTopic,
+  type Cancelled,
+  type Enqueued,
+  type JobHandler,
+  type Queue,
+  type Run,
+  type Schedule,
+} from './queue.ts';
+import { jobs, type JobRow } from './tables.ts';
 import { newId } from '../ids.ts';
 
 /** What the queue's own row carries: enough to find the tenant and our row. */
@@ -38,11 +48,13 @@ const seldom = { pollingIntervalSeconds: 30, heartbeatRefreshSeconds: 5 } as con
 export class BossQueue implements Queue {
   readonly #boss: PgBoss;
   readonly #options: BossOptions;
+  readonly #kinds: ReadonlySet<string>;
   readonly #workers = new Map<string, string[]>();
   readonly #stopping = new AbortController();
 
-  private constructor(boss: PgBoss, options: BossOptions) {
+  private constructor(boss: PgBoss, options: BossOptions, kinds: readonly string[]) {
     this.#boss = boss;
+    this.#kinds = new Set(kinds);
     this.#options = options;
   }
 
@@ -87,10 +99,13 @@ export class BossQueue implements Queue {
       await boss.updateQueue(kind, queue);
       await boss.schedule(kind, cron, {});
     }
-    return new BossQueue(boss, options);
+    return new BossQueue(boss, options, Object.keys(kinds));
   }
 
-  async enqueue(unit: UnitOfWork, { kind, data, target, workspaceId }: Enqueued): Promise<string> {
+  async enqueue(
+    unit: UnitOfWork,
+    { kind, data, target, workspaceId, readers: others = [] }: Enqueued,
+  ): Promise<string> {
     return unit.transact(async ({ organizationId, userId }) => {
       const id = newId();
       const readers = [
@@ -101,7 +116,7 @@ export class BossQueue implements Queue {
       await database.insert(jobs).values({
         organizationId,
         id,
-        readers,
+        readers: [...new Set([...readers, ...others])],
         kind,
         targetType: target.type,
         targetId: target.id,
@@ -111,6 +126,19 @@ export class BossQueue implements Queue {
       await this.#boss.send(kind, payload, { id, db: fromDrizzle(database, sql) });
       unit.afterCommit(() => this.#wake(kind));
       return id;
+    });
+  }
+
+  cancel(unit: UnitOfWork, { id, kind }: Pick<JobRow, 'id' | 'kind'>): Promise<Cancelled | null> {
+    return unit.transact(async () => {
+      if ((await this.#mark(unit, id, { state: 'CANCELLED', finishedAt: now() })) === null) return null;
+      unit.afterCommit(() => this.#options.bus.publish(jobTopic(id), cancelled));
+      // An earlier version's, perhaps.
+      if (!this.#kinds.has(kind)) return { data: null };
+      const db = fromDrizzle(database, sql);
+      const [job] = await this.#boss.findJobs<Payload>(kind, { id, db });
+      await this.#boss.cancel(kind, id, { db });
+      return { data: job?.data.data ?? null };
     });
   }
 
@@ -166,28 +194,61 @@ export class BossQueue implements Queue {
     const unit = this.#unitOf(job);
     const attempt = job.retryCount + 1;
     const mark = (values: Marks) => this.#mark(unit, job.id, values);
+    const cancelling = this.#cancelling(job.id);
+    const cancel = () => cancelling.abort(new JobEnded('The job was cancelled.'));
     try {
-      // It has ended already when the end was written and only the package's word of it was lost.
-      if (!(await mark({ state: 'RUNNING', attempts: attempt, startedAt: now() }))) return;
-      const result = await handler.run(workOf(unit), job.data.data, {
+      // It has ended already when the end was written and only the package's word of it was lost, or when it was cancelled.
+      const begun = await mark({ state: 'RUNNING', attempts: attempt, startedAt: now() });
+      if (begun === null) return;
+      const run: Run = {
         jobId: job.id,
         attempt,
-        signal: this.#stopping.signal,
-        progress: async (percent) => void (await mark({ progress: Math.round(percent) })),
-      });
+        kept: begun.result,
+        signal: AbortSignal.any([this.#stopping.signal, cancelling.signal]),
+        // The bus may have lost the word of it.
+        progress: async (percent) => void ((await mark({ progress: Math.round(percent) })) ?? cancel()),
+        keep: async (other, result, percent) => {
+          const progress = Math.round(percent);
+          if ((await this.#mark(other, job.id, { result, progress })) !== null) return;
+          cancel();
+          throw new JobEnded('The job has ended.');
+        },
+      };
+      const result = await handler.run(workOf(unit), job.data.data, run);
       await unit.transact(async () => {
         await mark({ state: 'SUCCEEDED', progress: 100, result: result ?? null, finishedAt: now() });
         // Here and not by the package afterwards, so that both rows say the same at every moment.
         await this.#boss.complete(job.name, job.id, undefined, { db: fromDrizzle(database, sql) });
       });
     } catch (error) {
+      // Whatever it was doing, nobody waits for it.
+      if (cancelling.signal.aborted) return;
       this.#options.log.warn({ kind: job.name, jobId: job.id, attempt, message: messageOf(error) }, 'A job failed.');
       // After the last try it goes on to the dead letters, as it does after a crash.
       if (job.retryCount < job.retryLimit) await mark({ state: 'QUEUED' });
       throw new Error(messageOf(error), { cause: error });
     } finally {
+      cancelling.stop();
       await unit.rest();
     }
+  }
+
+  /** Listens for the word that a job is cancelled, until it is stopped. */
+  #cancelling(id: string) {
+    const controller = new AbortController();
+    const messages = this.#options.bus.subscribe(jobTopic(id));
+    const listen = async () => {
+      for await (const message of messages)
+        if ('state' in message && message.state === cancelled.state)
+          controller.abort(new JobEnded('The job was cancelled.'));
+    };
+    // Whoever falls behind learns it from the row, the next time something is written there.
+    listen().catch(() => undefined);
+    return {
+      signal: controller.signal,
+      abort: (reason: JobEnded) => controller.abort(reason),
+      stop: () => void messages.return?.(),
+    };
   }
 
   /** Ends a job for good, with what it worked on. */
@@ -202,7 +263,7 @@ export class BossQueue implements Queue {
     await unit.transact(async () => {
       const error = 'The work failed and was given up.';
       const ended = await this.#mark(unit, jobId ?? '', { state: 'FAILED', error, finishedAt: now() });
-      if (ended) await handlers[kind ?? '']?.giveUp(workOf(unit), data.data);
+      if (ended !== null) await handlers[kind ?? '']?.giveUp(workOf(unit), data.data, 'FAILED');
     });
   }
 
@@ -213,17 +274,18 @@ export class BossQueue implements Queue {
     return new UnitOfWork(scope, { ...this.#options, origin });
   }
 
-  /** Writes down how far a job is, unless it has ended; false then. */
-  #mark(unit: UnitOfWork, id: string, values: Marks): Promise<boolean> {
+  /** Writes down how far a job is, unless it has ended; null then. */
+  #mark(unit: UnitOfWork, id: string, values: Marks): Promise<Pick<JobRow, 'result'> | null> {
     return unit.transact(async ({ organizationId }) => {
       const ofJob = and(eq(jobs.organizationId, organizationId), eq(jobs.id, id));
-      const marked = await database
+      const [marked] = await database
         .update(jobs)
         .set(values)
         .where(and(ofJob, inArray(jobs.state, ['QUEUED', 'RUNNING'])))
-        .returning({ id: jobs.id });
-      if (marked.length > 0) unit.afterCommit(() => this.#options.bus.publish(jobTopic(id), {}));
-      return marked.length > 0;
+        .returning({ result: jobs.result });
+      if (marked === undefined) return null;
+      unit.afterCommit(() => this.#options.bus.publish(jobTopic(id), {}));
+      return marked;
     });
   }
 }

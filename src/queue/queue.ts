@@ -1,14 +1,19 @@
 import type { UnitOfWork } from '../database/unit-of-work.ts';
+import type { JobRow } from './tables.ts';
+
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json };
 
 /** Work to be done later. `data` is JSON and holds ids, never secrets. */
 export interface Enqueued {
   /** Name of the kind of work, `<domain>.<verb>-<thing>`; a domain's `jobs.ts` handles it. */
   readonly kind: string;
-  readonly data: Readonly<Record<string, string | number | boolean | null>>;
+  readonly data: Readonly<Record<string, Json>>;
   /** What it works on: GraphQL type and UUID. */
   readonly target: { readonly type: string; readonly id: string };
   /** Whose members may see the job's row, besides the requester. */
   readonly workspaceId?: string;
+  /** Who else may see it, such as the key that asked for it. */
+  readonly readers?: readonly string[];
 }
 
 /** What a handler gets besides the data. */
@@ -16,11 +21,24 @@ export interface Run {
   readonly jobId: string;
   /** Counted from 1. */
   readonly attempt: number;
-  /** Aborts when the process shuts down. */
+  /** Aborts when the job is cancelled, and when the process shuts down. */
   readonly signal: AbortSignal;
+  /** What an earlier try kept of its work; null for the first. */
+  readonly kept: Readonly<Record<string, unknown>> | null;
   /** Percent done, 0 to 100. */
   progress(percent: number): Promise<void>;
+  /**
+   * Writes down how far the work is in the unit's running transaction, which may be one of the requester's: what was done and that it was done
+   * are then known together. It shows as the job's result. Throws JobEnded when the job has been cancelled, so that nothing is done any more.
+   */
+  keep(unit: UnitOfWork, result: Readonly<Record<string, unknown>>, percent: number): Promise<void>;
 }
+
+/** The job has ended meanwhile, such as by being cancelled. */
+export class JobEnded extends Error {}
+
+/** Why work is given up. */
+export type GivenUp = 'FAILED' | 'CANCELLED';
 
 /** How one kind of work is done. It may run twice for one job (a crash in between), so it is idempotent. */
 export interface JobHandler<Work> {
@@ -29,13 +47,15 @@ export interface JobHandler<Work> {
   readonly retries: number;
   /** A run that takes longer is taken for crashed and tried again. */
   readonly expireSeconds: number;
+  /** Whether it can be cancelled; it can when absent. */
+  readonly cancellable?: boolean;
   /** Does the work; the unit sees the whole organization. What it returns becomes the job's result. */
   run(work: Work, data: Readonly<Record<string, unknown>>, run: Run): Promise<Record<string, unknown> | undefined>;
   /**
    * Leaves what the job worked on in a final state after its last run failed or never came back (a crash), in the transaction that
-   * marks the job FAILED.
+   * marks the job FAILED; or while it may still run, in the one that marks it CANCELLED.
    */
-  giveUp(work: Work, data: Readonly<Record<string, unknown>>): Promise<void>;
+  giveUp(work: Work, data: Readonly<Record<string, unknown>>, why: GivenUp): Promise<void>;
 }
 
 /**
@@ -54,7 +74,21 @@ export interface Schedule<Work> {
 export interface Queue {
   /** Adds a job and its row in the unit's running transaction; it exists exactly when that commits. Gives the job's id. */
   enqueue(unit: UnitOfWork, work: Enqueued): Promise<string>;
+  /**
+   * Ends a job that waits or runs in the unit's running transaction: it is not begun any more, and where it runs, in whatever process, its
+   * signal aborts soon after the commit. Null when it has ended already.
+   */
+  cancel(unit: UnitOfWork, job: Pick<JobRow, 'id' | 'kind'>): Promise<Cancelled | null>;
+}
+
+/** A job that was cancelled. */
+export interface Cancelled {
+  /** What it was given to work on; null when the queue no longer knows. */
+  readonly data: Readonly<Record<string, unknown>> | null;
 }
 
 /** Where the bus tells that a job's row has changed. */
 export const jobTopic = (jobId: string): string => `job:${jobId}`;
+
+/** What the bus tells there of a job that was cancelled. */
+export const cancelled = { state: 'CANCELLED' } as const;

@@ -28,6 +28,8 @@ export const jobs = tenantTable(
   (job) => [
     oneOf('jobs', job.state, jobStates),
     index('jobs_created_at_index').on(job.organizationId, job.createdAt, job.id),
+    index('jobs_kind_index').on(job.organizationId, job.kind, job.createdAt, job.id),
+    index('jobs_state_index').on(job.organizationId, job.state, job.createdAt, job.id),
     index('jobs_target_id_index').on(job.organizationId, job.targetId),
   ],
 );

@@ -40,6 +40,8 @@ export interface Owner {
   readonly readers: string[] | null;
   readonly documentId: string;
   readonly indexedBy: VectorIndex;
+  /** What its workspace speaks now. */
+  readonly language: string;
 }
 
 /** The chunks a document has now, without their texts. */
@@ -90,7 +92,7 @@ export const replaceChunks = async (
   const disabled = await disabledChunks(owner);
   await removeOthers(owner, kept);
   await moveKept(owner, kept);
-  const { documentId, indexedBy, ...place } = owner;
+  const { documentId, indexedBy, language: _language, ...place } = owner;
   const rows = plan.flatMap((each) => {
     const indexed = terms.get(idOf(each));
     const enabled = !disabled.hashes.has(each.chunk.hash);
@@ -181,13 +183,14 @@ export const stillWanted = async (organizationId: string, id: string, version: n
       workspaceId: documents.workspaceId,
       readers: documents.readers,
       vectorSearchMode: workspaces.vectorSearchMode,
+      language: workspaces.language,
     })
     .from(documents)
     .innerJoin(workspaces, and(eq(workspaces.organizationId, organizationId), eq(workspaces.id, documents.workspaceId)))
     .where(and(eq(documents.organizationId, organizationId), eq(documents.id, id)))
     .for('update', { of: documents });
   if (locked?.version !== version || locked.status !== 'PROCESSING') return null;
-  const { workspaceId, readers, vectorSearchMode } = locked;
+  const { workspaceId, readers, vectorSearchMode, language } = locked;
   const indexedBy = vectorSearchMode === 'IVFFLAT' ? 'IVFFLAT' : 'HNSW';
-  return { organizationId, workspaceId, readers, documentId: id, indexedBy };
+  return { organizationId, workspaceId, readers, documentId: id, indexedBy, language };
 };

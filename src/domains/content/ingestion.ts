@@ -46,9 +46,15 @@ export const ingest: JobHandler<Work>['run'] = async (work, data, run) => {
   }
 };
 
-/** Ends a document FAILED whose reading failed to the last try, be it that it crashed whoever read it. */
-export const giveUpIngestion: JobHandler<Work>['giveUp'] = (work, data) =>
-  fail(work, taskOf(data), 'This document could not be processed. Try again later.');
+/** Ends a document FAILED whose reading failed to the last try, be it that it crashed whoever read it, or was cancelled. */
+export const giveUpIngestion: JobHandler<Work>['giveUp'] = (work, data, why) =>
+  fail(
+    work,
+    taskOf(data),
+    why === 'CANCELLED' ? cancelledReading : 'This document could not be processed. Try again later.',
+  );
+
+const cancelledReading = 'Reading this document was cancelled.';
 
 const taskOf = (data: Readonly<Record<string, unknown>>): Task => ({
   id: String(data.documentId),
@@ -116,6 +122,8 @@ const index = async (work: Work, task: Task, claimed: Claimed, parsed: ParsedDoc
     // It may have been moved, or been given other readers, meanwhile.
     const owner = await stillWanted(organizationId, task.id, task.version);
     if (owner === null) return undefined;
+    // It was moved to where other words are told apart: the next try reads it as one does there.
+    if (owner.language !== language) throw new Error('The document was analysed in the language of another workspace.');
     await replaceChunks(owner, plan, terms, vectors, embedder.model);
     const counts = {
       chunkCount: plan.length,

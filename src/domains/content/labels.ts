@@ -4,7 +4,8 @@ import type { Whole } from '../../database/filter.ts';
 import { BadUserInput, type InputIssue } from '../../errors.ts';
 import { documentLabels, documents } from './tables.ts';
 
-const maxTags = 50;
+/** Tags that one document has at most. */
+export const maxTags = 50;
 const maxNames = 50;
 const maxLength = 100;
 /** In UTF-8, as JSON. */
@@ -33,12 +34,13 @@ const tagOf = (tag: string): string => tag.trim().toLowerCase();
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-const tagIssues = (tags: readonly string[]): InputIssue[] => {
-  if (tags.length > maxTags) return [{ field: 'tags', message: `A document has at most ${maxTags} tags.` }];
+/** Faults of a list of tags, with the place of each under `field`. */
+export const tagIssues = (tags: readonly string[], field = 'tags'): InputIssue[] => {
+  if (tags.length > maxTags) return [{ field, message: `A document has at most ${maxTags} tags.` }];
   return tags.flatMap((tag, place) => {
     const { length } = tagOf(tag);
     if (length >= 1 && length <= maxLength) return [];
-    return [{ field: `tags.${place}`, message: `A tag has 1 to ${maxLength} characters.` }];
+    return [{ field: `${field}.${place}`, message: `A tag has 1 to ${maxLength} characters.` }];
   });
 };
 

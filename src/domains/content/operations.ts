@@ -115,7 +115,8 @@ export const reprocessDocument = (context: Context, id: string): Promise<Documen
     return document;
   });
 
-const requireWorkspace = async ({ organizationId }: Transaction, id: string): Promise<void> => {
+/** Throws NotFound for a workspace that the viewer does not see; it stays until the transaction ends. */
+export const requireWorkspace = async ({ organizationId }: Transaction, id: string): Promise<void> => {
   const [seen] = await database
     .select({ id: workspaces.id })
     .from(workspaces)

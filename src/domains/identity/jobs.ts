@@ -8,6 +8,7 @@ export const jobs: Jobs = {
     // With back-off this is about a quarter of an hour, in which a mail server may be away.
     retries: 10,
     expireSeconds: 120,
+    cancellable: false,
     run: async ({ services }, { sealed }, { jobId }) => {
       await services.mail.send(String(sealed), jobId);
       return undefined;

@@ -1,5 +1,6 @@
-import { and, eq, sql } from 'drizzle-orm';
+import { and, eq, getTableColumns, sql } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
+import { listOf } from '../../database/list.ts';
 import { bound, loadOne } from '../../database/loader.ts';
 import { jobs } from '../../queue/tables.ts';
 
@@ -11,3 +12,12 @@ export const jobById = loadOne(
       .where(and(eq(jobs.organizationId, bound.organizationId), sql`${jobs.id} = any(${bound.keys})`)),
   (job) => job.id,
 );
+
+/** Jobs of the organization that the viewer sees. */
+export const jobList = listOf({
+  from: jobs,
+  columns: getTableColumns(jobs),
+  orders: { CREATED_AT: jobs.createdAt },
+  defaultOrder: { field: 'CREATED_AT', direction: 'DESC' },
+  filters: { state: jobs.state, kind: jobs.kind },
+});

@@ -4,7 +4,8 @@ import { jobTopic } from '../../queue/queue.ts';
 import type { JobRow } from '../../queue/tables.ts';
 import type { Context } from '../context.ts';
 import { found } from '../nodes.ts';
-import { jobById } from './loaders.ts';
+import { cancelJob } from './cancelling.ts';
+import { jobById, jobList } from './loaders.ts';
 
 const ended = new Set<JobRow['state']>(['SUCCEEDED', 'FAILED', 'CANCELLED']);
 
@@ -31,7 +32,11 @@ async function* jobProgress({ unit, services }: Context, id: string): AsyncGener
 }
 
 export const resolvers: Resolvers = {
-  Query: { job: (_root, { id }, { unit }) => found('Job', id, jobById(unit)) },
+  Query: {
+    job: (_root, { id }, { unit }) => found('Job', id, jobById(unit)),
+    jobs: (_root, args, { unit }) => jobList<JobRow>(unit, args),
+  },
+  Mutation: { cancelJob: async (_root, { input }, context) => ({ job: await cancelJob(context, input.id) }) },
   Subscription: { jobProgress: { subscribe: (_root, { id }, context) => jobProgress(context, id) } },
 };
 

@@ -8,5 +8,5 @@ const expireSeconds = 20 * 3600;
 /** Work of this domain that comes later. */
 export const jobs: Jobs = {
   [exportKind]: { concurrency: 1, retries: 3, expireSeconds, run: exportAll, giveUp: giveUpExport },
-  [eraseKind]: { concurrency: 1, retries: 5, expireSeconds, run: erase, giveUp: giveUpErasure },
+  [eraseKind]: { concurrency: 1, retries: 5, expireSeconds, cancellable: false, run: erase, giveUp: giveUpErasure },
 };

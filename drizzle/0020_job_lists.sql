@@ -1,0 +1,2 @@
+CREATE INDEX "jobs_kind_index" ON "jobs" USING btree ("organization_id","kind","created_at","id");--> statement-breakpoint
+CREATE INDEX "jobs_state_index" ON "jobs" USING btree ("organization_id","state","created_at","id");
