@@ -20,6 +20,7 @@ import { PostgresBus } from './events/postgres-bus.ts';
 import { Viewers } from './gateway/viewer.ts';
 import { openPostbox } from './mail/postbox.ts';
 import { openTransport } from './mail/transport.ts';
+import { openOutbound } from './outbound/open.ts';
 import { BossQueue } from './queue/boss.ts';
 import { openKeyRing, type KeyRing } from './secrets/encryption.ts';
 import type { Settings } from './settings.ts';
@@ -76,6 +77,7 @@ export const openInstallation = async (
       settings.redisUrl === undefined ? countersInPostgres(pool) : await countersInRedis(settings.redisUrl, log);
     const keyRing = await keyRingOf(settings);
     const transport = openTransport({ ...settings.mail, outbox: resolve(settings.dataDirectory, 'outbox') });
+    const outbound = openOutbound({ allowPrivateAddresses: false });
     const services = {
       settings,
       log,
@@ -87,6 +89,7 @@ export const openInstallation = async (
       store: await openStore(storeSettings(settings)),
       keyRing,
       mail: openPostbox(transport, queue, keyRing),
+      outbound,
       throttles: settings.rateLimit ? throttlesOn(counters) : unthrottled,
       viewers,
       activity,
@@ -101,6 +104,7 @@ export const openInstallation = async (
         await Promise.all([queue.stop(graceMs), activity.stop()]);
         transport.close();
         counters.close();
+        await outbound.close();
         await bus.close();
         // Whoever still holds a connection has had the rest of the grace to give it back.
         const left = Math.max(500, (graceMs - (performance.now() - began)) / 2);

@@ -4,6 +4,7 @@ import type { Pool } from '../database/pool.ts';
 import type { Ledger, Origin } from '../database/unit-of-work.ts';
 import type { Bus } from '../events/bus.ts';
 import type { Postbox } from '../mail/postbox.ts';
+import type { Outbound } from '../outbound/outbound.ts';
 import type { JobHandler, Queue, Schedule } from '../queue/queue.ts';
 import type { KeyRing } from '../secrets/encryption.ts';
 import type { Settings } from '../settings.ts';
@@ -45,6 +46,8 @@ export interface Services {
   readonly store: FileStore;
   readonly keyRing: KeyRing;
   readonly mail: Postbox;
+  /** The way to addresses that users name. */
+  readonly outbound: Outbound;
   /** Bounds on tries; a count is never made while a unit is open. */
   readonly throttles: Throttles;
   readonly viewers: ViewerCache;

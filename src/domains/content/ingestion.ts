@@ -15,7 +15,7 @@ import { chunkAside, parse } from './parsing/parse.ts';
 import type { ParsedDocument } from './parsing/parsed-document.ts';
 import { UnreadableDocument } from './parsing/unreadable-document.ts';
 import { documents, files } from './tables.ts';
-import { fileKey } from './uploads.ts';
+import { fileKey } from './stored-bytes.ts';
 import { documentTopic } from './waiting.ts';
 
 /** One text of one document, to be read. */

@@ -1,4 +1,3 @@
-import { buffer } from 'node:stream/consumers';
 import type { Readable } from 'node:stream';
 import { and, eq } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
@@ -8,26 +7,17 @@ import { BadUserInput, Conflict, NotFound } from '../../errors.ts';
 import type { CreateUploadInput } from '../../generated/resolvers.ts';
 import { hashToken, issueToken, tokenPrefix } from '../../secrets/tokens.ts';
 import { FileTooLarge } from '../../storage/failures.ts';
-import { asideFolder, type StoredFile } from '../../storage/store.ts';
 import { viewerOf, type Context } from '../context.ts';
 import { tokenTarget } from '../identity/operations.ts';
 import { accessTokens } from '../identity/tables.ts';
 import type { Services } from '../services.ts';
 import { fileById } from './loaders.ts';
-import { detect } from './parsing/detect.ts';
-import { sniff } from './parsing/sniff.ts';
-import { UnreadableDocument } from './parsing/unreadable-document.ts';
+import { takeIn } from './stored-bytes.ts';
 import { files, type FileRow } from './tables.ts';
 import { issuesOf, mimeTypeIssues } from './validation.ts';
-import { newId } from '../../ids.ts';
 
 const prefix = 'tsr_upload_';
 const openMs = 60 * 60 * 1000;
-/** Enough to know a type by; a whole file might not fit into memory beside many others. */
-const sampleBytes = 16 * 1024 * 1024;
-
-/** Where the bytes of a file are: the same bytes are stored once per organization. */
-export const fileKey = (organizationId: string, sha256: string): string => `${organizationId}/${sha256}`;
 
 /** A file that is awaited, and the address that takes its bytes. */
 export interface OpenUpload {
@@ -75,18 +65,17 @@ export const receiveUpload = async (
 ): Promise<FileRow> => {
   const unit = await uploaderOf(services, origin, token);
   const file = await awaited(unit.unit, unit.fileId);
-  const { organizationId } = file;
   if (declaredLength !== undefined && declaredLength !== file.size) throw wrongSize(file);
-  const aside = `${asideFolder}/${organizationId}/${newId()}`;
-  try {
-    const stored = await takeIn(services, aside, stream, file);
-    const mimeType = await typeOf(services, aside, stored, file);
-    const key = fileKey(organizationId, stored.sha256);
-    if (!(await services.store.exists(key))) await services.store.move(aside, key);
-    return await settle(unit.unit, hashToken(token), { ...file, sha256: stored.sha256, mimeType });
-  } finally {
-    await services.store.remove(aside);
-  }
+  const maxBytes = Math.min(file.size, services.settings.maxUploadBytes);
+  const accept = ({ size }: { size: number }): void => {
+    if (size !== file.size) throw wrongSize(file);
+  };
+  const { sha256, mimeType } = await takeIn(services.store, { ...file, maxBytes }, stream, accept).catch(
+    (error: unknown) => {
+      throw error instanceof FileTooLarge ? wrongSize(file) : error;
+    },
+  );
+  return settle(unit.unit, hashToken(token), { ...file, sha256, mimeType });
 };
 
 /** Who was let upload, and what. The token opens the way to that one file. */
@@ -113,28 +102,6 @@ const awaited = async (unit: UnitOfWork, fileId: string): Promise<FileRow> => {
 
 const wrongSize = ({ size }: FileRow) =>
   new BadUserInput('size', `This upload was opened for ${size} bytes; send exactly those.`);
-
-const takeIn = async (services: Services, key: string, stream: Readable, file: FileRow): Promise<StoredFile> => {
-  const maxBytes = Math.min(file.size, services.settings.maxUploadBytes);
-  try {
-    const stored = await services.store.write(key, stream, { maxBytes });
-    if (stored.size !== file.size) throw wrongSize(file);
-    return stored;
-  } catch (error) {
-    throw error instanceof FileTooLarge ? wrongSize(file) : error;
-  }
-};
-
-/** What the bytes show. A file that cannot be read is stored all the same; a document made from it says what is wrong. */
-const typeOf = async ({ store }: Services, key: string, { size }: StoredFile, file: FileRow): Promise<string> => {
-  const bytes = await buffer(await store.read(key, { start: 0, end: Math.min(size, sampleBytes) - 1 }));
-  try {
-    return await sniff(bytes, file.mimeType, file.name);
-  } catch (error) {
-    if (!(error instanceof UnreadableDocument)) throw error;
-    return detect(bytes);
-  }
-};
 
 const settle = (unit: UnitOfWork, tokenHash: string, file: FileRow): Promise<FileRow> =>
   unit.transact(async ({ organizationId }) => {
