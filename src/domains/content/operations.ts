@@ -139,11 +139,19 @@ const shareFile = async ({ organizationId }: Transaction, id: string, workspaceI
   return file;
 };
 
-/** The version is named, so that work on an older text ends without effect. */
-const enqueueIngestion = (unit: UnitOfWork, { queue }: Services, document: DocumentRow): Promise<string> =>
+/**
+ * Has a document read in the background, for the sync run that brought its text in where there is one. The version is named, so that work on
+ * an older text ends without effect.
+ */
+export const enqueueIngestion = (
+  unit: UnitOfWork,
+  { queue }: Pick<Services, 'queue'>,
+  document: Pick<DocumentRow, 'id' | 'version' | 'workspaceId'>,
+  executionId?: string,
+): Promise<string> =>
   queue.enqueue(unit, {
     kind: ingestKind,
-    data: { documentId: document.id, version: document.version },
+    data: { documentId: document.id, version: document.version, ...(executionId !== undefined && { executionId }) },
     target: { type: 'Document', id: document.id },
     workspaceId: document.workspaceId,
   });
