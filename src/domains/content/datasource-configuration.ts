@@ -43,7 +43,9 @@ export const storedConfiguration = async (
   const checked = connector.configuration.safeParse(whole);
   if (!checked.success) throw new BadUserInput(issuesOf(checked.error.issues));
   const entries = Object.entries(checked.data);
-  const secrets = Object.fromEntries(entries.filter(([name, value]) => isSecret(connector, name) && value !== undefined));
+  const secrets = Object.fromEntries(
+    entries.filter(([name, value]) => isSecret(connector, name) && value !== undefined),
+  );
   return {
     configuration: Object.fromEntries(entries.filter(([name]) => !isSecret(connector, name))),
     encryptedSecrets: Object.keys(secrets).length === 0 ? null : await keyRing.encrypt(JSON.stringify(secrets)),

@@ -202,8 +202,7 @@ const fail = (work: Work, task: Task, reason: string): Promise<void> => {
     if (failed === undefined) return;
     const { workspaceId } = failed;
     unit.record({ action: 'document.failed', type: 'Document', id: task.id, workspaceId, data: { reason } });
-    if (task.executionId !== null)
-      await countReading(work, task.executionId, task.id, { status: 'FAILED', reason });
+    if (task.executionId !== null) await countReading(work, task.executionId, task.id, { status: 'FAILED', reason });
     unit.afterCommit(() => services.bus.publish(documentTopic(task.id), { status: 'FAILED' }));
   });
 };

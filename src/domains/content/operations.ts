@@ -8,6 +8,7 @@ import { viewerOf, type Context } from '../context.ts';
 import type { Services } from '../services.ts';
 import { workspaces } from '../tenancy/tables.ts';
 import { requireActive, requirePermission } from '../permissions.ts';
+import { datasources } from './datasource-tables.ts';
 import { documentFields } from './loaders.ts';
 import { documents, files, type DocumentRow, type FileRow } from './tables.ts';
 import { issuesOf, mimeTypeIssues, textIssues } from './validation.ts';
@@ -17,8 +18,8 @@ import { newId } from '../../ids.ts';
 export const ingestKind = 'content.ingest-document';
 
 /**
- * Brings a document into a workspace, to be read in the background, by the permission named. Throws BadUserInput, NotFound (workspace
- * or file), Forbidden (needs EDITOR), Conflict (the file's bytes have not arrived, the workspace is archived).
+ * Brings a document into a workspace, to be read in the background, by the permission named. Throws BadUserInput, NotFound (workspace,
+ * file or datasource), Forbidden (needs EDITOR), Conflict (the file's bytes have not arrived, the datasource is not MANUAL, the workspace is archived).
  */
 export const addDocument = (
   context: Context,
@@ -34,10 +35,16 @@ export const addDocument = (
     requirePermission(viewer, permission, workspaceId);
     requireActive(viewer, workspaceId);
     const file = typeof input.fileId === 'string' ? await shareFile(transaction, input.fileId, workspaceId) : null;
+    const id = newId();
+    const datasourceId = input.datasourceId ?? null;
+    if (datasourceId !== null) await requireManual(transaction, datasourceId, workspaceId);
     const row = {
       organizationId: transaction.organizationId,
-      id: newId(),
+      id,
       workspaceId,
+      datasourceId,
+      // What is put in by hand is called by its own id.
+      externalId: datasourceId === null ? null : id,
       title: input.title.trim(),
       sourceUri: input.sourceUri ?? null,
       mimeType: file?.mimeType ?? bareType(input.mimeType),
@@ -123,6 +130,24 @@ const requireWorkspace = async ({ organizationId }: Transaction, id: string): Pr
     .where(and(eq(workspaces.organizationId, organizationId), eq(workspaces.id, id)))
     .for('key share');
   if (seen === undefined) throw new NotFound('Workspace', id);
+};
+
+/** Others remove what their next run does not find. */
+const requireManual = async ({ organizationId }: Transaction, id: string, workspaceId: string): Promise<void> => {
+  const [source] = await database
+    .select({ kind: datasources.kind })
+    .from(datasources)
+    .where(
+      and(
+        eq(datasources.organizationId, organizationId),
+        eq(datasources.id, id),
+        eq(datasources.workspaceId, workspaceId),
+      ),
+    )
+    .for('key share');
+  if (source === undefined) throw new NotFound('Datasource', id);
+  if (source.kind !== 'MANUAL')
+    throw new Conflict('datasourceId', 'Documents are put into MANUAL datasources alone; others fetch theirs.');
 };
 
 /** A file that a workspace's document is made from can be seen by all who see the workspace. */

@@ -81,8 +81,7 @@ const changesAfter = (queue: SyncQueueRow, ending: Ending): Partial<SyncQueueRow
   // By a schedule, what became due while the run was under way is due still.
   const nextSyncAt = queue.schedule === null ? nextDue(queue, now) : queue.nextSyncAt;
   if (ending.status === 'CANCELLED') return { nextSyncAt };
-  if (ending.status !== 'FAILED')
-    return { nextSyncAt, failuresInARow: 0, lastSyncedAt: now.toISOString() };
+  if (ending.status !== 'FAILED') return { nextSyncAt, failuresInARow: 0, lastSyncedAt: now.toISOString() };
   const { retryAfterSeconds = null, failure, pardoned = false } = ending;
   if (pardoned) return { nextSyncAt };
   const failuresInARow = queue.failuresInARow + 1;

@@ -20,7 +20,14 @@ export const announce = (
 type Counts = Pick<SyncExecutionRow, 'found' | 'added' | 'updated' | 'unchanged' | 'removed' | 'failed'>;
 
 /** What the log and the job tell of a run. */
-export const countsOf = ({ found, added, updated, unchanged, removed, failed }: Counts): Counts & Record<string, unknown> => ({
+export const countsOf = ({
+  found,
+  added,
+  updated,
+  unchanged,
+  removed,
+  failed,
+}: Counts): Counts & Record<string, unknown> => ({
   found,
   added,
   updated,

@@ -5,7 +5,7 @@ import { AddressRefused } from '../../outbound/outbound.ts';
 import type { Work } from '../services.ts';
 import { SourceFailure, type SourceContent, type SourceItem, type SourceVersion } from './connectors/connector.ts';
 import { takeIn } from './stored-bytes.ts';
-import type { Begun } from './sync-run.ts';
+import type { Begun } from './sync-source.ts';
 
 /** Bytes of one thing, at most. */
 export const maxItemBytes = 50 * 1024 * 1024;

@@ -1,6 +1,7 @@
 import { and, eq, inArray, sql } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import { sole } from '../../database/rows.ts';
+import type { Transaction } from '../../database/unit-of-work.ts';
 import { newId } from '../../ids.ts';
 import type { Work } from '../services.ts';
 import { SourceFailure, type SourceItem, type SourceVersion } from './connectors/connector.ts';
@@ -10,7 +11,7 @@ import { isExecution, lockOpen } from './sync-ending.ts';
 import { announce } from './sync-events.ts';
 import { failedSince, forgetFailures, noteFailure } from './sync-failures.ts';
 import { fetchItems, type Fetched, type Known, type Outcome } from './sync-fetching.ts';
-import { RunEnded, type Begun } from './sync-run.ts';
+import { RunEnded, type Begun } from './sync-source.ts';
 import { syncExecutions } from './sync-tables.ts';
 import { documents, files, type DocumentRow } from './tables.ts';
 import { keepVersion } from './versions.ts';
@@ -121,7 +122,8 @@ const knownOf = async ({ unit }: Work, begun: Begun, items: readonly SourceItem[
 
 /** Writes down what came of things. */
 const write = ({ unit, services }: Work, begun: Begun, outcomes: readonly Outcome[], position?: Position) =>
-  unit.transact(async ({ organizationId }) => {
+  unit.transact(async (transaction) => {
+    const { organizationId } = transaction;
     const { queue, execution } = begun;
     const items = outcomes.map(({ item }) => item);
     const locked =
@@ -136,7 +138,7 @@ const write = ({ unit, services }: Work, begun: Begun, outcomes: readonly Outcom
     if ((await lockOpen(organizationId, execution.id)) === null) throw new RunEnded();
     const current = new Map(locked.map((row) => [queue.documentId ?? row.externalId ?? '', row]));
     const counts = { added: 0, updated: 0, unchanged: 0, failed: 0, outstanding: 0 };
-    const writing = { work: { unit, services }, begun, counts };
+    const writing = { work: { unit, services }, transaction, begun, counts };
     for (const outcome of outcomes) await writeOutcome(writing, outcome, current.get(keyOf(begun, outcome.item)));
     const add = (name: keyof typeof counts) => sql`${syncExecutions[name]} + ${counts[name]}`;
     await database
@@ -156,6 +158,7 @@ const write = ({ unit, services }: Work, begun: Begun, outcomes: readonly Outcom
 
 interface Writing {
   readonly work: Work;
+  readonly transaction: Transaction;
   readonly begun: Begun;
   readonly counts: { added: number; updated: number; unchanged: number; failed: number; outstanding: number };
 }
@@ -214,7 +217,12 @@ const shown = ({ title, uri }: Pick<SourceItem, 'title' | 'uri'>) => ({
 
 /** A line of at most so many UTF-16 code units, without halving a character. */
 const line = (text: string, max: number): string | null =>
-  text.replaceAll('\0', '').trim().slice(0, max).toWellFormed().replace(/\uFFFD$/, '') || null;
+  text
+    .replaceAll('\0', '')
+    .trim()
+    .slice(0, max)
+    .toWellFormed()
+    .replace(/\uFFFD$/, '') || null;
 
 const storedFile = async (organizationId: string, workspaceId: string, content: Fetched): Promise<string> => {
   const { name, mimeType, size, sha256 } = content;
@@ -252,13 +260,17 @@ const add = async ({ work, begun }: Writing, outcome: Content): Promise<void> =>
 };
 
 /** Gives a document its new content, in place: it keeps its id, tags and readers, and its title unless the source has changed that. */
-const replace = async ({ work, begun }: Writing, outcome: Content, current: DocumentRow): Promise<void> => {
+const replace = async (
+  { work, transaction, begun }: Writing,
+  outcome: Content,
+  current: DocumentRow,
+): Promise<void> => {
   const { unit, services } = work;
   const { organizationId, id, workspaceId } = current;
   const { item, content } = outcome;
   const named = begun.queue.datasourceId === null ? null : shown({ title: content.title, uri: null }).title;
   const title = named ?? current.title;
-  await keepVersion(organizationId, id, null);
+  await keepVersion(transaction, current);
   const fileId = await storedFile(organizationId, workspaceId, content);
   const document = sole(
     await database
@@ -270,6 +282,8 @@ const replace = async ({ work, begun }: Writing, outcome: Content, current: Docu
         sourceUri: shown(item).sourceUri ?? current.sourceUri,
         mimeType: content.mimeType,
         fileId,
+        text: null,
+        contentHash: null,
         version: current.version + 1,
         status: 'PENDING',
         failure: null,

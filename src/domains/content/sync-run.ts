@@ -1,19 +1,15 @@
 import { isDeepStrictEqual } from 'node:util';
 import { and, asc, eq, inArray, sql } from 'drizzle-orm';
-import { ZodError } from 'zod';
 import { database } from '../../database/client.ts';
 import type { JobHandler } from '../../queue/queue.ts';
-import { Undecipherable } from '../../secrets/encryption.ts';
 import type { Work } from '../services.ts';
-import { SourceFailure, type Source, type SourceItem } from './connectors/connector.ts';
-import { connectorOf, type AnyConnector } from './connectors/registry.ts';
-import { openConfiguration } from './datasource-configuration.ts';
-import { datasources } from './datasource-tables.ts';
+import { SourceFailure, type SourceItem } from './connectors/connector.ts';
 import { endRun, isExecution, isQueue, lockOpen, settle, type Ending } from './sync-ending.ts';
 import { announce, cancelTopic, countsOf } from './sync-events.ts';
 import { forgetFailures, forgetUnseen } from './sync-failures.ts';
 import { takeInItems, type Position } from './sync-intake.ts';
-import { syncExecutions, syncFailures, syncQueues, type SyncExecutionRow, type SyncQueueRow } from './sync-tables.ts';
+import { connect, RunEnded, type Begun, type Claimed } from './sync-source.ts';
+import { syncExecutions, syncFailures, syncQueues, type SyncExecutionRow } from './sync-tables.ts';
 import { lookAgain, lookAt } from './sync-times.ts';
 import { documents } from './tables.ts';
 
@@ -23,17 +19,6 @@ export const maxItems = 10_000;
 const batchSize = 20;
 /** Documents removed in one transaction. */
 const removalSize = 200;
-
-/** A run that was begun, with what it is of. */
-export interface Begun {
-  readonly execution: SyncExecutionRow;
-  readonly queue: SyncQueueRow;
-  readonly connector: AnyConnector;
-  readonly source: Source<Readonly<Record<string, unknown>>>;
-}
-
-/** The run has been called off, or ended by somebody else. */
-export class RunEnded extends Error {}
 
 /**
  * Brings a datasource or a watched document up to date. What is taken in is written down together with how far the run is, so that done
@@ -47,7 +32,7 @@ export const runSync: JobHandler<Work>['run'] = async (work, data, run) => {
     const claimed = await claim(work, executionId);
     if (claimed === null) return undefined;
     if (claimed.execution.fetchedAt === null) {
-      const begun = await open(work, claimed, signal);
+      const begun = await connect(work, claimed, signal);
       if (begun.connector.kind !== 'MANUAL') await fetchAll(work, begun, data);
     }
     return await complete(work, claimed);
@@ -94,8 +79,6 @@ const listenForCancelling = ({ services: { bus } }: Work, executionId: string) =
   };
 };
 
-type Claimed = Pick<Begun, 'execution' | 'queue'>;
-
 /** Marks the run as under way; null when it has ended. */
 const claim = ({ unit, services }: Work, executionId: string): Promise<Claimed | null> =>
   unit.transact(async ({ organizationId }) => {
@@ -112,35 +95,6 @@ const claim = ({ unit, services }: Work, executionId: string): Promise<Claimed |
     announce(unit, services, queue);
     return { execution, queue };
   });
-
-/** Connects to what the run is of. Throws SourceFailure. */
-const open = async (work: Work, claimed: Claimed, signal: AbortSignal): Promise<Begun> => {
-  const { unit, services } = work;
-  const { organizationId, datasourceId, documentId } = claimed.queue;
-  const { kind, stored } = await unit.run(async () => {
-    if (datasourceId === null) {
-      const isDocument = and(eq(documents.organizationId, organizationId), eq(documents.id, documentId ?? ''));
-      const [found] = await database.select({ sourceUri: documents.sourceUri }).from(documents).where(isDocument);
-      const stored = { configuration: { url: found?.sourceUri ?? '' }, encryptedSecrets: null };
-      return { kind: 'WEB_PAGE' as const, stored };
-    }
-    const isDatasource = and(eq(datasources.organizationId, organizationId), eq(datasources.id, datasourceId));
-    const [found] = await database.select().from(datasources).where(isDatasource);
-    if (found === undefined) throw new RunEnded();
-    return { kind: found.kind, stored: found };
-  });
-  await unit.rest();
-  const connector = await connectorOf(kind);
-  if (connector === undefined) throw new SourceFailure('REFUSED', `This server reads no sources of the kind ${kind}.`);
-  const configuration = await openConfiguration(services.keyRing, connector, stored).catch((error: unknown) => {
-    if (error instanceof Undecipherable)
-      throw new SourceFailure('UNAUTHORIZED', 'The secrets can no longer be read; store them again.');
-    if (error instanceof ZodError)
-      throw new SourceFailure('INVALID', 'The configuration is no longer understood; store it again.');
-    throw error;
-  });
-  return { ...claimed, connector, source: { configuration, outbound: services.outbound, signal } };
-};
 
 /** Fetches what the run is of and takes it in. Throws SourceFailure, RunEnded. */
 const fetchAll = async (work: Work, begun: Begun, data: Readonly<Record<string, unknown>>): Promise<void> => {
@@ -177,7 +131,7 @@ const fetchPages = async (work: Work, begun: Begun): Promise<void> => {
   let position = execution.position as Position | null;
   let left = maxItems - execution.found;
   while (position?.end !== true) {
-    const from: Position['from'] = position?.from ?? null;
+    const from = position?.from ?? null;
     const { items, next } = await connector.list(source, from);
     source.signal.throwIfAborted();
     assertUsable(items);
@@ -203,7 +157,8 @@ const isAtEnd = ({ position }: SyncExecutionRow): boolean => (position as Positi
 
 const assertUsable = (items: readonly SourceItem[]): void => {
   const isUsable = ({ id }: SourceItem) => id.length >= 1 && id.length <= 1000 && !id.includes('\0');
-  if (!items.every(isUsable)) throw new SourceFailure('INVALID', 'The source names things in a way that cannot be kept.');
+  if (!items.every(isUsable))
+    throw new SourceFailure('INVALID', 'The source names things in a way that cannot be kept.');
 };
 
 /** Removes what is no longer there, and ends the run unless documents of it are still to be read. */
@@ -219,8 +174,7 @@ const complete = async (work: Work, { execution, queue }: Claimed): Promise<Reco
     if (locked === null) throw new RunEnded();
     const fetchedAt = sql`coalesce(${syncExecutions.fetchedAt}, now())`;
     await database.update(syncExecutions).set({ fetchedAt }).where(isExecution(organizationId, executionId));
-    if (isWhole && isAtEnd(locked))
-      await forgetUnseen({ organizationId, datasourceId }, locked.startedAt ?? '');
+    if (isWhole && isAtEnd(locked)) await forgetUnseen({ organizationId, datasourceId }, locked.startedAt ?? '');
     announce(unit, services, queue);
     const { status, ...settled } = await settle(work, locked);
     return { status, ...countsOf(settled) };

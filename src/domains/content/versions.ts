@@ -1,19 +1,19 @@
-import { and, eq, isNotNull, sql } from 'drizzle-orm';
+import { and, eq, sql } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
+import type { Transaction } from '../../database/unit-of-work.ts';
 import { newId } from '../../ids.ts';
-import { documents, documentVersions } from './tables.ts';
+import { documents, documentVersions, type DocumentRow } from './tables.ts';
 
 /** Texts that a document had before, at most. */
 const keptVersions = 50;
 
 /**
- * Keeps the text that a document has now, before another one takes its place, in the running transaction; the oldest beyond fifty go. A text that
- * was never read is not kept.
+ * Keeps the text that a locked document has now, before another one takes its place, in the running transaction; the oldest beyond fifty go. A
+ * text that was never read is not kept.
  */
 export const keepVersion = async (
-  organizationId: string,
-  documentId: string,
-  replacedById: string | null,
+  { organizationId }: Transaction,
+  { id: documentId }: Pick<DocumentRow, 'id'>,
 ): Promise<void> => {
   const [current] = await database
     .select({
@@ -28,21 +28,18 @@ export const keepVersion = async (
       fileId: documents.fileId,
     })
     .from(documents)
-    .where(
-      and(eq(documents.organizationId, organizationId), eq(documents.id, documentId), isNotNull(documents.contentHash)),
-    );
+    .where(and(eq(documents.organizationId, organizationId), eq(documents.id, documentId)));
   if (current === undefined) return;
   const { text, contentHash } = current;
   if (text === null || contentHash === null) return;
+  await database.insert(documentVersions).values({ ...current, id: newId(), documentId, text, contentHash });
   await database
-    .insert(documentVersions)
-    .values({ ...current, id: newId(), documentId, text, contentHash, replacedById })
-    .onConflictDoNothing();
-  await database.delete(documentVersions).where(
-    and(
-      eq(documentVersions.organizationId, organizationId),
-      eq(documentVersions.documentId, documentId),
-      sql`${documentVersions.version} <= ${current.version - keptVersions}`,
-    ),
-  );
+    .delete(documentVersions)
+    .where(
+      and(
+        eq(documentVersions.organizationId, organizationId),
+        eq(documentVersions.documentId, documentId),
+        sql`${documentVersions.version} <= ${current.version - keptVersions}`,
+      ),
+    );
 };
