@@ -142,7 +142,11 @@ const outcome = async ({ workspaceId, id, execution }: { workspaceId: string; id
   };
 };
 
-const undisturbed = async () => {
+let ofUndisturbed: ReturnType<typeof outcome> | undefined;
+/** What a run leaves behind that nothing disturbs. */
+const undisturbed = () => (ofUndisturbed ??= runUndisturbed());
+
+const runUndisturbed = async () => {
   const place = await prepared();
   await work(place.execution);
   await read(place.execution);
