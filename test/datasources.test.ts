@@ -131,7 +131,7 @@ test.each([
   [{ staleAfterSeconds: 3599 }, ['staleAfterSeconds']],
   [{ schedule: '0 3 * * *', staleAfterSeconds: 3600 }, ['staleAfterSeconds']],
   [{ kind: 'MANUAL', configuration: {}, staleAfterSeconds: 3600 }, ['staleAfterSeconds']],
-])('%j is refused', async (input, fields) => {
+])('what cannot be is refused (%#)', async (input, fields) => {
   const good = { workspaceId, name: crypto.randomUUID(), kind: 'JSON_API', configuration: { url: source.url } };
   const answer = await ada.ask(create, { input: { ...good, staleAfterSeconds: null, ...input } });
   expect(issuesOf(answer)).toEqual(fields.map((field) => ['BAD_USER_INPUT', field]));
