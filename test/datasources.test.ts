@@ -183,25 +183,25 @@ test('a datasource is deleted with its documents or without', async () => {
   expect(await documentsOf(ada, own)).toEqual(kept);
   expect(await ada.codes(remove, { input: { id: dropping.id } })).toEqual(['NOT_FOUND']);
   const unit = unitOf(bed, null);
-  const queues = [keeping, dropping].map((each) => uuidOf(each.sync.id));
+  const queues = new Set([keeping, dropping].map((each) => uuidOf(each.sync.id)));
   const due = await unit.run(() => database.select({ queueId: dueSyncs.queueId }).from(dueSyncs));
   await unit.rest();
-  expect(due.filter(({ queueId }) => queues.includes(queueId))).toEqual([]);
+  expect(due.filter(({ queueId }) => queues.has(queueId))).toEqual([]);
 });
 
 test('a datasource that is deleted in the middle of a run is gone, and the run with it', async () => {
   const own = await workspaceOf(ada);
   const { id } = await connect(ada, own, { configuration: withToken() });
   const asked = Promise.withResolvers<void>();
-  source.before = (path) => {
+  source.before = async (path) => {
     if (path !== '/things/b') return;
     asked.resolve();
-    return new Promise(() => undefined);
+    await new Promise(() => undefined);
   };
   const begin = 'mutation ($id: ID!) { syncDatasource(input: { id: $id }) { execution { id } } }';
   await ada.want(begin, { id });
   await asked.promise;
-  source.before = () => undefined;
+  source.before = async () => undefined;
   await ada.want(remove, { input: { id, deleteDocuments: true } });
   expect(await documentsOf(ada, own)).toEqual([]);
 });

@@ -4,6 +4,7 @@ import postgres from 'postgres';
 import { database } from '../src/database/client.ts';
 import { UnitOfWork, type Scope } from '../src/database/unit-of-work.ts';
 import { chunkList, documentList } from '../src/domains/content/loaders.ts';
+import { datasourceList, executionList, failureList } from '../src/domains/content/sync-loaders.ts';
 import { conversationsByWorkspace, messagesByConversation } from '../src/domains/conversations/loaders.ts';
 import { memberList, workspaceList } from '../src/domains/tenancy/loaders.ts';
 import { discovery, viewerOfMember } from '../src/domains/tenancy/viewers.ts';
@@ -24,6 +25,7 @@ const inSql = (kind: number, number: string) =>
 const [organization, user, workspace, conversation, message, document, chunk, membership, belonging] = [
   1, 2, 3, 4, 5, 6, 7, 8, 9,
 ] as const;
+const [datasource, queue, execution, failure] = [10, 11, 12, 13] as const;
 const time = (number: string) => `timestamptz '2026-01-01' + (${number}) * interval '1 second'`;
 
 let bed: Testbed & { ownerUrl: string | undefined };
@@ -58,8 +60,16 @@ const fill = async (url: string): Promise<void> => {
   await run(`insert into document_chunks (organization_id, id, workspace_id, document_id, position, text, headings, start, "end", tokens, terms, frequencies, term_count, hash, created_at)
     select ${tenant}, ${inSql(chunk, 'n')}, ${inSql(workspace, `n % ${tenants}`)}, ${inSql(document, `n % ${tenants}`)}, n, 'c', '{}', 0, 1, 1, '{}', '{}', 0, '', ${time('n')}
     from generate_series(0, 79999) n`);
+  await run(`insert into datasources (organization_id, id, workspace_id, name, kind, created_at)
+    select ${tenant}, ${inSql(datasource, 'n')}, ${inSql(workspace, `n % ${tenants}`)}, 'd' || md5(n::text), 'FEED', ${time('n')} from generate_series(0, 19999) n`);
+  await run(`insert into sync_queues (organization_id, id, workspace_id, datasource_id, created_at)
+    select ${tenant}, ${inSql(queue, 'n')}, ${inSql(workspace, `n % ${tenants}`)}, ${inSql(datasource, 'n')}, ${time('n')} from generate_series(0, 19999) n`);
+  await run(`insert into sync_executions (organization_id, id, workspace_id, queue_id, trigger, status, created_at)
+    select ${tenant}, ${inSql(execution, 'n')}, ${inSql(workspace, `n % ${tenants}`)}, ${inSql(queue, `n % ${tenants}`)}, 'SCHEDULE', 'UNCHANGED', ${time('n')} from generate_series(0, 79999) n`);
+  await run(`insert into sync_failures (organization_id, id, workspace_id, datasource_id, external_id, reason, created_at)
+    select ${tenant}, ${inSql(failure, 'n')}, ${inSql(workspace, `n % ${tenants}`)}, ${inSql(datasource, `n % ${tenants}`)}, n, 'r', ${time('n')} from generate_series(0, 39999) n`);
   await run(
-    `analyze organizations, users, memberships, workspaces, workspace_memberships, conversations, messages, documents, document_chunks`,
+    `analyze datasources, sync_queues, sync_executions, sync_failures, organizations, users, memberships, workspaces, workspace_memberships, conversations, messages, documents, document_chunks`,
   );
   await owner.end();
 };
@@ -181,6 +191,31 @@ const lists: readonly (readonly [name: string, index: string, cursor: string | n
     'document_chunks_position_key',
     encodeCursor('POSITION ASC', [8000, idOf(chunk, 8000)]),
     (unit, args) => chunkList(unit, args, idOf(document, 0)),
+  ],
+  [
+    'datasources',
+    'datasources_created_at_index',
+    created('DESC', datasource),
+    (unit, args) => datasourceList(unit, args, idOf(workspace, 0)),
+  ],
+  [
+    'datasources by name',
+    'datasources_name_key',
+    null,
+    (unit, args) =>
+      datasourceList(unit, { ...args, orderBy: [{ field: 'NAME', direction: 'ASC' }] }, idOf(workspace, 0)),
+  ],
+  [
+    'runs',
+    'sync_executions_created_at_index',
+    created('DESC', execution),
+    (unit, args) => executionList(unit, args, idOf(queue, 0)),
+  ],
+  [
+    'failures of a sync',
+    'sync_failures_created_at_index',
+    created('DESC', failure),
+    (unit, args) => failureList(unit, args, idOf(datasource, 0)),
   ],
   [
     'conversations',

@@ -24,7 +24,7 @@ export class SourceServer {
   readonly tokens: string[] = [];
   pageSize = 2;
   /** Held up before an answer. */
-  before: (path: string) => Promise<void> | void = () => undefined;
+  before: (path: string) => Promise<void> = async () => undefined;
   readonly #close: () => Promise<void>;
 
   private constructor(url: string, close: () => Promise<void>) {
@@ -36,9 +36,11 @@ export class SourceServer {
     let source: SourceServer | undefined;
     const http = createServer((request, response) => {
       const path = request.url ?? '/';
-      void source?.answer(path, request.headers.authorization ?? '').then((answer) => {
+      const answered = async (): Promise<void> => {
+        const answer = await source?.answer(path, request.headers.authorization ?? '');
         response.setHeader('content-type', 'application/json').end(JSON.stringify(answer));
-      });
+      };
+      void answered();
     });
     await new Promise<void>((resolve) => void http.listen(0, '127.0.0.1', resolve));
     const { port } = http.address() as AddressInfo;

@@ -77,7 +77,7 @@ const work = async (execution: string, crash: Partial<CrashingUnit> = {}, signal
 };
 
 /** Reads the documents of a run that wait to be read, as workers would. */
-const read = async (execution: string, crash: Partial<CrashingUnit> = {}): Promise<void> => {
+const read = async (execution: string): Promise<void> => {
   const unit = unitOfJobs();
   const waiting = await unit.run(() =>
     database
@@ -88,9 +88,10 @@ const read = async (execution: string, crash: Partial<CrashingUnit> = {}): Promi
   );
   await unit.rest();
   for (const each of waiting) {
-    const own = Object.assign(unitOfJobs(), crash);
+    const own = unitOfJobs();
     const data = { ...each, executionId: uuidOf(execution) };
-    await ingest({ unit: own, services: bed.server.installation.services }, data, run).finally(() => own.rest());
+    await ingest({ unit: own, services: bed.server.installation.services }, data, run);
+    await own.rest();
   }
 };
 
@@ -225,11 +226,11 @@ test.each(['/list?from=2', '/things/b', '/things/new'])(
     const expected = await undisturbed();
     const place = await prepared();
     const stopping = new AbortController();
-    source.before = (asked) => {
+    source.before = async (asked) => {
       if (asked === path) stopping.abort();
     };
     await expect(work(place.execution, {}, stopping.signal)).rejects.toThrow();
-    source.before = () => undefined;
+    source.before = async () => undefined;
     expect(await runOf(ada, place.execution)).toMatchObject({ status: 'RUNNING', fetchedAt: null, removed: 0 });
     await work(place.execution);
     await read(place.execution);
@@ -241,11 +242,11 @@ test('documents that are read before the source has come to its end do not end t
   const expected = await undisturbed();
   const place = await prepared();
   const stopping = new AbortController();
-  source.before = (asked) => {
+  source.before = async (asked) => {
     if (asked === '/list?from=4') stopping.abort();
   };
   await expect(work(place.execution, {}, stopping.signal)).rejects.toThrow();
-  source.before = () => undefined;
+  source.before = async () => undefined;
   await read(place.execution);
   expect(await runOf(ada, place.execution)).toMatchObject({ status: 'RUNNING', outstanding: 0 });
   await work(place.execution);
@@ -302,16 +303,16 @@ onPostgres('a real process', () => {
     const workspaceId = await workspaceOf(person);
     const { id } = await connect(person, workspaceId, { configuration: { url: source.url } });
     const reached = Promise.withResolvers<void>();
-    source.before = (path) => {
+    source.before = async (path) => {
       if (path !== '/things/t25') return;
       reached.resolve();
-      return new Promise(() => undefined);
+      await new Promise(() => undefined);
     };
     const execution = (await begin(person, id)).id;
     await reached.promise;
     // Twenty are in, and some of them are being read.
     await server.stop('SIGKILL');
-    source.before = () => undefined;
+    source.before = async () => undefined;
     source.asked.length = 0;
     const owner = postgres(fresh.ownerUrl, { max: 1, onnotice: () => undefined });
     server = await start();

@@ -33,7 +33,7 @@ afterAll(async () => {
 });
 afterEach(() => {
   source.refusals.clear();
-  source.before = () => undefined;
+  source.before = async () => undefined;
   source.asked.length = 0;
 });
 
@@ -251,10 +251,10 @@ test('a run that is called off ends at once, and removes nothing', async () => {
   await sync(ada, datasource.id);
   source.hold({ d: 'Dates.' });
   const asked = Promise.withResolvers<void>();
-  source.before = (path) => {
+  source.before = async (path) => {
     if (path !== '/things/d') return;
     asked.resolve();
-    return new Promise(() => undefined);
+    await new Promise(() => undefined);
   };
   const { id } = await begin(ada, datasource.id);
   await asked.promise;
@@ -263,7 +263,7 @@ test('a run that is called off ends at once, and removes nothing', async () => {
     cancelSync: { execution: { id, status: 'CANCELLED' } },
   });
   expect(await ada.codes(cancel, { id: datasource.sync.id })).toEqual(['CONFLICT']);
-  source.before = () => undefined;
+  source.before = async () => undefined;
   // The one who did it has let go: the next run begins.
   expect(await sync(ada, datasource.id)).toMatchObject({ status: 'SUCCEEDED', added: 1, removed: 3 });
   expect(await runOf(ada, id)).toMatchObject({ status: 'CANCELLED', added: 0, removed: 0 });

@@ -31,7 +31,7 @@ const taken = (error: unknown): never => {
 
 /** By age after a week where nothing is said; what is put in by hand is never fetched. */
 const timingOf = ({ kind, schedule, staleAfterSeconds }: CreateDatasourceInput): Timing => {
-  const isSilent = schedule == null && staleAfterSeconds === undefined && kind !== 'MANUAL';
+  const isSilent = (schedule ?? null) === null && staleAfterSeconds === undefined && kind !== 'MANUAL';
   return {
     schedule: schedule ?? null,
     staleAfterSeconds: isSilent ? defaultStaleAfterSeconds : (staleAfterSeconds ?? null),

@@ -63,7 +63,7 @@ const advance = async (work: Work, queueId: string): Promise<void> => {
   if (open !== null) {
     const execution = await lockOpen(organizationId, open.id);
     await lookAt(queueId, organizationId, lookAgain());
-    if (execution?.fetchedAt != null) await settle(work, execution);
+    if (typeof execution?.fetchedAt === 'string') await settle(work, execution);
     return;
   }
   const queue = await lockQueue(organizationId, queueId);

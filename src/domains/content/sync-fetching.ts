@@ -128,8 +128,17 @@ const store = async (
 const fileName = ({ id, uri, title }: SourceItem, ownTitle: string | null): string => {
   const last = uri === null ? undefined : URL.parse(uri)?.pathname.split('/').at(-1);
   const name = last !== undefined && last.includes('.') ? last : (ownTitle ?? title ?? id);
-  return [...name.replaceAll('\0', '')].slice(0, 200).join('') || 'content';
+  return line(name, 200) ?? 'content';
 };
+
+/** A line of at most so many UTF-16 code units, without halving a character; null when nothing is left. */
+export const line = (text: string, max: number): string | null =>
+  text
+    .replaceAll('\0', '')
+    .trim()
+    .slice(0, max)
+    .toWellFormed()
+    .replace(/\uFFFD$/, '') || null;
 
 const reasonOf = ({ services }: Work, { execution }: Begun, error: unknown): string => {
   if (error instanceof SourceFailure || error instanceof AddressRefused) return error.message;

@@ -1,28 +1,19 @@
 import { and, eq, inArray, sql } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
-import { sole } from '../../database/rows.ts';
-import type { Transaction } from '../../database/unit-of-work.ts';
-import { newId } from '../../ids.ts';
 import type { Work } from '../services.ts';
-import { SourceFailure, type SourceItem, type SourceVersion } from './connectors/connector.ts';
+import { SourceFailure, type SourceItem } from './connectors/connector.ts';
 import { documentFields } from './loaders.ts';
-import { enqueueIngestion } from './operations.ts';
 import { isExecution, lockOpen } from './sync-ending.ts';
 import { announce } from './sync-events.ts';
-import { failedSince, forgetFailures, noteFailure } from './sync-failures.ts';
-import { fetchItems, type Fetched, type Known, type Outcome } from './sync-fetching.ts';
+import { failedSince } from './sync-failures.ts';
+import { fetchItems, type Known, type Outcome } from './sync-fetching.ts';
 import { RunEnded, type Begun } from './sync-source.ts';
-import { syncExecutions } from './sync-tables.ts';
-import { documents, files, type DocumentRow } from './tables.ts';
-import { keepVersion } from './versions.ts';
+import { syncExecutions, type SyncExecutionRow } from './sync-tables.ts';
+import { writeOutcome, type Writing } from './sync-writing.ts';
+import { documents } from './tables.ts';
 
 /** How far a run has read its source: what a run keeps as its position. */
-export interface Position extends Record<string, unknown> {
-  /** Where the connector goes on; absent at the start. */
-  readonly from?: Readonly<Record<string, unknown>>;
-  /** Everything has been read. */
-  readonly end?: true;
-}
+export type Position = NonNullable<SyncExecutionRow['position']>;
 
 export interface Intake {
   /** Things it may take in yet; no bound when absent. */
@@ -138,7 +129,7 @@ const write = ({ unit, services }: Work, begun: Begun, outcomes: readonly Outcom
     if ((await lockOpen(organizationId, execution.id)) === null) throw new RunEnded();
     const current = new Map(locked.map((row) => [queue.documentId ?? row.externalId ?? '', row]));
     const counts = { added: 0, updated: 0, unchanged: 0, failed: 0, outstanding: 0 };
-    const writing = { work: { unit, services }, transaction, begun, counts };
+    const writing: Writing = { work: { unit, services }, transaction, begun, counts };
     for (const outcome of outcomes) await writeOutcome(writing, outcome, current.get(keyOf(begun, outcome.item)));
     const add = (name: keyof typeof counts) => sql`${syncExecutions[name]} + ${counts[name]}`;
     await database
@@ -155,151 +146,3 @@ const write = ({ unit, services }: Work, begun: Begun, outcomes: readonly Outcom
       .where(isExecution(organizationId, execution.id));
     announce(unit, services, queue);
   });
-
-interface Writing {
-  readonly work: Work;
-  readonly transaction: Transaction;
-  readonly begun: Begun;
-  readonly counts: { added: number; updated: number; unchanged: number; failed: number; outstanding: number };
-}
-
-const writeOutcome = async (writing: Writing, outcome: Outcome, current: DocumentRow | undefined): Promise<void> => {
-  const { begun, counts } = writing;
-  const { organizationId, workspaceId, datasourceId } = begun.queue;
-  const place = datasourceId === null ? null : { organizationId, workspaceId, datasourceId };
-  const { item } = outcome;
-  switch (outcome.kind) {
-    case 'FAILED':
-      counts.failed++;
-      if (place !== null) await noteFailure(place, { ...shown(item), externalId: item.id, reason: outcome.reason });
-      return markSeen(begun, current, null);
-    case 'GONE':
-      // A complete run removes its document as it does what it does not see.
-      return place === null ? undefined : forgetFailures(place, [item.id]);
-    case 'SAME':
-      counts.unchanged++;
-      if (place !== null && current?.status !== 'FAILED') await forgetFailures(place, [item.id]);
-      return markSeen(begun, current, outcome.version);
-    case 'CONTENT':
-      counts.outstanding++;
-      if (current === undefined) {
-        counts.added++;
-        return add(writing, outcome);
-      }
-      counts.updated++;
-      return replace(writing, outcome, current);
-  }
-};
-
-const isDocument = (organizationId: string, id: string) =>
-  and(eq(documents.organizationId, organizationId), eq(documents.id, id));
-
-const markSeen = async (
-  { execution }: Begun,
-  current: DocumentRow | undefined,
-  sourceVersion: SourceVersion | null,
-): Promise<void> => {
-  if (current === undefined) return;
-  const version = sourceVersion === null ? {} : { sourceVersion: { ...sourceVersion } };
-  await database
-    .update(documents)
-    .set({ seenInId: execution.id, ...version })
-    .where(isDocument(execution.organizationId, current.id));
-};
-
-type Content = Extract<Outcome, { kind: 'CONTENT' }>;
-
-/** What people see of a thing, within the bounds of the columns. */
-const shown = ({ title, uri }: Pick<SourceItem, 'title' | 'uri'>) => ({
-  title: title === null ? null : line(title, 500),
-  sourceUri: uri === null || uri.length > 2000 || uri.includes('\0') ? null : uri,
-});
-
-/** A line of at most so many UTF-16 code units, without halving a character. */
-const line = (text: string, max: number): string | null =>
-  text
-    .replaceAll('\0', '')
-    .trim()
-    .slice(0, max)
-    .toWellFormed()
-    .replace(/\uFFFD$/, '') || null;
-
-const storedFile = async (organizationId: string, workspaceId: string, content: Fetched): Promise<string> => {
-  const { name, mimeType, size, sha256 } = content;
-  // Who sees the workspace sees what its documents are made from.
-  const readers = [workspaceId, organizationId];
-  const row = { organizationId, readers, name, mimeType, size, sha256, status: 'STORED' as const };
-  return sole(await database.insert(files).values(row).returning({ id: files.id })).id;
-};
-
-/** What a document keeps of where its content comes from. */
-const origin = ({ execution }: Begun, { content, version }: Content) => ({
-  sourceHash: content.sha256,
-  sourceVersion: version === null ? null : { ...version },
-  seenInId: execution.id,
-});
-
-const add = async ({ work, begun }: Writing, outcome: Content): Promise<void> => {
-  const { unit, services } = work;
-  const { organizationId, workspaceId, datasourceId } = begun.queue;
-  const { item, content } = outcome;
-  const { sourceUri } = shown(item);
-  const title = shown({ title: content.title, uri: null }).title ?? sourceUri?.slice(0, 500) ?? item.id.slice(0, 500);
-  const fileId = await storedFile(organizationId, workspaceId, content);
-  const row = { organizationId, id: newId(), workspaceId, datasourceId, externalId: item.id, title, sourceUri, fileId };
-  const values = { ...row, mimeType: content.mimeType, ...origin(begun, outcome) };
-  const document = sole(await database.insert(documents).values(values).returning(documentFields));
-  await enqueueIngestion(unit, services, document, begun.execution.id);
-  unit.record({
-    action: 'document.added',
-    type: 'Document',
-    id: document.id,
-    workspaceId,
-    data: { title, executionId: begun.execution.id },
-  });
-};
-
-/** Gives a document its new content, in place: it keeps its id, tags and readers, and its title unless the source has changed that. */
-const replace = async (
-  { work, transaction, begun }: Writing,
-  outcome: Content,
-  current: DocumentRow,
-): Promise<void> => {
-  const { unit, services } = work;
-  const { organizationId, id, workspaceId } = current;
-  const { item, content } = outcome;
-  const named = begun.queue.datasourceId === null ? null : shown({ title: content.title, uri: null }).title;
-  const title = named ?? current.title;
-  await keepVersion(transaction, current);
-  const fileId = await storedFile(organizationId, workspaceId, content);
-  const document = sole(
-    await database
-      .update(documents)
-      .set({
-        title,
-        // The title is part of what is indexed of each chunk: none of them can stay as it is.
-        ...(title !== current.title && { language: null }),
-        sourceUri: shown(item).sourceUri ?? current.sourceUri,
-        mimeType: content.mimeType,
-        fileId,
-        text: null,
-        contentHash: null,
-        version: current.version + 1,
-        status: 'PENDING',
-        failure: null,
-        ...origin(begun, outcome),
-        // The trigger that keeps the time leaves alone what a run marks as seen.
-        updatedAt: sql`now()`,
-      })
-      .where(isDocument(organizationId, id))
-      .returning(documentFields),
-  );
-  await enqueueIngestion(unit, services, document, begun.execution.id);
-  unit.record({
-    action: 'document.updated',
-    type: 'Document',
-    id,
-    workspaceId,
-    data: { fields: ['text'], executionId: begun.execution.id },
-  });
-};

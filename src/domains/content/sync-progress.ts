@@ -18,14 +18,18 @@ const newestRun = async (unit: UnitOfWork, datasourceId: string): Promise<SyncEx
 
 /** The newest run as it is, then after each change; read anew each time, so that the viewer's rights at that moment decide. Throws NotFound. */
 export async function* syncProgress(
-  { unit, services }: Context,
+  context: Context,
   datasourceId: string,
 ): AsyncGenerator<{ syncProgress: SyncExecutionRow }> {
-  const changes = services.bus.subscribe(syncTopic(datasourceId));
+  const changes = context.services.bus.subscribe(syncTopic(datasourceId));
   try {
     for (;;) {
-      const execution = await newestRun(unit.as(unit.scope), datasourceId);
+      // A fresh unit, whose loaders know nothing from before the change.
+      context.unit = context.unit.as(context.unit.scope);
+      const execution = await newestRun(context.unit, datasourceId);
       if (execution !== null) yield { syncProgress: execution };
+      // What was asked about the run has been read by now: nothing is held while waiting.
+      await context.unit.rest();
       if ((await changes.next()).done === true) return;
     }
   } finally {

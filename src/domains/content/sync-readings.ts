@@ -61,5 +61,5 @@ export const countReading = async (
 export const settleWithout = ({ unit, services }: Work, executionId: string): Promise<void> =>
   unit.transact(async ({ organizationId }) => {
     const execution = await lockOpen(organizationId, executionId);
-    if (execution?.fetchedAt != null) await settle({ unit, services }, execution);
+    if (typeof execution?.fetchedAt === 'string') await settle({ unit, services }, execution);
   });

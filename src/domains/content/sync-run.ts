@@ -67,9 +67,11 @@ class TooManyItems extends SourceFailure {
 const listenForCancelling = ({ services: { bus } }: Work, executionId: string) => {
   const controller = new AbortController();
   const messages = bus.subscribe(cancelTopic(executionId));
-  const listening = messages.next().then(({ done }) => {
+  const listen = async (): Promise<void> => {
+    const { done } = await messages.next();
     if (done !== true) controller.abort();
-  });
+  };
+  const listening = listen();
   return {
     signal: controller.signal,
     stop: async () => {
@@ -110,7 +112,7 @@ const fetchWatched = async (work: Work, begun: Begun, documentId: string): Promi
     database.select({ title: documents.title, uri: documents.sourceUri }).from(documents).where(isDocument),
   );
   await unit.rest();
-  if (found?.uri == null) throw new SourceFailure('NOT_FOUND', 'The document has no address any more.');
+  if (typeof found?.uri !== 'string') throw new SourceFailure('NOT_FOUND', 'The document has no address any more.');
   await takeInItems(work, begun, [{ id: found.uri, title: null, uri: found.uri, version: null }], {});
 };
 
@@ -128,7 +130,7 @@ const fetchFailed = async (work: Work, begun: Begun, failureId: string): Promise
 /** Reads the source to its end, from where an earlier try of the run had come. */
 const fetchPages = async (work: Work, begun: Begun): Promise<void> => {
   const { connector, source, execution } = begun;
-  let position = execution.position as Position | null;
+  let position: Position | null = execution.position;
   let left = maxItems - execution.found;
   while (position?.end !== true) {
     const from = position?.from ?? null;
@@ -153,10 +155,11 @@ const fetchPages = async (work: Work, begun: Begun): Promise<void> => {
   }
 };
 
-const isAtEnd = ({ position }: SyncExecutionRow): boolean => (position as Position | null)?.end === true;
+const isAtEnd = ({ position }: SyncExecutionRow): boolean => position?.end === true;
+
+const isUsable = ({ id }: SourceItem): boolean => id.length >= 1 && id.length <= 1000 && !id.includes('\0');
 
 const assertUsable = (items: readonly SourceItem[]): void => {
-  const isUsable = ({ id }: SourceItem) => id.length >= 1 && id.length <= 1000 && !id.includes('\0');
   if (!items.every(isUsable))
     throw new SourceFailure('INVALID', 'The source names things in a way that cannot be kept.');
 };
