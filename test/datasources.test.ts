@@ -27,7 +27,7 @@ beforeAll(async () => {
   ada = await bed.signUp();
   workspaceId = await workspaceOf(ada);
   source.hold({ a: 'Apples.', b: 'Beans.' });
-});
+}, 60_000);
 afterAll(async () => {
   await bed.stop();
   await source.stop();

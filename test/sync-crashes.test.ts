@@ -26,7 +26,7 @@ let source: SourceServer;
 beforeAll(async () => {
   [bed, source] = [await startTestbed({ WORKERS: 'off' }), await SourceServer.start()];
   ada = await bed.signUp();
-});
+}, 60_000);
 afterAll(async () => {
   await bed.stop();
   await source.stop();

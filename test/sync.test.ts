@@ -25,7 +25,7 @@ const logged: string[] = [];
 beforeAll(async () => {
   [bed, source] = [await startTestbed({ LOG_LEVEL: 'debug' }, (line) => logged.push(line)), await SourceServer.start()];
   ada = await bed.signUp();
-});
+}, 60_000);
 afterAll(async () => {
   await bed.stop();
   await source.stop();
