@@ -257,6 +257,27 @@ test('documents that are read before the source has come to its end do not end t
   expect(await outcome(place)).toEqual(expected);
 });
 
+test('two who do the same run at a time count nothing twice', async () => {
+  const expected = await undisturbed();
+  const place = await prepared();
+  // The first one is taken for crashed while it waits.
+  const release = Promise.withResolvers<void>();
+  const waiting = Promise.withResolvers<void>();
+  source.before = async (asked) => {
+    if (asked !== '/things/b') return;
+    waiting.resolve();
+    await release.promise;
+  };
+  const first = work(place.execution);
+  await waiting.promise;
+  source.before = async () => undefined;
+  await work(place.execution);
+  release.resolve();
+  await expect(first).rejects.toThrow('Another process does this run.');
+  await read(place.execution);
+  expect(await outcome(place)).toEqual(expected);
+});
+
 test('a run that is given up is FAILED, and removes nothing', async () => {
   const place = await prepared();
   const unit = unitOfJobs();

@@ -14,7 +14,7 @@ export const filledSync = async (
 ): Promise<Record<string, string>> => {
   const data: { createDatasource: { datasource: { id: string; sync: { id: string } } } } = await owner.want(
     `mutation ($input: CreateDatasourceInput!) { createDatasource(input: $input) { datasource { id sync { id } } } }`,
-    { input: { workspaceId: workspace, name: `${word} source`, kind: 'MANUAL', configuration: {} } },
+    { input: { workspaceId: workspace, name: `${word} shelf`, kind: 'MANUAL', configuration: {} } },
   );
   const { id, sync } = data.createDatasource.datasource;
   const place = { organizationId: uuidOf(owner.organizationId), workspaceId: uuidOf(workspace) };

@@ -16,6 +16,8 @@ import { documents } from './tables.ts';
 export type Position = NonNullable<SyncExecutionRow['position']>;
 
 export interface Intake {
+  /** Things that the run has taken in before; none when absent. */
+  readonly found?: number;
   /** Things it may take in yet; no bound when absent. */
   readonly limit?: number;
   /** How far the run is once these are taken in. */
@@ -33,7 +35,7 @@ export const takeInItems = async (
   work: Work,
   begun: Begun,
   items: readonly SourceItem[],
-  { limit = items.length, position, again }: Intake,
+  { found = 0, limit = items.length, position, again }: Intake,
 ): Promise<{ readonly taken: number; readonly leftOut: boolean }> => {
   const known = await knownOf(work, begun, items);
   const fresh = unique(items).filter((item) => !known.done.has(item.id));
@@ -44,7 +46,7 @@ export const takeInItems = async (
   const watched = begun.queue.datasourceId === null ? outcomes[0] : undefined;
   if (watched?.kind === 'FAILED') throw new SourceFailure('UNAVAILABLE', watched.reason);
   if (watched?.kind === 'GONE') throw new SourceFailure('NOT_FOUND', 'The page is no longer there.');
-  await write(work, begun, outcomes, leftOut || stop !== null ? undefined : position);
+  await write(work, begun, outcomes, found, leftOut || stop !== null ? undefined : position);
   if (stop !== null) throw stop;
   return { taken: outcomes.length, leftOut };
 };
@@ -112,7 +114,13 @@ const knownOf = async ({ unit }: Work, begun: Begun, items: readonly SourceItem[
 };
 
 /** Writes down what came of things. */
-const write = ({ unit, services }: Work, begun: Begun, outcomes: readonly Outcome[], position?: Position) =>
+const write = (
+  { unit, services }: Work,
+  begun: Begun,
+  outcomes: readonly Outcome[],
+  found: number,
+  position?: Position,
+) =>
   unit.transact(async (transaction) => {
     const { organizationId } = transaction;
     const { queue, execution } = begun;
@@ -126,7 +134,10 @@ const write = ({ unit, services }: Work, begun: Begun, outcomes: readonly Outcom
             .where(and(eq(documents.organizationId, organizationId), ofItems(begun, items)))
             .orderBy(documents.id)
             .for('update');
-    if ((await lockOpen(organizationId, execution.id)) === null) throw new RunEnded();
+    const open = await lockOpen(organizationId, execution.id);
+    if (open === null) throw new RunEnded();
+    // Whoever was taken for crashed and was not must not count anything twice.
+    if (open.found !== found) throw new Error('Another process does this run.');
     const current = new Map(locked.map((row) => [queue.documentId ?? row.externalId ?? '', row]));
     const counts = { added: 0, updated: 0, unchanged: 0, failed: 0, outstanding: 0 };
     const writing: Writing = { work: { unit, services }, transaction, begun, counts };
@@ -135,7 +146,7 @@ const write = ({ unit, services }: Work, begun: Begun, outcomes: readonly Outcom
     await database
       .update(syncExecutions)
       .set({
-        found: sql`${syncExecutions.found} + ${outcomes.filter(({ kind }) => kind !== 'GONE').length}`,
+        found: found + outcomes.length,
         added: add('added'),
         updated: add('updated'),
         unchanged: add('unchanged'),

@@ -131,7 +131,7 @@ const fetchFailed = async (work: Work, begun: Begun, failureId: string): Promise
 const fetchPages = async (work: Work, begun: Begun): Promise<void> => {
   const { connector, source, execution } = begun;
   let position: Position | null = execution.position;
-  let left = maxItems - execution.found;
+  let { found } = execution;
   while (position?.end !== true) {
     const from = position?.from ?? null;
     const { items, next } = await connector.list(source, from);
@@ -145,10 +145,11 @@ const fetchPages = async (work: Work, begun: Begun): Promise<void> => {
       const batch = items.slice(at * batchSize, (at + 1) * batchSize);
       const isLast = at === batches - 1;
       const { taken, leftOut } = await takeInItems(work, begun, batch, {
-        limit: left,
+        found,
+        limit: maxItems - found,
         ...(isLast && { position: after }),
       });
-      left -= taken;
+      found += taken;
       if (leftOut) throw new TooManyItems();
     }
     position = after;
