@@ -188,6 +188,7 @@ test.each(['before', 'after'] as const)(
     // The claim, three pages, the removal and the end.
     expect(crashed).toBe(6);
   },
+  60_000,
 );
 
 test.each(['before', 'after'] as const)(
@@ -255,6 +256,24 @@ test('documents that are read before the source has come to its end do not end t
   // Done once more it is as it was.
   expect(await work(place.execution)).toBeUndefined();
   expect(await outcome(place)).toEqual(expected);
+});
+
+test('a crash in the middle of a page leaves the rest of the page to the next', async () => {
+  const names = Array.from({ length: 25 }, (_, at) => `n${String(at).padStart(2, '0')}`);
+  source.hold({ ...Object.fromEntries(names.map((name) => [name, `All about ${name}.`])), n03: '' });
+  source.pageSize = 50;
+  const workspaceId = await workspaceOf(ada);
+  const { id } = await connect(ada, workspaceId, { configuration: { url: source.url } });
+  const execution = (await begin(ada, id)).id;
+  // The claim is the first, the first twenty things are the second.
+  await expect(work(execution, { crashAt: 2, crashes: 'after' })).rejects.toThrow(Crash);
+  source.asked.length = 0;
+  await work(execution);
+  source.pageSize = 2;
+  expect(source.fetched().toSorted()).toEqual(names.slice(20).map((name) => `/things/${name}`));
+  expect(await runOf(ada, execution)).toMatchObject({ found: 25, added: 24, failed: 1, outstanding: 24 });
+  const failures: Data[] = await failuresOf(ada, id);
+  expect(failures.map(({ externalId, attempts }) => [externalId, attempts])).toEqual([['n03', 1]]);
 });
 
 test('two who do the same run at a time count nothing twice', async () => {
