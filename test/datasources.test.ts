@@ -22,8 +22,7 @@ let workspaceId: string;
 const logged: string[] = [];
 
 beforeAll(async () => {
-  const debug = { LOG_LEVEL: 'debug', DATABASE_SQL_LOG: 'off' };
-  [bed, source] = [await startTestbed(debug, (line) => logged.push(line)), await SourceServer.start()];
+  [bed, source] = [await startTestbed({ LOG_LEVEL: 'debug' }, (line) => logged.push(line)), await SourceServer.start()];
   ada = await bed.signUp();
   workspaceId = await workspaceOf(ada);
   source.hold({ a: 'Apples.', b: 'Beans.' });

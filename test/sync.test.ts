@@ -21,9 +21,8 @@ let source: SourceServer;
 let workspaceId: string;
 let datasource: Data;
 
-const logged: string[] = [];
 beforeAll(async () => {
-  [bed, source] = [await startTestbed({ LOG_LEVEL: 'debug' }, (line) => logged.push(line)), await SourceServer.start()];
+  [bed, source] = [await startTestbed(), await SourceServer.start()];
   ada = await bed.signUp();
 }, 60_000);
 afterAll(async () => {

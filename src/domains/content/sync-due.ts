@@ -41,20 +41,19 @@ export const beginDueSyncs = async ({ unit, services }: Work, signal: AbortSigna
   }
 };
 
-const look = (services: Services, { queueId, organizationId }: Due): Promise<void> => {
+const look = async (services: Services, { queueId, organizationId }: Due): Promise<void> => {
   const scope = { organizationId, userId: null, principals: [organizationId], workspaces: '*' as const };
   const origin = { requestId: 'due-syncs', address: null, userAgent: null };
   const unit = new UnitOfWork(scope, { ...services, origin });
-  return unit.transact(async () => {
-    // Of several processes one looks; first of all it puts the queue off, so that one that cannot be begun is not in the way of others.
-    const put = await database
+  // Of several processes one looks. The queue is put off before that, so that one that cannot be begun is not in the way of others.
+  const put = await unit.transact(async () =>
+    database
       .update(dueSyncs)
       .set({ dueAt: sql`now() + make_interval(mins => ${restMinutes})` })
       .where(and(eq(dueSyncs.queueId, queueId), lte(dueSyncs.dueAt, sql`now()`)))
-      .returning({ queueId: dueSyncs.queueId });
-    if (put.length === 0) return;
-    await advance({ unit, services }, queueId);
-  });
+      .returning({ queueId: dueSyncs.queueId }),
+  );
+  if (put.length > 0) await unit.transact(() => advance({ unit, services }, queueId));
 };
 
 const advance = async (work: Work, queueId: string): Promise<void> => {
