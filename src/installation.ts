@@ -112,6 +112,7 @@ export const openInstallation = async (
         await outbound.close();
         transport.close();
         counters.close();
+        await outbound.close();
         await bus.close();
         // Whoever still holds a connection has had the rest of the grace to give it back.
         const left = Math.max(500, (graceMs - (performance.now() - began)) / 2);

@@ -16,6 +16,7 @@ import {
   officeVersionsByDocument,
 } from '../src/domains/content/office-loaders.ts';
 import { searchLogList, searchStatistics } from '../src/domains/content/search-log.ts';
+import { datasourceList, executionList, failureList } from '../src/domains/content/sync-loaders.ts';
 import { conversationsByWorkspace, messagesByConversation } from '../src/domains/conversations/loaders.ts';
 import { jobList } from '../src/domains/platform/loaders.ts';
 import { memberList, workspaceList } from '../src/domains/tenancy/loaders.ts';
@@ -38,6 +39,7 @@ const [organization, user, workspace, conversation, message, document, chunk, me
   1, 2, 3, 4, 5, 6, 7, 8, 9, 10,
 ] as const;
 const [file, searched, office, officeVersion, officeShare, officeComment, job] = [11, 12, 13, 14, 15, 16, 17] as const;
+const [datasource, queue, execution, failure] = [18, 19, 20, 21] as const;
 const time = (number: string) => `timestamptz '2026-01-01' + (${number}) * interval '1 second'`;
 
 let bed: Testbed & { ownerUrl: string | undefined };
@@ -72,6 +74,14 @@ const fill = async (url: string): Promise<void> => {
   await run(`insert into document_chunks (organization_id, id, workspace_id, document_id, position, text, headings, start, "end", tokens, terms, frequencies, term_count, hash, created_at)
     select ${tenant}, ${inSql(chunk, 'n')}, ${inSql(workspace, `n % ${tenants}`)}, ${inSql(document, `n % ${tenants}`)}, n, 'c', '{}', 0, 1, 1, '{}', '{}', 0, '', ${time('n')}
     from generate_series(0, 79999) n`);
+  await run(`insert into datasources (organization_id, id, workspace_id, name, kind, created_at)
+    select ${tenant}, ${inSql(datasource, 'n')}, ${inSql(workspace, `n % ${tenants}`)}, 'd' || md5(n::text), 'FEED', ${time('n')} from generate_series(0, 19999) n`);
+  await run(`insert into sync_queues (organization_id, id, workspace_id, datasource_id, created_at)
+    select ${tenant}, ${inSql(queue, 'n')}, ${inSql(workspace, `n % ${tenants}`)}, ${inSql(datasource, 'n')}, ${time('n')} from generate_series(0, 19999) n`);
+  await run(`insert into sync_executions (organization_id, id, workspace_id, queue_id, trigger, status, created_at)
+    select ${tenant}, ${inSql(execution, 'n')}, ${inSql(workspace, `n % ${tenants}`)}, ${inSql(queue, `n % ${tenants}`)}, 'SCHEDULE', 'UNCHANGED', ${time('n')} from generate_series(0, 79999) n`);
+  await run(`insert into sync_failures (organization_id, id, workspace_id, datasource_id, external_id, reason, created_at)
+    select ${tenant}, ${inSql(failure, 'n')}, ${inSql(workspace, `n % ${tenants}`)}, ${inSql(datasource, `n % ${tenants}`)}, n, 'r', ${time('n')} from generate_series(0, 39999) n`);
   await run(`insert into jobs (organization_id, id, readers, kind, state, created_at)
     select ${tenant}, ${inSql(job, 'n')}, array[${tenant}, ${inSql(workspace, `n % ${tenants}`)}], 'k' || n % 100, case when n % 40 = 0 then 'QUEUED' else 'SUCCEEDED' end, ${time('n')} from generate_series(0, 79999) n`);
   await run(`insert into search_logs (organization_id, id, workspace_id, user_id, query, hit_count, latency_ms, created_at)
@@ -102,7 +112,7 @@ const fill = async (url: string): Promise<void> => {
     from generate_series(0, 79999) n,
       lateral (values ('', 'common'), ('', 'tag ' || n / 400), ('page', (n / 400)::text)) as label (key, value)`);
   await run(
-    `analyze jobs, files, search_logs, office_documents, office_document_versions, office_document_shares, office_document_comments, organizations, users, memberships, workspaces, workspace_memberships, conversations, messages, documents, document_chunks, document_versions, document_labels`,
+    `analyze datasources, sync_queues, sync_executions, sync_failures, jobs, files, search_logs, office_documents, office_document_versions, office_document_shares, office_document_comments, organizations, users, memberships, workspaces, workspace_memberships, conversations, messages, documents, document_chunks, document_versions, document_labels`,
   );
   await owner.end();
 };
@@ -279,6 +289,31 @@ const lists: readonly (readonly [name: string, index: string, cursor: string | n
     'files_uploaded_by_id_index',
     null,
     (unit, args) => fileList(unit, { ...args, filter: { uploadedBy: { eq: idOf(user, 0) } } }),
+  ],
+  [
+    'datasources',
+    'datasources_created_at_index',
+    created('DESC', datasource),
+    (unit, args) => datasourceList(unit, args, idOf(workspace, 0)),
+  ],
+  [
+    'datasources by name',
+    'datasources_name_key',
+    null,
+    (unit, args) =>
+      datasourceList(unit, { ...args, orderBy: [{ field: 'NAME', direction: 'ASC' }] }, idOf(workspace, 0)),
+  ],
+  [
+    'runs',
+    'sync_executions_created_at_index',
+    created('DESC', execution),
+    (unit, args) => executionList(unit, args, idOf(queue, 0)),
+  ],
+  [
+    'failures of a sync',
+    'sync_failures_created_at_index',
+    created('DESC', failure),
+    (unit, args) => failureList(unit, args, idOf(datasource, 0)),
   ],
   [
     'conversations',

@@ -238,7 +238,8 @@ test('files are seen where the document is', async () => {
       .from(files)
       .where(eq(files.id, uuidOf(createUpload.file.id))),
   );
-  for (const workspaceId of [garden, kitchen, jardin]) expect(file?.readers).toContain(uuidOf(workspaceId));
+  for (const workspaceId of [kitchen, jardin]) expect(file?.readers).toContain(uuidOf(workspaceId));
+  expect(file?.readers).not.toContain(uuidOf(garden));
 });
 
 test('whoever was named stays named, and nobody else comes to see it', async () => {

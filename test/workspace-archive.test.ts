@@ -14,6 +14,8 @@ import { conversationIn, workspaceOf } from './talk.ts';
 import { uploaded } from './uploaded.ts';
 import { startTestbed, type Person, type Testbed } from './testbed.ts';
 import { fingerprint } from './access/cast.ts';
+import { filledSync } from './access/filled-sync.ts';
+import './source-connector.ts';
 
 const archive = 'mutation ($id: ID!) { archiveWorkspace(input: { id: $id }) { workspace { archivedAt } } }';
 const restore = 'mutation ($id: ID!) { restoreWorkspace(input: { id: $id }) { workspace { archivedAt } } }';
@@ -41,7 +43,21 @@ const changes: Readonly<Record<string, string>> = {
   moveDocument: '(input: { id: $document, workspaceId: $workspace }) { document { id } }',
   copyDocument: '(input: { id: $document, workspaceId: $workspace }) { document { id } }',
   bulkDocuments: '(input: { documents: { workspaceId: $workspace }, operation: { pin: true } }) { job { id } }',
+  watchDocument: '(input: { id: $document }) { document { id } }',
+  syncDocument: '(input: { id: $document }) { job { id } }',
+  unwatchDocument: '(input: { id: $document }) { document { id } }',
   deleteDocument: '(input: { id: $document }) { deletedId }',
+  createDatasource:
+    '(input: { workspaceId: $workspace, name: "Other", kind: MANUAL, configuration: {} }) { datasource { id } }',
+  updateDatasource: '(input: { id: $Datasource, name: "New" }) { datasource { id } }',
+  pauseSync: '(input: { id: $SyncQueue }) { queue { id } }',
+  resumeSync: '(input: { id: $SyncQueue }) { queue { id } }',
+  updateSyncSchedule: '(input: { id: $SyncQueue }) { queue { id } }',
+  cancelSync: '(input: { id: $SyncQueue }) { execution { id } }',
+  dismissSyncFailure: '(input: { id: $SyncFailure }) { deletedId }',
+  syncDatasource: '(input: { id: $Datasource }) { job { id } }',
+  retrySyncFailure: '(input: { id: $OtherFailure }) { job { id } }',
+  deleteDatasource: '(input: { id: $Datasource }) { deletedId }',
   savePage:
     '(input: { workspaceId: $workspace, title: "Page", url: "https://example.com/page", text: "Other" }) { title }',
   startConversation: '(input: { workspaceId: $workspace, title: "Other" }) { conversation { id } }',
@@ -61,7 +77,11 @@ const ofTheArchive = ['archiveWorkspace', 'restoreWorkspace', 'deleteWorkspace']
 /** They name workspaces and change nothing in them. */
 const naming = ['createApiKey', 'createInvite', 'inviteMember'];
 /** Where nothing is archived, these find nothing to do. */
-const idle: Readonly<Record<string, string>> = { reprocessDocument: 'status', cancelAnswer: 'messageId' };
+const idle: Readonly<Record<string, string>> = {
+  reprocessDocument: 'status',
+  cancelAnswer: 'messageId',
+  cancelSync: 'id',
+};
 
 let bed: Testbed;
 let schema: GraphQLSchema;
@@ -86,7 +106,15 @@ const filled = async (name: string): Promise<Filled> => {
   const workspaceId = await workspaceOf(ada, { name });
   const { addDocument }: { addDocument: { document: { id: string } } } = await ada.want(
     'mutation ($input: AddDocumentInput!) { addDocument(input: $input) { document { id } } }',
-    { input: { workspaceId, title: 'Roses', text: 'Roses need water.', wait: true } },
+    {
+      input: {
+        workspaceId,
+        title: 'Roses',
+        text: 'Roses are watered every three days.',
+        sourceUri: 'http://127.0.0.1:9/roses',
+        wait: true,
+      },
+    },
   );
   const { updateDocument }: { updateDocument: { document: { chunks: { edges: { node: { id: string } }[] } } } } =
     await ada.want(
@@ -111,8 +139,11 @@ const filled = async (name: string): Promise<Filled> => {
   const add = 'mutation ($input: AddWorkspaceMemberInput!) { addWorkspaceMember(input: $input) { member { id } } }';
   for (const input of [place, { ...place, userId: viewer.userId, role: 'VIEWER' }]) await ada.want(add, { input });
   const people = { owner: ada.userId, keeper: keeper.userId, viewer: viewer.userId, bob: bob.userId };
+  const { SyncFailure: OtherFailure = '' } = await filledSync(bed, ada, workspaceId, 'Second');
   return {
     ...people,
+    ...(await filledSync(bed, ada, workspaceId, 'First')),
+    OtherFailure,
     workspace: workspaceId,
     document: addDocument.document.id,
     chunk: updateDocument.document.chunks.edges[0]?.node.id ?? '',

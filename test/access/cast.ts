@@ -15,6 +15,7 @@ import { globalId } from '../../src/ids.ts';
 import { apiKeyOf, deviceOf, extensionKeyOf } from '../machines.ts';
 import { conversationIn, promote, unitOf, uuidOf, workspaceOf } from '../talk.ts';
 import { Person, type Testbed } from '../testbed.ts';
+import { filledSync } from './filled-sync.ts';
 import type { Caller } from './fixture.ts';
 
 /** A word that everything of the organization holds and nothing else does. */
@@ -300,6 +301,7 @@ const filled = async (
     Device: await deviceOf(bed, owner, `${secret} phone`),
     BrowserExtensionKey: await extensionKeyOf(owner, `${secret} browser`),
     ...(await peopleOf(want, bed, workspaceId)),
+    ...(await filledSync(bed, owner, workspaceId, secret)),
   };
 };
 

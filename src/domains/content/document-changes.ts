@@ -64,11 +64,19 @@ export const recordOn = (
   data: Record<string, unknown>,
 ): void => unit.record({ action, type: 'Document', id, workspaceId, data });
 
-/** Has a document read in the background. The version is named, so that work on an older text ends without effect. */
-export const enqueueIngestion = (unit: UnitOfWork, { queue }: Services, document: DocumentRow): Promise<string> =>
+/**
+ * Has a document read in the background, for the sync run that brought its text in where there is one. The version is named, so that work on
+ * an older text ends without effect.
+ */
+export const enqueueIngestion = (
+  unit: UnitOfWork,
+  { queue }: Pick<Services, 'queue'>,
+  document: Pick<DocumentRow, 'id' | 'version' | 'workspaceId'>,
+  executionId?: string,
+): Promise<string> =>
   queue.enqueue(unit, {
     kind: ingestKind,
-    data: { documentId: document.id, version: document.version },
+    data: { documentId: document.id, version: document.version, ...(executionId !== undefined && { executionId }) },
     target: { type: 'Document', id: document.id },
     workspaceId: document.workspaceId,
   });

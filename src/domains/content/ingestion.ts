@@ -15,6 +15,7 @@ import { embeddedText } from './parsing/chunk.ts';
 import { chunkAside, parse } from './parsing/parse.ts';
 import type { ParsedDocument } from './parsing/parsed-document.ts';
 import { UnreadableDocument } from './parsing/unreadable-document.ts';
+import { countReading, settleWithout } from './sync-readings.ts';
 import { documents, files } from './tables.ts';
 import { fileKey } from './stored-bytes.ts';
 import { documentTopic } from './waiting.ts';
@@ -23,6 +24,8 @@ import { documentTopic } from './waiting.ts';
 interface Task {
   readonly id: string;
   readonly version: number;
+  /** The sync run that brought the text in, and counts what comes of it; null for what people bring in. */
+  readonly executionId: string | null;
 }
 
 /**
@@ -33,7 +36,7 @@ export const ingest: JobHandler<Work>['run'] = async (work, data, run) => {
   const task = taskOf(data);
   try {
     const claimed = await claim(work, task);
-    if (claimed === null) return undefined;
+    if (claimed === null) return await leave(work, task);
     const parsed = await parse(await sourceOf(work, claimed));
     await run.progress(20);
     return await index(work, task, claimed, parsed, run.signal);
@@ -59,7 +62,13 @@ const cancelledReading = 'Reading this document was cancelled.';
 const taskOf = (data: Readonly<Record<string, unknown>>): Task => ({
   id: String(data.documentId),
   version: Number(data.version),
+  executionId: typeof data.executionId === 'string' ? data.executionId : null,
 });
+
+/** Ends without effect: the text is no longer the document's, or was read before. */
+const leave = async (work: Work, { executionId }: Task): Promise<undefined> => {
+  if (executionId !== null) await settleWithout(work, executionId);
+};
 
 const is = (organizationId: string, { id }: Task) =>
   and(eq(documents.organizationId, organizationId), eq(documents.id, id));
@@ -76,6 +85,7 @@ const claim = ({ unit, services }: Work, task: Task) =>
         mimeType: documents.mimeType,
         text: documents.text,
         contentHash: documents.contentHash,
+        chunkCount: documents.chunkCount,
         analysedAs: documents.language,
         language: workspaces.language,
         fileName: files.name,
@@ -116,9 +126,10 @@ const index = async (work: Work, task: Task, claimed: Claimed, parsed: ParsedDoc
   const current = reusable ? await unit.run(() => currentChunks(organizationId, task.id, embedder.model)) : [];
   await unit.rest();
   const plan = planned(chunks, current);
+  const kept = plan.filter((each) => each.kind === 'kept').length;
   const { terms, vectors } = await analysed(claimed, plan, signal);
   const termCounts = plan.map((each) => (each.kind === 'kept' ? each.current : terms.get(idOf(each)))?.termCount ?? 0);
-  return unit.transact(async () => {
+  const read = await unit.transact(async () => {
     // It may have been moved, or been given other readers, meanwhile.
     const owner = await stillWanted(organizationId, task.id, task.version);
     if (owner === null) return undefined;
@@ -148,10 +159,18 @@ const index = async (work: Work, task: Task, claimed: Claimed, parsed: ParsedDoc
       workspaceId: owner.workspaceId,
       data: counts,
     });
+    if (task.executionId !== null)
+      await countReading(work, task.executionId, task.id, {
+        status: 'READY',
+        reused: kept,
+        added: plan.length - kept,
+        removed: claimed.chunkCount - kept,
+      });
     unit.afterCommit(() => services.bus.publish(documentTopic(task.id), { status: 'READY' }));
     announceChange(unit, services.bus, { id: task.id, workspaceId: owner.workspaceId });
     return { status: 'READY', chunks: plan.length, embedded: vectors.size };
   });
+  return read ?? leave(work, task);
 };
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
@@ -183,8 +202,9 @@ const analysed = async ({ title, language }: Claimed, plan: readonly PlannedChun
   return { terms, vectors };
 };
 
-const fail = ({ unit, services }: Work, task: Task, reason: string): Promise<void> =>
-  unit.transact(async ({ organizationId }) => {
+const fail = (work: Work, task: Task, reason: string): Promise<void> => {
+  const { unit, services } = work;
+  return unit.transact(async ({ organizationId }) => {
     // PENDING, where not even the claim came about.
     const open = and(eq(documents.version, task.version), inArray(documents.status, ['PENDING', 'PROCESSING']));
     const [failed] = await database
@@ -195,6 +215,8 @@ const fail = ({ unit, services }: Work, task: Task, reason: string): Promise<voi
     if (failed === undefined) return;
     const { workspaceId } = failed;
     unit.record({ action: 'document.failed', type: 'Document', id: task.id, workspaceId, data: { reason } });
+    if (task.executionId !== null) await countReading(work, task.executionId, task.id, { status: 'FAILED', reason });
     unit.afterCommit(() => services.bus.publish(documentTopic(task.id), { status: 'FAILED' }));
     announceChange(unit, services.bus, { id: task.id, workspaceId });
   });
+};

@@ -9,6 +9,7 @@ import { viewerOf, type Context } from '../context.ts';
 import { requireActive, requirePermission } from '../permissions.ts';
 import { workspaces } from '../tenancy/tables.ts';
 import { announceChange, announceRemoval } from './announcing.ts';
+import { datasources } from './datasource-tables.ts';
 import { changed, enqueueIngestion, isDocument, lockedDocument, recordOn, waiting } from './document-changes.ts';
 import { filesOfDocument, lockedFile, renewFileReaders } from './file-readers.ts';
 import { labelIssues, metadataOf, tagsOf } from './labels.ts';
@@ -19,8 +20,8 @@ import { issuesOf, mimeTypeIssues, textIssues } from './validation.ts';
 import { keepVersion } from './versions.ts';
 
 /**
- * Brings a document into a workspace, to be read in the background, by the permission named. Throws BadUserInput, NotFound (workspace
- * or file), Forbidden (needs EDITOR), Conflict (the file's bytes have not arrived, the workspace is archived).
+ * Brings a document into a workspace, to be read in the background, by the permission named. Throws BadUserInput, NotFound (workspace,
+ * file or datasource), Forbidden (needs EDITOR), Conflict (the file's bytes have not arrived, the datasource is not MANUAL, the workspace is archived).
  */
 export const addDocument = (
   context: Context,
@@ -37,11 +38,17 @@ export const addDocument = (
     requireActive(viewer, workspaceId);
     const readers = input.access ? await readersFor(context, workspaceId, input.access, 'access.') : null;
     const file = typeof input.fileId === 'string' ? await lockedFile(unit, input.fileId) : null;
+    const id = newId();
+    const datasourceId = input.datasourceId ?? null;
+    if (datasourceId !== null) await requireManual(transaction, datasourceId, workspaceId);
     const row = {
       organizationId: transaction.organizationId,
-      id: newId(),
+      id,
       workspaceId,
       readers,
+      datasourceId,
+      // What is put in by hand is called by its own id.
+      externalId: datasourceId === null ? null : id,
       title: input.title.trim(),
       sourceUri: input.sourceUri ?? null,
       mimeType: file?.mimeType ?? bareType(input.mimeType),
@@ -127,6 +134,24 @@ export const requireWorkspace = async ({ organizationId }: Transaction, id: stri
 
 /** The log is for all who see the workspace: it does not name what is narrowed. */
 const titleOf = ({ title, readers }: DocumentRow) => (readers === null ? { title } : {});
+
+/** Others remove what their next run does not find. */
+const requireManual = async ({ organizationId }: Transaction, id: string, workspaceId: string): Promise<void> => {
+  const [source] = await database
+    .select({ kind: datasources.kind })
+    .from(datasources)
+    .where(
+      and(
+        eq(datasources.organizationId, organizationId),
+        eq(datasources.id, id),
+        eq(datasources.workspaceId, workspaceId),
+      ),
+    )
+    .for('key share');
+  if (source === undefined) throw new NotFound('Datasource', id);
+  if (source.kind !== 'MANUAL')
+    throw new Conflict('datasourceId', 'Documents are put into MANUAL datasources alone; others fetch theirs.');
+};
 
 const refuse = (issues: readonly InputIssue[]): void => {
   if (issues.length > 0) throw new BadUserInput(issues);

@@ -2,9 +2,15 @@ import type { Schedules } from '../services.ts';
 import { purgeOfficeDocuments } from './office-retention.ts';
 import { collectOrphans } from './orphans.ts';
 import { purgeSearchLogs } from './search-log.ts';
+import { beginDueSyncs } from './sync-due.ts';
 
-/** Work of this domain that comes again and again: each night, when few are awake where most servers are. */
+/** Work of this domain that comes again and again: syncs as they are due, the rest each night, when few are awake where most servers are. */
 export const schedules: Schedules = {
+  'content.begin-due-syncs': {
+    cron: '* * * * *',
+    expireSeconds: 600,
+    run: async (work, signal) => void (await beginDueSyncs(work, signal)),
+  },
   'content.collect-orphans': {
     cron: '7 3 * * *',
     expireSeconds: 3600,

@@ -83,8 +83,8 @@ export const syncExecutions = tenantTable(
     failure: text(),
     requestedById: uuid(),
     jobId: uuid(),
-    /** Where the source goes on after what was taken in; its connector's own. */
-    position: jsonb().$type<Record<string, unknown>>(),
+    /** How far the source was read, null at the start: `from` is where its connector goes on, `end` that there is nothing more. */
+    position: jsonb().$type<{ from?: Readonly<Record<string, unknown>>; end?: true }>(),
     found: integer().notNull().default(0),
     added: integer().notNull().default(0),
     updated: integer().notNull().default(0),
@@ -156,7 +156,10 @@ export const syncFailures = tenantTable(
 );
 export type SyncFailureRow = typeof syncFailures.$inferSelect;
 
-/** When which queue is due, asked before the tenant is known; written in the transaction that sets the queue's `next_sync_at`. */
+/**
+ * When which queue is due, asked before the tenant is known; written in the transaction that sets the queue's `next_sync_at`. While a run is under
+ * way it says when to look after that.
+ */
 export const dueSyncs = pgTable(
   'due_syncs',
   {

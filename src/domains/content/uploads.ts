@@ -1,4 +1,3 @@
-import { buffer } from 'node:stream/consumers';
 import type { Readable } from 'node:stream';
 import { and, eq } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
@@ -8,7 +7,7 @@ import { BadUserInput, Conflict, NotFound, type InputIssue } from '../../errors.
 import type { CreateUploadInput } from '../../generated/resolvers.ts';
 import { hashToken, issueToken, tokenPrefix } from '../../secrets/tokens.ts';
 import { FileTooLarge } from '../../storage/failures.ts';
-import { asideFolder, type FileStore, type StoredFile } from '../../storage/store.ts';
+import type { FileStore } from '../../storage/store.ts';
 import { viewerOf, type Context } from '../context.ts';
 import { tokenTarget } from '../identity/operations.ts';
 import { accessTokens } from '../identity/tables.ts';
@@ -18,18 +17,12 @@ import { organizationById } from '../tenancy/loaders.ts';
 import { settingsOf } from '../tenancy/organization-settings.ts';
 import { maxBytesOf, nameIssues, typeIssues } from './file-rules.ts';
 import { fileById } from './loaders.ts';
-import { detect } from './parsing/detect.ts';
-import { sniff } from './parsing/sniff.ts';
-import { UnreadableDocument } from './parsing/unreadable-document.ts';
-import { allFilesOf, fileKey, lockBytes } from './stored-bytes.ts';
+import { allFilesOf, place, takeIn, type Arrived } from './stored-bytes.ts';
 import { files, type FileRow } from './tables.ts';
 import { mimeTypeIssues } from './validation.ts';
-import { newId } from '../../ids.ts';
 
 const prefix = 'tsr_upload_';
 const openMs = 60 * 60 * 1000;
-/** Enough to know a type by; a whole file might not fit into memory beside many others. */
-const sampleBytes = 16 * 1024 * 1024;
 
 /** A file that is awaited, and the address that takes its bytes. */
 export interface OpenUpload {
@@ -82,19 +75,16 @@ export const receiveUpload = async (
 ): Promise<FileRow> => {
   const unit = await uploaderOf(services, origin, token);
   const file = await awaited(unit.unit, unit.fileId);
-  const { organizationId } = file;
   const limits = await limitsOf(unit.unit);
   // They may have become narrower since the upload was opened.
   refuse(sizeIssues(file.size, maxBytesOf(limits, services.settings.maxUploadBytes)));
   if (declaredLength !== undefined && declaredLength !== file.size) throw wrongSize(file);
-  const aside = `${asideFolder}/${organizationId}/${newId()}`;
+  const arrived = await bytesOf(services, stream, file);
   try {
-    const stored = await takeIn(services, aside, stream, file);
-    const mimeType = await typeOf(services, aside, stored, file);
-    refuse(typeIssues(limits, mimeType));
-    return await settle(services.store, unit.unit, hashToken(token), { file, aside, sha256: stored.sha256, mimeType });
+    refuse(typeIssues(limits, arrived.mimeType));
+    return await settle(services.store, unit.unit, hashToken(token), file, arrived);
   } finally {
-    await services.store.remove(aside);
+    await services.store.remove(arrived.aside);
   }
 };
 
@@ -133,54 +123,38 @@ const refuse = (issues: readonly InputIssue[]): void => {
 const wrongSize = ({ size }: FileRow) =>
   new BadUserInput('size', `This upload was opened for ${size} bytes; send exactly those.`);
 
-const takeIn = async (services: Services, key: string, stream: Readable, file: FileRow): Promise<StoredFile> => {
-  const maxBytes = Math.min(file.size, services.settings.maxUploadBytes);
+/** Takes in the bytes of a file, as many as were declared. */
+const bytesOf = async ({ store, settings }: Services, stream: Readable, file: FileRow): Promise<Arrived> => {
+  const maxBytes = Math.min(file.size, settings.maxUploadBytes);
+  const accept = ({ size }: { size: number }): void => {
+    if (size !== file.size) throw wrongSize(file);
+  };
   try {
-    const stored = await services.store.write(key, stream, { maxBytes });
-    if (stored.size !== file.size) throw wrongSize(file);
-    return stored;
+    return await takeIn(store, { ...file, maxBytes }, stream, accept);
   } catch (error) {
     throw error instanceof FileTooLarge ? wrongSize(file) : error;
   }
 };
 
-/** What the bytes show. A file that cannot be read is stored all the same; a document made from it says what is wrong. */
-const typeOf = async ({ store }: Services, key: string, { size }: StoredFile, file: FileRow): Promise<string> => {
-  const bytes = await buffer(await store.read(key, { start: 0, end: Math.min(size, sampleBytes) - 1 }));
-  try {
-    return await sniff(bytes, file.mimeType, file.name);
-  } catch (error) {
-    if (!(error instanceof UnreadableDocument)) throw error;
-    return detect(bytes);
-  }
-};
-
-/** Bytes that have arrived beside the store's keys. */
-interface Arrived {
-  readonly file: FileRow;
-  readonly aside: string;
-  readonly sha256: string;
-  readonly mimeType: string;
-}
-
-/**
- * Puts the bytes under their key and says so in the row. The store is asked and written to with the bytes locked: found there, they stay until
- * the row refers to them. What fails before the commit leaves at most bytes that nobody refers to.
- */
-const settle = (store: FileStore, unit: UnitOfWork, tokenHash: string, arrived: Arrived): Promise<FileRow> =>
+/** Uses up the token, and has the row refer to the bytes that have arrived. */
+const settle = (
+  store: FileStore,
+  unit: UnitOfWork,
+  tokenHash: string,
+  file: FileRow,
+  arrived: Arrived,
+): Promise<FileRow> =>
   unit.transact(async ({ organizationId }) => {
     const used = await database.delete(accessTokens).where(eq(accessTokens.hash, tokenHash)).returning();
     if (used.length === 0) throw new Conflict('token', 'This upload has been done already.');
-    const { file, aside, sha256, mimeType } = arrived;
-    await lockBytes(organizationId, sha256);
+    const { sha256, mimeType } = arrived;
     const [stored] = await database
       .update(files)
       .set({ status: 'STORED', sha256, mimeType })
       .where(and(eq(files.organizationId, organizationId), eq(files.id, file.id)))
       .returning();
     if (stored === undefined) throw unknownToken();
-    const key = fileKey(organizationId, sha256);
-    if (!(await store.exists(key))) await store.move(aside, key);
+    await place(store, organizationId, arrived);
     unit.record({ action: 'file.stored', type: 'File', id: file.id, data: { size: file.size, sha256, mimeType } });
     return stored;
   });

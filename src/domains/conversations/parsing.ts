@@ -42,11 +42,14 @@ export const parseFile: JobHandler<Work>['run'] = async (work, data, run) => {
   }
 };
 
-/** Ends a file FAILED whose reading failed to the last try. */
-export const giveUpParsing: JobHandler<Work>['giveUp'] = (work, data) =>
+/** Ends a file FAILED whose reading failed to the last try, or was cancelled. */
+export const giveUpParsing: JobHandler<Work>['giveUp'] = (work, data, why) =>
   settle(work, String(data.parsedFileId), {
     status: 'FAILED',
-    failure: 'This file could not be processed. Try again later.',
+    failure:
+      why === 'CANCELLED'
+        ? 'Reading this file was cancelled.'
+        : 'This file could not be processed. Drop it again later.',
   });
 
 const isPending = (organizationId: string, id: string) =>

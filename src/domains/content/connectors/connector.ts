@@ -54,6 +54,8 @@ export interface Connector<Configuration> {
   readonly configuration: z.ZodType<Configuration>;
   /** Names of the fields of the configuration that are secret: stored encrypted, never given out. */
   readonly secrets: readonly (keyof Configuration & string)[];
+  /** The list shows what is new alone: what is no longer listed is still there, and its documents stay. */
+  readonly keepsUnlisted?: true;
   /** One page of what is there, from the start or from where the page before ended. */
   list(source: Source<Configuration>, from: Readonly<Record<string, unknown>> | null): Promise<SourcePage>;
   /** The content of something that was listed without it; UNCHANGED when it is still of the version known. */

@@ -29,6 +29,7 @@ export const feedConnector = (pause: Pause): Connector<FeedConfiguration> => {
   };
   return {
     kind: 'FEED',
+    keepsUnlisted: true,
     configuration,
     secrets: [],
     list,

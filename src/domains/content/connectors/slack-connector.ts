@@ -44,6 +44,7 @@ type Position = z.infer<typeof position>;
 /** Channels of Slack: each day (UTC) of a channel is one thing, with the threads that began on it. */
 export const connector: Connector<Configuration> = {
   kind: 'SLACK',
+  keepsUnlisted: true,
   configuration,
   secrets: ['token'],
   list: (source, from) =>
