@@ -90,7 +90,10 @@ export class BossQueue implements Queue {
     return new BossQueue(boss, options);
   }
 
-  async enqueue(unit: UnitOfWork, { kind, data, target, workspaceId }: Enqueued): Promise<string> {
+  async enqueue(
+    unit: UnitOfWork,
+    { kind, data, target, workspaceId, startAfterSeconds = 0 }: Enqueued,
+  ): Promise<string> {
     return unit.transact(async ({ organizationId, userId }) => {
       const id = newId();
       const readers = [
@@ -108,7 +111,7 @@ export class BossQueue implements Queue {
         requestedById: userId,
       });
       const payload: Payload = { organizationId, userId, data };
-      await this.#boss.send(kind, payload, { id, db: fromDrizzle(database, sql) });
+      await this.#boss.send(kind, payload, { id, startAfter: startAfterSeconds, db: fromDrizzle(database, sql) });
       unit.afterCommit(() => this.#wake(kind));
       return id;
     });

@@ -9,6 +9,8 @@ export interface Enqueued {
   readonly target: { readonly type: string; readonly id: string };
   /** Whose members may see the job's row, besides the requester. */
   readonly workspaceId?: string;
+  /** It is begun so many seconds later at the earliest; at once when absent. */
+  readonly startAfterSeconds?: number;
 }
 
 /** What a handler gets besides the data. */

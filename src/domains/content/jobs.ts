@@ -1,9 +1,19 @@
 import type { Jobs } from '../services.ts';
-import { giveUpIngestion, ingest } from './ingestion.ts';
+import { moveVectorsKind } from '../tenancy/workspaces.ts';
+import { giveUpIngestion, ingest, ingestRetries } from './ingestion.ts';
 import { ingestKind } from './operations.ts';
+import { giveUpReembedding, reembed, reembedKind } from './reembedding.ts';
+import { dropKind, dropVectors, giveUpVectors, moveVectors } from './vectors.ts';
+
+/** A large workspace takes its time; whoever crashes is noticed by the silence. */
+const expireSeconds = 20 * 3600;
 
 /** Work of this domain that comes later. */
 export const jobs: Jobs = {
   // Two at once: reading is bound by the processor, which the server needs too.
-  [ingestKind]: { concurrency: 2, retries: 3, expireSeconds: 900, run: ingest, giveUp: giveUpIngestion },
+  [ingestKind]: { concurrency: 2, retries: ingestRetries, expireSeconds: 900, run: ingest, giveUp: giveUpIngestion },
+  // Its providers' faults pass, if only after some minutes.
+  [reembedKind]: { concurrency: 1, retries: 8, expireSeconds, run: reembed, giveUp: giveUpReembedding },
+  [dropKind]: { concurrency: 1, retries: 8, expireSeconds, run: dropVectors, giveUp: giveUpVectors },
+  [moveVectorsKind]: { concurrency: 1, retries: 8, expireSeconds, run: moveVectors, giveUp: giveUpVectors },
 };

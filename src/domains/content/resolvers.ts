@@ -22,13 +22,13 @@ export const resolvers: Resolvers = {
   Query: {
     document: (_root, { id }, { unit }) => found('Document', id, documentById(unit)),
     file: (_root, { id }, { unit }) => found('File', id, fileById(unit)),
-    search: async (_root, { workspaceId, query, first }, { unit }) => {
+    search: async (_root, { workspaceId, query, first }, { unit, services }) => {
       const issues = issuesOf('query', query, 2000);
       if (first < 1 || first > maxHits)
         issues.push({ field: 'first', message: `A search gives 1 to ${maxHits} passages.` });
       if (issues.length > 0) throw new BadUserInput(issues);
       const workspace = await found('Workspace', workspaceId, workspaceById(unit));
-      const hits = await searchChunks(unit, { workspace, query, first });
+      const hits = await searchChunks({ unit, services }, { workspace, query, first });
       const edges = hits.map(({ hit, chunk }) => ({ hit, node: chunk, query, language: workspace.language }));
       return { edges };
     },
