@@ -4,6 +4,7 @@ import postgres from 'postgres';
 import { database } from '../src/database/client.ts';
 import { UnitOfWork, type Scope } from '../src/database/unit-of-work.ts';
 import { chunkList, documentList } from '../src/domains/content/loaders.ts';
+import { lacking } from '../src/domains/content/reembedding.ts';
 import { conversationsByWorkspace, messagesByConversation } from '../src/domains/conversations/loaders.ts';
 import { memberList, workspaceList } from '../src/domains/tenancy/loaders.ts';
 import { discovery, viewerOfMember } from '../src/domains/tenancy/viewers.ts';
@@ -247,4 +248,16 @@ onPostgres('a viewer is told the archived workspaces without a look at the other
   );
   expect(plans).toHaveLength(1);
   expect(plans[0]?.flatMap((node) => node['Index Name'] ?? [])).toContain('workspaces_archived_index');
+});
+
+onPostgres('a batch of the chunks that lack a vector comes from their ordered index', async () => {
+  const place = { workspaceId: idOf(workspace, 0), key: 'some model' };
+  const plans = await plansOf(administrator, (unit) =>
+    unit.run(() => lacking(tenant, place, idOf(chunk, 8000), new Set([idOf(chunk, 8004)])).limit(96)),
+  );
+  const [nodes = []] = plans;
+  expect(nodes.map((node) => node['Node Type'])).not.toContain('Sort');
+  const chunks = nodes.filter((node) => node['Relation Name'] === 'document_chunks');
+  expect(chunks).toMatchObject([{ 'Index Name': 'document_chunks_workspace_id_index', 'Actual Rows': 96 }]);
+  expect(chunks[0]?.['Rows Removed by Filter'] ?? 0).toBeLessThan(2);
 });

@@ -67,8 +67,8 @@ export const searchSettings = sql.raw(`do $$ begin
   set local jit = off;
 end $$`);
 
-/** The least number of lists that are looked through at first; recall at 5,500 vectors and ten lists was 0.99. */
-const leastProbes = 5;
+/** Lists that are looked through at first, however few there are: of 24,000 vectors in 24 lists it found 0.94 of the twenty nearest. */
+const leastProbes = 6;
 
 /**
  * The same for a search that asks an IVFFlat index, by its name: at first a tenth of its lists is looked through (pgvector's README), then further ones

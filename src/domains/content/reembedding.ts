@@ -121,8 +121,16 @@ const ofModel = (key: string): SQL => sql`(
   where embedding.organization_id = ${documentChunks.organizationId} and embedding.chunk_id = ${documentChunks.id} and embedding.model = ${key}
 )`;
 
-/** Chunks without a vector of the model, by their ids; those of which it is known that they can have none are left out. */
-const lacking = (organizationId: string, { workspaceId, key }: Change, after: string, without: ReadonlySet<string>) =>
+/**
+ * Chunks of a workspace without a vector of a model, in the order of their ids from one on; those of which it is known that they can have none are
+ * left out.
+ */
+export const lacking = (
+  organizationId: string,
+  { workspaceId, key }: Pick<Change, 'workspaceId' | 'key'>,
+  after: string,
+  without: ReadonlySet<string>,
+) =>
   database
     .select({
       id: documentChunks.id,
