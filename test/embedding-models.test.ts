@@ -296,11 +296,11 @@ test('searches find by one model at a time, and never less than before, while do
   await settledModel(workspaceId);
   // Answers take a while, so that all that happens at once is under way at the same time.
   server.always((body) => ({ ...byModel(body), delayMs: 20 }));
-  let over = false;
+  const over = new AbortController();
   const seen = new Set<string>();
   const searching = async () => {
     let ready = 1;
-    while (!over) {
+    while (!over.signal.aborted) {
       const before = ready;
       const edges = await search(workspaceId, 'what is not written?');
       seen.add(String(cosines(edges)));
@@ -319,7 +319,7 @@ test('searches find by one model at a time, and never less than before, while do
     expect(await settledModel(workspaceId)).toBe(second.id);
   };
   const searches = [searching(), searching()];
-  await Promise.all([adding(), changing()]).finally(() => (over = true));
+  await Promise.all([adding(), changing()]).finally(() => over.abort());
   await Promise.all(searches);
   expect([...seen].sort()).toEqual(['60', '90']);
   const edges = await search(workspaceId, 'what is not written?');
