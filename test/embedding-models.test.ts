@@ -7,13 +7,13 @@ import { UnitOfWork } from '../src/database/unit-of-work.ts';
 import { closeParsers } from '../src/domains/content/parsing/parse.ts';
 import { reembed, reembedKind } from '../src/domains/content/reembedding.ts';
 import { searchChunks } from '../src/domains/content/retrieval.ts';
-import { dropKind, dropVectors } from '../src/domains/content/vectors.ts';
+import { dropKind, dropVectors, vectorRules } from '../src/domains/content/vectors.ts';
 import { chunkEmbeddings, documentChunks } from '../src/domains/content/tables.ts';
 import { builtinEmbedderId } from '../src/domains/modelhub/deployments.ts';
 import { executionLogs, models, providers } from '../src/domains/modelhub/tables.ts';
 import { workspaceById } from '../src/domains/tenancy/loaders.ts';
 import { workspaces } from '../src/domains/tenancy/tables.ts';
-import { globalId } from '../src/ids.ts';
+import { globalId, newId } from '../src/ids.ts';
 import { jobs } from '../src/queue/tables.ts';
 import { hashingModel } from '../src/search/hashing-embedding.ts';
 import { startOpenAiServer, textsOf, type OpenAiServer } from './openai-server.ts';
@@ -384,48 +384,54 @@ test('a search that is overtaken by the change finds by the model it began with,
   }
 });
 
+/** Writes chunks into a document past ingestion, without vectors. */
+const addChunks = (workspaceId: string, documentId: string, ids: readonly string[]) =>
+  written(() => database.insert(documentChunks).values(chunksOf(workspaceId, documentId, ids)));
+const chunksOf = (workspaceId: string, documentId: string, ids: readonly string[]) =>
+  ids.map((id, at) => ({
+    organizationId: uuidOf(ada.organizationId),
+    id,
+    workspaceId: uuidOf(workspaceId),
+    documentId: uuidOf(documentId),
+    position: at + 1,
+    text: `Part ${at}`,
+    headings: [],
+    start: 0,
+    end: 1,
+    tokens: 1,
+    terms: ['part'],
+    frequencies: [1],
+    termCount: 1,
+    hash: String(at),
+  }));
+
+/** Begins a change whose work no worker does but the test. Gives the job's id. */
+const changeByHand = (workspaceId: string, modelId: string): Promise<string> =>
+  written(async () => {
+    const organizationId = uuidOf(ada.organizationId);
+    const jobId = randomUUID();
+    await database
+      .update(workspaces)
+      .set({ nextEmbeddingModelId: uuidOf(modelId) })
+      .where(and(eq(workspaces.organizationId, organizationId), eq(workspaces.id, uuidOf(workspaceId))));
+    const target = { targetType: 'Workspace', targetId: uuidOf(workspaceId) };
+    await database
+      .insert(jobs)
+      .values({ organizationId, id: jobId, readers: [organizationId], kind: reembedKind, state: 'RUNNING', ...target });
+    return jobId;
+  });
+
 test('work that is broken off goes on with what is missing', async () => {
   const workspaceId = await workspaceOf(ada);
   const { id } = await modelOf(60);
   const { id: documentId } = await addDocument(workspaceId, 'Book');
-  const total = 251;
-  await written(() =>
-    database.insert(documentChunks).values(
-      Array.from({ length: total - 1 }, (_, at) => ({
-        organizationId: uuidOf(ada.organizationId),
-        workspaceId: uuidOf(workspaceId),
-        documentId: uuidOf(documentId),
-        position: at + 1,
-        text: `Part ${at}`,
-        headings: [],
-        start: 0,
-        end: 1,
-        tokens: 1,
-        terms: ['part'],
-        frequencies: [1],
-        termCount: 1,
-        hash: String(at),
-      })),
-    ),
+  let total = 251;
+  await addChunks(
+    workspaceId,
+    documentId,
+    Array.from({ length: total - 1 }, () => newId()),
   );
-  const organizationId = uuidOf(ada.organizationId);
-  const isWorkspace = and(eq(workspaces.organizationId, organizationId), eq(workspaces.id, uuidOf(workspaceId)));
-  const jobId = randomUUID();
-  await written(async () => {
-    await database
-      .update(workspaces)
-      .set({ nextEmbeddingModelId: uuidOf(id) })
-      .where(isWorkspace);
-    await database.insert(jobs).values({
-      organizationId,
-      id: jobId,
-      readers: [organizationId],
-      kind: reembedKind,
-      state: 'RUNNING',
-      targetType: 'Workspace',
-      targetId: uuidOf(workspaceId),
-    });
-  });
+  const jobId = await changeByHand(workspaceId, id);
   const work = { unit: unitOf(), services: bed.server.installation.services };
   const data = { workspaceId: uuidOf(workspaceId), modelId: uuidOf(id) };
   const progress: number[] = [];
@@ -443,6 +449,10 @@ test('work that is broken off goes on with what is missing', async () => {
   expect(afterCrash).toBe(96);
   expect(await state(workspaceId)).toMatchObject({ embeddingModel: null, nextEmbeddingModel: { id } });
   expect(cosines(await search(workspaceId, 'number?'))).not.toContain(60);
+  // What comes meanwhile is embedded by both models.
+  await addDocument(workspaceId, 'Daisies');
+  expect(await vectorCounts(workspaceId)).toEqual({ [hashingModel]: 2, [uuidOf(id)]: afterCrash + 1 });
+  total += 1;
   // Broken off between the provider's answer and the writing of it.
   const stop = new AbortController();
   server.always((body) => {
@@ -451,7 +461,7 @@ test('work that is broken off goes on with what is missing', async () => {
   });
   await expect(reembed(work, data, { ...runOf(2, 0), signal: stop.signal })).rejects.toThrow();
   server.always(byModel);
-  expect(await reembed(work, data, runOf(3, 0))).toEqual({ status: 'SWITCHED', embedded: total - afterCrash });
+  expect(await reembed(work, data, runOf(3, 0))).toEqual({ status: 'SWITCHED', embedded: total - 1 - afterCrash });
   await work.unit.rest();
   const texts = embeddedTexts();
   expect(new Set(texts).size).toBe(total);
@@ -467,6 +477,53 @@ test('work that is broken off goes on with what is missing', async () => {
       .where(and(eq(executionLogs.workspaceId, uuidOf(workspaceId)), eq(executionLogs.status, 'PENDING'))),
   );
   expect(pending).toEqual([]);
+});
+
+/** How work that the test does itself is run. */
+const handRun = (jobId: string, onProgress: () => Promise<unknown> = async () => undefined) => ({
+  jobId,
+  attempt: 1,
+  signal: new AbortController().signal,
+  progress: async () => void (await onProgress()),
+});
+
+test('chunks that come behind the work are embedded before the change', async () => {
+  const workspaceId = await workspaceOf(ada);
+  const { id } = await modelOf(60);
+  const { id: documentId } = await addDocument(workspaceId, 'Book');
+  const jobId = await changeByHand(workspaceId, id);
+  const work = { unit: unitOf(), services: bed.server.installation.services };
+  const data = { workspaceId: uuidOf(workspaceId), modelId: uuidOf(id) };
+  let progressed = 0;
+  const run = handRun(jobId, async () => {
+    progressed += 1;
+    if (progressed === 1) await addChunks(workspaceId, documentId, ['00000000-0000-7000-8000-000000000001']);
+  });
+  expect(await reembed(work, data, run)).toEqual({ status: 'SWITCHED', embedded: 2 });
+  await work.unit.rest();
+  expect((await vectorCounts(workspaceId))[uuidOf(id)]).toBe(2);
+});
+
+/** The embedded database has one connection. */
+const onPostgres = process.env.TEST_POSTGRES_URL && process.env.TEST_POOL_SIZE !== '1' ? test : test.skip;
+
+onPostgres('the change waits for whoever is writing chunks', async () => {
+  const workspaceId = await workspaceOf(ada);
+  const { id } = await modelOf(60);
+  const { id: documentId } = await addDocument(workspaceId, 'Book');
+  const jobId = await changeByHand(workspaceId, id);
+  const work = { unit: unitOf(), services: bed.server.installation.services };
+  const data = { workspaceId: uuidOf(workspaceId), modelId: uuidOf(id) };
+  let changing: Promise<unknown> | undefined;
+  await written(async () => {
+    await vectorRules(uuidOf(ada.organizationId), uuidOf(workspaceId), 'key share');
+    await database.insert(documentChunks).values(chunksOf(workspaceId, documentId, [newId()]));
+    changing = reembed(work, data, handRun(jobId));
+    await pause(700);
+  });
+  expect(await changing).toEqual({ status: 'SWITCHED', embedded: 2 });
+  await work.unit.rest();
+  expect((await vectorCounts(workspaceId))[uuidOf(id)]).toBe(2);
 });
 
 test('the newest choice wins, and the one in use calls a change off', async () => {
