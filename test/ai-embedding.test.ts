@@ -63,12 +63,24 @@ test('vectors sent out of order are put back by their index', async () => {
   expect(vectors.map(([first]) => first)).toEqual([1, -1]);
 });
 
-test('other dimensions are refused with their number', async () => {
-  server.script({ embeddings: [{ embedding: vector(768) }] });
-  expect(await failureOf(deploymentOf(), ['a'])).toMatchObject({
-    kind: 'INVALID_RESPONSE',
-    message: 'The embedding model gives 768 dimensions; Tessera needs 1536. Choose another model.',
-  });
+test('shorter vectors end in zeros, longer ones are refused with their number', async () => {
+  for (const length of [1, 384, 768]) {
+    server.script({ embeddings: [{ embedding: Array.from({ length }, () => 2) }] });
+    const { vectors } = await embedAll(deploymentOf(), ['a']);
+    expect(vectors[0]).toHaveLength(1536);
+    expect(vectors[0]?.slice(length)).toEqual(Array.from({ length: 1536 - length }, () => 0));
+    expect(Math.hypot(...(vectors[0] ?? []))).toBeCloseTo(1);
+  }
+  for (const length of [0, 1537, 3072]) {
+    server.script({ embeddings: [{ embedding: vector(length) }] });
+    expect(await failureOf(deploymentOf(), ['a'])).toMatchObject({
+      kind: 'INVALID_RESPONSE',
+      message: `The embedding model gives ${length} dimensions; Tessera takes 1 to 1536. Choose another model.`,
+      dimensions: length,
+    });
+  }
+  server.script({ embeddings: [{ embedding: vector(768) }, { embedding: vector(384) }] });
+  expect(await failureOf(deploymentOf(), ['a', 'b'])).toMatchObject({ kind: 'INVALID_RESPONSE' });
 });
 
 test('a missing vector is refused', async () => {

@@ -17,6 +17,7 @@ import {
 } from '../src/domains/content/office-loaders.ts';
 import { searchLogList, searchStatistics } from '../src/domains/content/search-log.ts';
 import { datasourceList, executionList, failureList } from '../src/domains/content/sync-loaders.ts';
+import { lacking } from '../src/domains/content/reembedding.ts';
 import { conversationsByWorkspace, messagesByConversation } from '../src/domains/conversations/loaders.ts';
 import { jobList } from '../src/domains/platform/loaders.ts';
 import { memberList, workspaceList } from '../src/domains/tenancy/loaders.ts';
@@ -523,4 +524,16 @@ onPostgres('tags, counts and pinned passages come from indexes', async () => {
     expect(pinned?.scans).toEqual([]);
     expect(pinned?.indexes).toContain('documents_pinned_index');
   }
+});
+
+onPostgres('a batch of the chunks that lack a vector comes from their ordered index', async () => {
+  const place = { workspaceId: idOf(workspace, 0), key: 'some model' };
+  const plans = await plansOf(administrator, (unit) =>
+    unit.run(() => lacking(tenant, place, idOf(chunk, 8000), new Set([idOf(chunk, 8004)])).limit(96)),
+  );
+  const [nodes = []] = plans;
+  expect(nodes.map((node) => node['Node Type'])).not.toContain('Sort');
+  const chunks = nodes.filter((node) => node['Relation Name'] === 'document_chunks');
+  expect(chunks).toMatchObject([{ 'Index Name': 'document_chunks_workspace_id_index', 'Actual Rows': 96 }]);
+  expect(chunks[0]?.['Rows Removed by Filter'] ?? 0).toBeLessThan(2);
 });

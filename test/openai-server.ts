@@ -28,6 +28,8 @@ export type Reply = {
   rawEvents?: string[];
   /** Embeddings in place of the default ones. */
   embeddings?: { index?: number; embedding: number[] }[];
+  /** The embedding of each text in place of the default one. */
+  vectorOf?: (text: string) => number[];
 };
 
 export type Seen = {
@@ -41,7 +43,7 @@ export type Seen = {
 const dimensions = 1536;
 
 /** A vector that tells which text it belongs to: the text's length stands at its first place. */
-const vectorOf = (text: string): number[] =>
+const defaultVectorOf = (text: string): number[] =>
   Array.from({ length: dimensions }, (_, place) => (place === 0 ? text.length : place === 1 ? 1 : 0));
 
 const bodyOf = async (request: IncomingMessage): Promise<Record<string, unknown>> => {
@@ -102,8 +104,13 @@ const json = (response: ServerResponse, status: number, headers: Record<string, 
   response.end(JSON.stringify(body));
 };
 
-const embed = (response: ServerResponse, { embeddings }: Reply, { input }: Record<string, unknown>): void => {
-  const texts = (Array.isArray(input) ? input : [input]).map(String);
+/** The texts that a request wants embedded. */
+export const textsOf = ({ input }: Record<string, unknown>): string[] =>
+  (Array.isArray(input) ? input : [input]).map(String);
+
+const embed = (response: ServerResponse, reply: Reply, body: Record<string, unknown>): void => {
+  const { embeddings, vectorOf = defaultVectorOf } = reply;
+  const texts = textsOf(body);
   const data = embeddings ?? texts.map((text, index) => ({ index, embedding: vectorOf(text) }));
   const tokens = texts.length;
   json(
@@ -134,16 +141,19 @@ const complete = (
 
 /**
  * A server on a free local port that speaks the OpenAI protocol: chat completions, streamed or not, and embeddings.
- * `replies` are used up one request at a time; without one the request is answered as a healthy server would.
+ * `replies` are used up one request at a time; without one the request is answered as `always` says, and as a healthy server would where that
+ * says nothing.
  */
 export const startOpenAiServer = async () => {
   const replies: Reply[] = [];
   const seen: Seen[] = [];
+  let standing: (body: Record<string, unknown>) => Reply = () => ({});
 
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const reply = replies.shift() ?? {};
+    const scripted = replies.shift();
     const { url: path = '', headers } = request;
     const record: Seen = { path, authorization: headers.authorization, body: await bodyOf(request), aborted: false };
+    const reply = scripted ?? standing(record.body);
     seen.push(record);
     response.once('close', () => (record.aborted = !response.writableFinished));
     if (reply.delayMs !== undefined) await pause(reply.delayMs, undefined, { ref: false });
@@ -166,8 +176,11 @@ export const startOpenAiServer = async () => {
     seen,
     /** Says what happens with the next requests, one reply each. */
     script: (...next: Reply[]) => void replies.push(...next),
+    /** Says what happens with all requests for which nothing else is said, by their bodies. */
+    always: (reply: (body: Record<string, unknown>) => Reply) => void (standing = reply),
     /** Forgets replies and requests. */
     reset: () => {
+      standing = () => ({});
       replies.length = 0;
       seen.length = 0;
     },

@@ -48,7 +48,7 @@ export const searchSchema: readonly string[] = [
   `create table search_embeddings (${placeSql}, chunk_id uuid not null, model text not null, embedding vector(1536) not null,
     enabled boolean not null default true, indexed_by text not null default 'HNSW', primary key (organization_id, chunk_id, model))`,
   embeddingStorage('search_embeddings'),
-  `create index on search_embeddings (organization_id, workspace_id, model)`,
+  `create index on search_embeddings (organization_id, workspace_id, indexed_by, model)`,
   ...policies,
   ...postingsTrigger({ chunks: 'search_chunks', postings: 'search_postings', embeddings: 'search_embeddings' }),
 ];

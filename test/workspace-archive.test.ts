@@ -26,6 +26,7 @@ const changes: Readonly<Record<string, string>> = {
   updateWorkspaceSettings: '(input: { workspaceId: $workspace, tone: "Other" }) { settings { tone } }',
   setWorkspaceAvatar: '(input: { workspaceId: $workspace, image: null }) { workspace { id } }',
   setWorkspaceModel: '(input: { workspaceId: $workspace, modelId: null }) { workspace { id } }',
+  setEmbeddingModel: '(input: { workspaceId: $workspace }) { workspace { id } }',
   addWorkspaceMember: '(input: { workspaceId: $workspace, userId: $bob, role: VIEWER }) { member { id } }',
   changeWorkspaceMemberRole: '(input: { workspaceId: $workspace, userId: $keeper, role: ADMIN }) { member { id } }',
   removeWorkspaceMember: '(input: { workspaceId: $workspace, userId: $viewer }) { deletedId }',

@@ -7,7 +7,10 @@ import { dimensions } from '../search/hashing-embedding.ts';
 import { embeddingModel } from './models.ts';
 
 export type Embeddings = {
-  /** One vector of 1536 numbers for each text, in the order of the texts, of unit length unless it is all zero. */
+  /**
+   * One vector of 1536 numbers for each text, in the order of the texts, of unit length unless it is all zero. Shorter ones of a
+   * model end in zeros, which changes neither length nor cosine.
+   */
   vectors: number[][];
   /** Input tokens as the provider counted them; 0 when it did not. */
   tokens: number;
@@ -32,6 +35,9 @@ const unitLength = (vector: number[]): number[] => {
   return length === 0 || Math.abs(length - 1) < 1e-3 ? vector : vector.map((value) => value / length);
 };
 
+const padded = (vector: number[]): number[] =>
+  vector.length === dimensions ? vector : [...vector, ...Array.from({ length: dimensions - vector.length }, () => 0)];
+
 /** A server may send vectors out of order with an `index` beside each, which the SDK does not read. */
 const inOrder = ({ embeddings, response }: EmbeddingModelV3Result): number[][] => {
   const { body } = response ?? {};
@@ -51,15 +57,18 @@ const checked = (vectors: readonly number[][], texts: number): number[][] => {
       'INVALID_RESPONSE',
       `The embedding model sent ${vectors.length} vectors for ${texts} texts.`,
     );
-  const odd = vectors.find((vector) => vector.length !== dimensions);
-  if (odd)
+  const size = vectors[0]?.length ?? dimensions;
+  if (vectors.some((vector) => vector.length !== size))
+    throw new ModelFailure('INVALID_RESPONSE', 'The embedding model sent vectors of different dimensions.');
+  if (size === 0 || size > dimensions)
     throw new ModelFailure(
       'INVALID_RESPONSE',
-      `The embedding model gives ${odd.length} dimensions; Tessera needs ${dimensions}. Choose another model.`,
+      `The embedding model gives ${size} dimensions; Tessera takes 1 to ${dimensions}. Choose another model.`,
+      { dimensions: size },
     );
   if (vectors.some((vector) => !vector.every(Number.isFinite)))
     throw new ModelFailure('INVALID_RESPONSE', 'The embedding model sent a vector with values that are no numbers.');
-  return vectors.map(unitLength);
+  return vectors.map((vector) => padded(unitLength(vector)));
 };
 
 /** Does one call, aborted at the deployment's time-out. */

@@ -18,6 +18,8 @@ export type FailureDetails = {
   status?: number;
   /** Code of a network fault, such as `ECONNREFUSED`. */
   code?: string;
+  /** How many numbers an embedding model's vectors have, where that is the fault. */
+  dimensions?: number;
 };
 
 /**
@@ -30,6 +32,7 @@ export class ModelFailure extends Error {
   readonly text: string;
   readonly status: number | undefined;
   readonly code: string | undefined;
+  readonly dimensions: number | undefined;
 
   constructor(kind: FailureKind, message: string, details: FailureDetails = {}) {
     super(message);
@@ -39,6 +42,7 @@ export class ModelFailure extends Error {
     this.text = details.text ?? '';
     this.status = details.status;
     this.code = details.code;
+    this.dimensions = details.dimensions;
   }
 
   /** The same failure with the answer as far as it had come. */

@@ -104,7 +104,7 @@ export class BossQueue implements Queue {
 
   async enqueue(
     unit: UnitOfWork,
-    { kind, data, target, workspaceId, readers: others = [] }: Enqueued,
+    { kind, data, target, workspaceId, readers: others = [], startAfterSeconds = 0 }: Enqueued,
   ): Promise<string> {
     return unit.transact(async ({ organizationId, userId }) => {
       const id = newId();
@@ -123,7 +123,7 @@ export class BossQueue implements Queue {
         requestedById: userId,
       });
       const payload: Payload = { organizationId, userId, data };
-      await this.#boss.send(kind, payload, { id, db: fromDrizzle(database, sql) });
+      await this.#boss.send(kind, payload, { id, startAfter: startAfterSeconds, db: fromDrizzle(database, sql) });
       unit.afterCommit(() => this.#wake(kind));
       return id;
     });

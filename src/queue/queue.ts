@@ -14,6 +14,8 @@ export interface Enqueued {
   readonly workspaceId?: string;
   /** Who else may see it, such as the key that asked for it. */
   readonly readers?: readonly string[];
+  /** It is begun so many seconds later at the earliest; at once when absent. */
+  readonly startAfterSeconds?: number;
 }
 
 /** What a handler gets besides the data. */

@@ -52,7 +52,7 @@ export const postingColumns = () => ({
 
 /**
  * One row for each chunk and model, so that two models can stand side by side while chunks are embedded anew; key
- * (organization_id, chunk_id, model), indexes (organization_id, workspace_id, model), and by cosine HNSW and IVFFlat, each over the rows it is named in. `embeddingStorage`
+ * (organization_id, chunk_id, model), indexes (organization_id, workspace_id, indexed_by, model), and by cosine HNSW and IVFFlat, each over the rows it is named in. `embeddingStorage`
  * belongs to it.
  */
 export const embeddingColumns = () => ({

@@ -2,9 +2,9 @@ import { and, eq, sql, type SQL } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import type { ChunkTerms } from '../../search/chunk-terms.ts';
 import type { Chunk } from './parsing/chunk.ts';
-import type { VectorIndex } from '../../search/tables.ts';
-import { workspaces } from '../tenancy/tables.ts';
-import { chunkEmbeddings, documentChunks, documents } from './tables.ts';
+import { neededKeys } from './embedder.ts';
+import { documentChunks, documents } from './tables.ts';
+import { indexOf, storeVectors, vectorRules, type VectorRules } from './vectors.ts';
 import { newId } from '../../ids.ts';
 
 /** A chunk that a document has now. */
@@ -13,8 +13,8 @@ export interface CurrentChunk {
   readonly position: number;
   readonly hash: string;
   readonly termCount: number;
-  /** Whether it has a vector of the model in use. */
-  readonly embedded: boolean;
+  /** The keys of the models it has a vector of. */
+  readonly embeddedBy: readonly string[];
 }
 
 /** A chunk that stays, under its id, perhaps in another place. */
@@ -33,36 +33,29 @@ export interface NewChunk {
 
 export type PlannedChunk = KeptChunk | NewChunk;
 
-/** Whose chunks they are, and which index holds their vectors. */
+/** Whose chunks they are, and what their vectors must be. */
 export interface Owner {
   readonly organizationId: string;
   readonly workspaceId: string;
   readonly readers: string[] | null;
   readonly documentId: string;
-  readonly indexedBy: VectorIndex;
-  /** What its workspace speaks now. */
-  readonly language: string;
+  readonly rules: VectorRules;
 }
 
 /** The chunks a document has now, without their texts. */
-export const currentChunks = (organizationId: string, documentId: string, model: string): Promise<CurrentChunk[]> =>
+export const currentChunks = (organizationId: string, documentId: string): Promise<CurrentChunk[]> =>
   database
     .select({
       id: documentChunks.id,
       position: documentChunks.position,
       hash: documentChunks.hash,
       termCount: documentChunks.termCount,
-      embedded: sql<boolean>`${chunkEmbeddings.chunkId} is not null`,
+      embeddedBy: sql<string[]>`array(
+        select embedding.model from chunk_embeddings embedding
+        where embedding.organization_id = ${documentChunks.organizationId} and embedding.chunk_id = ${documentChunks.id}
+      )`,
     })
     .from(documentChunks)
-    .leftJoin(
-      chunkEmbeddings,
-      and(
-        eq(chunkEmbeddings.organizationId, organizationId),
-        eq(chunkEmbeddings.chunkId, documentChunks.id),
-        eq(chunkEmbeddings.model, model),
-      ),
-    )
     .where(and(eq(documentChunks.organizationId, organizationId), eq(documentChunks.documentId, documentId)))
     .orderBy(documentChunks.position);
 
@@ -77,7 +70,10 @@ export const planned = (chunks: readonly Chunk[], current: readonly CurrentChunk
 
 export const idOf = (plan: PlannedChunk): string => (plan.kind === 'new' ? plan.id : plan.current.id);
 
-/** Rows of one statement: chunks are some kilobytes each, vectors some more. */
+/** Vectors by the keys of their models and the ids of their chunks. */
+export type Vectors = ReadonlyMap<string, ReadonlyMap<string, readonly number[]>>;
+
+/** Rows of one statement: chunks are some kilobytes each. */
 const batchSize = 200;
 
 /** Replaces a document's chunks by those planned, in the running transaction, with the document locked. */
@@ -85,41 +81,33 @@ export const replaceChunks = async (
   owner: Owner,
   plan: readonly PlannedChunk[],
   terms: ReadonlyMap<string, ChunkTerms>,
-  vectors: ReadonlyMap<string, readonly number[]>,
-  model: string,
+  vectors: Vectors,
 ): Promise<void> => {
   const kept = plan.filter((each) => each.kind === 'kept');
-  const disabled = await disabledChunks(owner);
+  const disabled = await disabledHashes(owner);
   await removeOthers(owner, kept);
   await moveKept(owner, kept);
-  const { documentId, indexedBy, language: _language, ...place } = owner;
+  const { organizationId, workspaceId, readers, documentId, rules } = owner;
+  const place = { organizationId, workspaceId, readers };
   const rows = plan.flatMap((each) => {
     const indexed = terms.get(idOf(each));
-    const enabled = !disabled.hashes.has(each.chunk.hash);
-    if (!enabled && each.kind === 'new') disabled.ids.add(each.id);
+    const enabled = !disabled.has(each.chunk.hash);
     return each.kind === 'new' && indexed
       ? [{ ...place, documentId, ...each.chunk, ...indexed, id: each.id, enabled }]
       : [];
   });
   for (const batch of batches(rows)) await database.insert(documentChunks).values(batch);
-  const embeddings = Array.from(vectors, ([chunkId, embedding]) => ({
-    ...place,
-    indexedBy,
-    chunkId,
-    model,
-    embedding: [...embedding],
-    enabled: !disabled.ids.has(chunkId),
-  }));
-  for (const batch of batches(embeddings)) await database.insert(chunkEmbeddings).values(batch);
+  for (const key of neededKeys(rules))
+    await storeVectors({ organizationId, workspaceId, indexedBy: indexOf(rules), key }, vectors.get(key) ?? new Map());
 };
 
-/** Passages that somebody has disabled: they stay so as long as their words do, also where they become new rows. */
-const disabledChunks = async (owner: Owner) => {
+/** Hashes of passages that somebody has disabled: they stay so as long as their words do, also where they become new rows. */
+const disabledHashes = async (owner: Owner): Promise<ReadonlySet<string>> => {
   const rows = await database
-    .select({ id: documentChunks.id, hash: documentChunks.hash })
+    .select({ hash: documentChunks.hash })
     .from(documentChunks)
     .where(and(ofDocument(owner), eq(documentChunks.enabled, false)));
-  return { ids: new Set(rows.map(({ id }) => id)), hashes: new Set(rows.map(({ hash }) => hash)) };
+  return new Set(rows.map(({ hash }) => hash));
 };
 
 function* batches<Row>(rows: readonly Row[]): Generator<Row[]> {
@@ -174,7 +162,10 @@ const moveKept = async (owner: Owner, kept: readonly KeptChunk[]): Promise<void>
     .where(and(ofDocument(owner), sql`${documentChunks.id} = place.id`));
 };
 
-/** Locks the document if it is still this version and being read, and tells where it is now; null otherwise. */
+/**
+ * Locks the document if it is still this version and being read, and tells where it is now and what its vectors must be, which stays so until
+ * the running transaction ends; null otherwise.
+ */
 export const stillWanted = async (organizationId: string, id: string, version: number): Promise<Owner | null> => {
   const [locked] = await database
     .select({
@@ -182,15 +173,12 @@ export const stillWanted = async (organizationId: string, id: string, version: n
       status: documents.status,
       workspaceId: documents.workspaceId,
       readers: documents.readers,
-      vectorSearchMode: workspaces.vectorSearchMode,
-      language: workspaces.language,
     })
     .from(documents)
-    .innerJoin(workspaces, and(eq(workspaces.organizationId, organizationId), eq(workspaces.id, documents.workspaceId)))
     .where(and(eq(documents.organizationId, organizationId), eq(documents.id, id)))
-    .for('update', { of: documents });
+    .for('update');
   if (locked?.version !== version || locked.status !== 'PROCESSING') return null;
-  const { workspaceId, readers, vectorSearchMode, language } = locked;
-  const indexedBy = vectorSearchMode === 'IVFFLAT' ? 'IVFFLAT' : 'HNSW';
-  return { organizationId, workspaceId, readers, documentId: id, indexedBy, language };
+  const { workspaceId, readers } = locked;
+  const rules = await vectorRules(organizationId, workspaceId, 'key share');
+  return rules && { organizationId, workspaceId, readers, documentId: id, rules };
 };

@@ -2,16 +2,17 @@ import { hash } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
 import { setImmediate as breathe } from 'node:timers/promises';
 import { and, eq, inArray, sql } from 'drizzle-orm';
-import { embedAll } from '../../ai/embedding.ts';
 import { database } from '../../database/client.ts';
 import type { JobHandler } from '../../queue/queue.ts';
 import { chunkTerms, type ChunkTerms } from '../../search/chunk-terms.ts';
 import type { Work } from '../services.ts';
 import { workspaces } from '../tenancy/tables.ts';
+import { abandonExecutions } from '../modelhub/executions.ts';
 import { announceChange } from './announcing.ts';
-import { currentChunks, idOf, planned, replaceChunks, stillWanted, type PlannedChunk } from './chunk-set.ts';
-import { embedder } from './embedder.ts';
-import { embeddedText } from './parsing/chunk.ts';
+import { currentChunks, planned, replaceChunks, stillWanted, type PlannedChunk } from './chunk-set.ts';
+import { lastingFault, modelFault, neededKeys } from './embedder.ts';
+import { DocumentVectors } from './document-vectors.ts';
+import { indexedText } from './parsing/chunk.ts';
 import { chunkAside, parse } from './parsing/parse.ts';
 import type { ParsedDocument } from './parsing/parsed-document.ts';
 import { UnreadableDocument } from './parsing/unreadable-document.ts';
@@ -28,25 +29,34 @@ interface Task {
   readonly executionId: string | null;
 }
 
+/** How often a reading is tried again that failed. */
+export const ingestRetries = 3;
+
 /**
  * Reads a document's text or file into chunks that search finds, replaced as one set. Done twice it changes nothing, and for a
- * version that is no longer the document's it ends without effect. A file that cannot be read ends FAILED at once.
+ * version that is no longer the document's it ends without effect. A file that cannot be read ends FAILED at once, as does a document whose
+ * workspace has a model that cannot be used.
  */
 export const ingest: JobHandler<Work>['run'] = async (work, data, run) => {
   const task = taskOf(data);
   try {
-    const claimed = await claim(work, task);
+    const claimed = await claim(work, task, run.attempt);
     if (claimed === null) return await leave(work, task);
     const parsed = await parse(await sourceOf(work, claimed));
     await run.progress(20);
     return await index(work, task, claimed, parsed, run.signal);
   } catch (error) {
-    if (error instanceof UnreadableDocument) {
-      await fail(work, task, error.message);
-      return { status: 'FAILED', reason: error.message };
-    }
-    throw error;
+    const reason = finalReason(error, run.attempt > ingestRetries);
+    if (reason === null) throw error;
+    await fail(work, task, reason);
+    return { status: 'FAILED', reason };
   }
+};
+
+/** What a person is told of a failure after which the reading is not tried again; null where it is, or where there is nothing to tell. */
+const finalReason = (error: unknown, isLast: boolean): string | null => {
+  if (error instanceof UnreadableDocument) return error.message;
+  return isLast ? modelFault(error) : lastingFault(error);
 };
 
 /** Ends a document FAILED whose reading failed to the last try, be it that it crashed whoever read it, or was cancelled. */
@@ -74,8 +84,10 @@ const is = (organizationId: string, { id }: Task) =>
   and(eq(documents.organizationId, organizationId), eq(documents.id, id));
 
 /** Marks the document as being read and gives what reading needs; null when there is nothing to do. */
-const claim = ({ unit, services }: Work, task: Task) =>
-  unit.transact(async ({ organizationId }) => {
+const claim = ({ unit, services }: Work, task: Task, attempt: number) =>
+  unit.transact(async (transaction) => {
+    const { organizationId } = transaction;
+    if (attempt > 1) await abandonExecutions(transaction, task.id);
     const [found] = await database
       .select({
         workspaceId: documents.workspaceId,
@@ -88,6 +100,8 @@ const claim = ({ unit, services }: Work, task: Task) =>
         chunkCount: documents.chunkCount,
         analysedAs: documents.language,
         language: workspaces.language,
+        embeddingModelId: workspaces.embeddingModelId,
+        nextEmbeddingModelId: workspaces.nextEmbeddingModelId,
         fileName: files.name,
         sha256: files.sha256,
       })
@@ -118,28 +132,60 @@ const sourceOf = async ({ services: { store } }: Work, claimed: Claimed) => {
 };
 
 const index = async (work: Work, task: Task, claimed: Claimed, parsed: ParsedDocument, signal: AbortSignal) => {
-  const { unit, services } = work;
-  const { organizationId, language } = claimed;
+  const { unit } = work;
+  const { organizationId, workspaceId, language, title } = claimed;
   const chunks = await chunkAside(parsed);
   // Terms and vectors depend on the language and the title, so that after a change of either nothing is kept.
   const reusable = claimed.analysedAs === language;
-  const current = reusable ? await unit.run(() => currentChunks(organizationId, task.id, embedder.model)) : [];
+  const current = reusable ? await unit.run(() => currentChunks(organizationId, task.id)) : [];
   await unit.rest();
   const plan = planned(chunks, current);
-  const kept = plan.filter((each) => each.kind === 'kept').length;
-  const { terms, vectors } = await analysed(claimed, plan, signal);
-  const termCounts = plan.map((each) => (each.kind === 'kept' ? each.current : terms.get(idOf(each)))?.termCount ?? 0);
-  const read = await unit.transact(async () => {
+  const terms = await termsOf(claimed, plan);
+  const embedding = { workspaceId, targetId: task.id, language, signal };
+  const vectors = new DocumentVectors(work, plan, (chunk) => indexedText(title, chunk), embedding);
+  let needed = neededKeys(claimed);
+  for (;;) {
+    await vectors.embed(needed);
+    const outcome = await store(work, task, { claimed, parsed, chunks, plan, terms, vectors });
+    if (outcome.kind === 'stored') return outcome.result ?? leave(work, task);
+    // The workspace has chosen another model meanwhile.
+    needed = outcome.needed;
+  }
+};
+
+/** What was made of a document, to be written. */
+interface Indexed {
+  readonly claimed: Claimed;
+  readonly parsed: ParsedDocument;
+  readonly chunks: readonly PlannedChunk['chunk'][];
+  readonly plan: readonly PlannedChunk[];
+  readonly terms: ReadonlyMap<string, ChunkTerms>;
+  readonly vectors: DocumentVectors;
+}
+
+type Stored =
+  | { readonly kind: 'stored'; readonly result: Record<string, unknown> | undefined }
+  /** Nothing was written: vectors of these models are needed too. */
+  | { readonly kind: 'lacking'; readonly needed: string[] };
+
+const store = (work: Work, task: Task, indexed: Indexed): Promise<Stored> => {
+  const { unit, services } = work;
+  return unit.transact(async ({ organizationId }) => {
+    const { claimed, parsed, chunks, plan, terms, vectors } = indexed;
     // It may have been moved, or been given other readers, meanwhile.
     const owner = await stillWanted(organizationId, task.id, task.version);
-    if (owner === null) return undefined;
+    if (owner === null) return { kind: 'stored', result: undefined };
     // It was moved to where other words are told apart: the next try reads it as one does there.
-    if (owner.language !== language) throw new Error('The document was analysed in the language of another workspace.');
-    await replaceChunks(owner, plan, terms, vectors, embedder.model);
+    if (owner.rules.language !== claimed.language)
+      throw new Error('The document was analysed in the language of another workspace.');
+    const needed = neededKeys(owner.rules);
+    if (!vectors.covers(needed)) return { kind: 'lacking', needed };
+    const kept = plan.filter((each) => each.kind === 'kept').length;
+    await replaceChunks(owner, plan, terms, vectors.byKey);
     const counts = {
       chunkCount: plan.length,
       tokenCount: sum(chunks.map((chunk) => chunk.tokens)),
-      termCount: sum(termCounts),
+      termCount: sum(plan.map((each) => (each.kind === 'kept' ? each.current : terms.get(each.id))?.termCount ?? 0)),
     };
     await database
       .update(documents)
@@ -148,7 +194,7 @@ const index = async (work: Work, task: Task, claimed: Claimed, parsed: ParsedDoc
         status: 'READY',
         text: parsed.text,
         contentHash: hash('sha256', parsed.text),
-        language,
+        language: claimed.language,
         processedAt: sql`now()`,
       })
       .where(is(organizationId, task));
@@ -168,38 +214,24 @@ const index = async (work: Work, task: Task, claimed: Claimed, parsed: ParsedDoc
       });
     unit.afterCommit(() => services.bus.publish(documentTopic(task.id), { status: 'READY' }));
     announceChange(unit, services.bus, { id: task.id, workspaceId: owner.workspaceId });
-    return { status: 'READY', chunks: plan.length, embedded: vectors.size };
+    return { kind: 'stored', result: { status: 'READY', chunks: plan.length, embedded: vectors.count } };
   });
-  return read ?? leave(work, task);
 };
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
 
-/** Chunks analysed at a stretch; the built-in embedder works in this thread, which other requests need too. */
+/** Chunks analysed at a stretch, in this thread, which other requests need too. */
 const stretch = 32;
 
-/** The document's title above what is embedded of a chunk; worth 0.04 of nDCG@10 on Cranfield (`docs/retrieval.md`). */
-const indexedText = (title: string, chunk: PlannedChunk['chunk']): string =>
-  chunk.headings[0] === title ? embeddedText(chunk) : `${title}\n${embeddedText(chunk)}`;
-
-/** Terms of new chunks and vectors of those that have none, by the chunks' ids. */
-const analysed = async ({ title, language }: Claimed, plan: readonly PlannedChunk[], signal: AbortSignal) => {
+/** Terms of new chunks, by the chunks' ids. */
+const termsOf = async ({ title, language }: Claimed, plan: readonly PlannedChunk[]) => {
   const terms = new Map<string, ChunkTerms>();
-  const vectors = new Map<string, readonly number[]>();
-  const due = plan.filter((each) => each.kind === 'new' || !each.current.embedded);
-  for (let from = 0; from < due.length; from += stretch) {
-    const part = due.slice(from, from + stretch);
-    const texts = part.map(({ chunk }) => indexedText(title, chunk));
-    const embedded = await embedAll(embedder, texts, signal, language);
-    for (const [at, each] of part.entries()) {
-      if (each.kind === 'new') terms.set(idOf(each), chunkTerms(texts[at] ?? '', language));
-      const vector = embedded.vectors[at] ?? [];
-      // A text without a single word has a vector of zeros, which is near to nothing.
-      if (vector.some((value) => value !== 0)) vectors.set(idOf(each), vector);
-    }
-    await breathe();
+  const added = plan.filter((each) => each.kind === 'new');
+  for (const [at, { id, chunk }] of added.entries()) {
+    terms.set(id, chunkTerms(indexedText(title, chunk), language));
+    if (at % stretch === stretch - 1) await breathe();
   }
-  return { terms, vectors };
+  return terms;
 };
 
 const fail = (work: Work, task: Task, reason: string): Promise<void> => {

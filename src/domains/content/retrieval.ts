@@ -1,23 +1,24 @@
 import { and, eq, sql, type SQL } from 'drizzle-orm';
-import { embedAll } from '../../ai/embedding.ts';
 import { database } from '../../database/client.ts';
 import { conditionOf } from '../../database/filter.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { analyze } from '../../search/analysis.ts';
 import { termShares, type TermShare } from '../../search/explanation.ts';
 import {
-  hashingWeight,
   hybridSearch,
-  modelWeight,
   searchSettings,
+  searchSettingsOf,
   type Hit,
   type HybridQuery,
+  type QueryVector,
 } from '../../search/hybrid-search.ts';
-import type { Services } from '../services.ts';
+import type { Work } from '../services.ts';
+import { workspaceById } from '../tenancy/loaders.ts';
 import type { WorkspaceRow } from '../tenancy/tables.ts';
-import { embedder } from './embedder.ts';
+import { embedded, embedderOf, modelFault, vectorKey } from './embedder.ts';
 import { chunkFields, documentFilters } from './loaders.ts';
 import { documentChunks, documents, searchTables, type DocumentChunkRow } from './tables.ts';
+import { indexOf } from './vectors.ts';
 
 /** A chunk that was found, as models are given it and answers cite it. */
 export interface Passage extends Omit<Hit, 'bm25'> {
@@ -58,11 +59,8 @@ export interface Found {
  * neither holds a word of the query nor is near enough to it by its vector is no ground for an answer: feedback alone, which
  * widens a search, finds such passages too.
  */
-export const retrieve = async (
-  { unit }: { readonly unit: UnitOfWork; readonly services: Services },
-  retrieval: Retrieval,
-): Promise<Passage[]> => {
-  const { found } = await searchChunks(unit, retrieval);
+export const retrieve = async (work: Work, retrieval: Retrieval): Promise<Passage[]> => {
+  const { found } = await searchChunks(work, retrieval);
   const { similarityThreshold } = retrieval.workspace;
   const grounded = found.filter(({ hit }) => hit.bm25 > 0 || (hit.similarity ?? 0) >= similarityThreshold);
   return grounded.map(({ hit, chunk, title, documentVersion }) => ({
@@ -87,42 +85,79 @@ export interface Searched {
   readonly found: readonly Found[];
 }
 
+/** Seconds for which the vectors of a model are kept that a workspace was searched with until now. */
+export const graceSeconds = 60;
+
+/** A search that took longer looks whether the vectors it was made with are still there. */
+const patienceMs = (graceSeconds * 1000) / 2;
+
 /**
- * The same with all there is to know of each hit. The query is embedded first, with no connection held. Throws BadUserInput for a filter that
- * is too large.
+ * The same with all there is to know of each hit. The query is embedded first, with no connection held, and compared with vectors of the same
+ * model; one that cannot be called leaves the words to rank alone. Throws BadUserInput for a filter that is too large.
  */
-export const searchChunks = async (unit: UnitOfWork, retrieval: Retrieval): Promise<Searched> => {
+export const searchChunks = async (work: Work, retrieval: Retrieval): Promise<Searched> => {
+  const { unit } = work;
   const condition = conditionOf(documentFilters, retrieval.filter);
-  await unit.rest();
-  const asked = await queryOf(unit.organizationId, retrieval, condition);
-  const statement = foundBy(hybridSearch(searchTables, asked), unit.organizationId);
-  const found = await unit.run(async () => {
-    // Both are sent at once on the same connection, the settings first.
-    const [, rows] = await Promise.all([database.execute(searchSettings), statement]);
-    return rows;
-  });
-  return { asked, found };
+  for (let { workspace } = retrieval; ;) {
+    const began = performance.now();
+    await unit.rest();
+    const vector = await queryVector(work, { ...retrieval, workspace });
+    const searched = await searchedIn(unit, { ...retrieval, workspace }, condition, vector);
+    if (performance.now() - began < patienceMs) return searched;
+    const now = await workspaceById(unit).clear(workspace.id).load(workspace.id);
+    if (now === null || vectorKey(now.embeddingModelId) === vectorKey(workspace.embeddingModelId)) return searched;
+    workspace = now;
+  }
 };
 
-const queryOf = async (
-  organizationId: string,
+/** Longest time for the call of a model that a search waits for; it is made twice at most. */
+const queryTimeoutMs = 10_000;
+
+/** The query as a vector; null when it has none, or when the model cannot be called. */
+const queryVector = async ({ unit, services }: Work, { workspace, query }: Retrieval): Promise<QueryVector | null> => {
+  try {
+    const embedder = await embedderOf(unit, services, workspace);
+    const { id: workspaceId, language } = workspace;
+    const texts = { workspaceId, targetId: null, texts: [query], language, timeoutMs: queryTimeoutMs };
+    const [embedding = []] = await embedded(unit, embedder, texts);
+    const { key: model, weight } = embedder;
+    return embedding.some((value) => value !== 0) ? { model, embedding, weight } : null;
+  } catch (error) {
+    if (modelFault(error) === null) throw error;
+    return null;
+  }
+};
+
+const ivfflatSettings = searchSettingsOf('chunk_embeddings_ivfflat_index');
+
+const searchedIn = async (
+  unit: UnitOfWork,
   { workspace, query, first, excludeDocumentIds }: Retrieval,
   condition: SQL | undefined,
-): Promise<HybridQuery> => {
-  const { vectors } = await embedAll(embedder, [query], undefined, workspace.language);
-  const embedding = vectors[0]?.some((value) => value !== 0) ? vectors[0] : undefined;
-  return {
+  vector: QueryVector | null,
+): Promise<Searched> => {
+  const { organizationId } = unit;
+  const index = indexOf(workspace);
+  const asked: HybridQuery = {
     organizationId,
     workspaceIds: [workspace.id],
     documents: condition && documentsWhere(organizationId, workspace.id, condition),
     excludedDocumentIds: excludeDocumentIds,
     terms: analyze(query, workspace.language).map(({ term }) => term),
-    vector: embedding === undefined ? null : { model: embedder.model, embedding, weight },
+    vector,
     first,
     minimumSimilarity: workspace.similarityThreshold,
     exact: workspace.vectorSearchMode === 'EXACT',
-    index: workspace.vectorSearchMode === 'IVFFLAT' ? 'IVFFLAT' : 'HNSW',
+    index,
   };
+  const statement = foundBy(hybridSearch(searchTables, asked), organizationId);
+  const settings = index === 'IVFFLAT' ? ivfflatSettings : searchSettings;
+  const found = await unit.run(async () => {
+    // Both are sent at once on the same connection, the settings first.
+    const [, rows] = await Promise.all([database.execute(settings), statement]);
+    return rows;
+  });
+  return { asked, found };
 };
 
 const documentsWhere = (organizationId: string, workspaceId: string, condition: SQL): SQL => sql`
@@ -142,8 +177,6 @@ export const explained = async (unit: UnitOfWork, { asked, found }: Searched): P
   });
   return Map.groupBy(rows, ({ chunkId }) => chunkId);
 };
-
-const weight = embedder.dialect === 'builtin' ? hashingWeight : modelWeight;
 
 /** The hits of a search with their chunks and documents, in one statement. */
 const foundBy = (hits: SQL, organizationId: string) =>

@@ -3,6 +3,7 @@ import { purgeOfficeDocuments } from './office-retention.ts';
 import { collectOrphans } from './orphans.ts';
 import { purgeSearchLogs } from './search-log.ts';
 import { beginDueSyncs } from './sync-due.ts';
+import { trainIvfflat } from './vectors.ts';
 
 /** Work of this domain that comes again and again: syncs as they are due, the rest each night, when few are awake where most servers are. */
 export const schedules: Schedules = {
@@ -20,4 +21,9 @@ export const schedules: Schedules = {
   },
   'content.purge-office-documents': { cron: '37 3 * * *', expireSeconds: 3600, run: purgeOfficeDocuments },
   'content.purge-search-logs': { cron: '22 3 * * *', expireSeconds: 3600, run: purgeSearchLogs },
+  'content.train-ivfflat': {
+    cron: '52 3 * * *',
+    expireSeconds: 4 * 3600,
+    run: async ({ unit }) => void (await trainIvfflat(unit)),
+  },
 };

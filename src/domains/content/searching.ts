@@ -32,7 +32,7 @@ export const search = async (
   const { unit, services } = context;
   const workspace = await existing('Workspace', workspaceId, workspaceById(unit));
   const began = performance.now();
-  const searched = await searchChunks(unit, { workspace, query, first, filter });
+  const searched = await searchChunks({ unit, services }, { workspace, query, first, filter });
   const { asked, found } = searched;
   services.searches.note({
     organizationId: unit.organizationId,

@@ -278,7 +278,7 @@ export const documentChunks = tenantTable(
       columns: [chunk.organizationId, chunk.documentId],
       foreignColumns: [documents.organizationId, documents.id],
     }).onDelete('cascade'),
-    index('document_chunks_workspace_id_index').on(chunk.organizationId, chunk.workspaceId),
+    index('document_chunks_workspace_id_index').on(chunk.organizationId, chunk.workspaceId, chunk.id),
   ],
 );
 export type DocumentChunkRow = Omit<typeof documentChunks.$inferSelect, 'terms' | 'frequencies'>;
@@ -321,7 +321,12 @@ export const chunkEmbeddings = pgTable(
       columns: [embedding.organizationId, embedding.chunkId],
       foreignColumns: [documentChunks.organizationId, documentChunks.id],
     }).onDelete('cascade'),
-    index('chunk_embeddings_workspace_id_index').on(embedding.organizationId, embedding.workspaceId, embedding.model),
+    index('chunk_embeddings_workspace_id_index').on(
+      embedding.organizationId,
+      embedding.workspaceId,
+      embedding.indexedBy,
+      embedding.model,
+    ),
     oneOf('chunk_embeddings', embedding.indexedBy, vectorIndexes),
     index('chunk_embeddings_hnsw_index')
       .using('hnsw', embedding.embedding.op('vector_cosine_ops'))

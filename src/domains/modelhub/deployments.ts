@@ -9,6 +9,8 @@ import type { ModelRow, ProviderRow } from './tables.ts';
 
 /** The built-in answerer's row, inserted by the migrations. */
 export const builtinAnswererId = '01980000-0000-7000-8000-000000000002';
+/** The built-in embedder's. */
+export const builtinEmbedderId = '01980000-0000-7000-8000-000000000003';
 
 /** A model that can be called now. */
 export interface Callable {
@@ -28,24 +30,45 @@ const dialects: Readonly<Record<ProviderRow['dialect'], Deployment['dialect']>> 
 };
 const keyless: ReadonlySet<ProviderRow['dialect']> = new Set(['BUILTIN', 'OPENAI_COMPATIBLE']);
 
+/** The model or its provider is INACTIVE. */
+export class SwitchedOff extends Unavailable {}
+
+/** What a workspace needs a model for; the field that a refusal names. */
+type Use = 'chatModel' | 'embeddingModel';
+
 /**
  * The model that answers in a workspace, with the organization's default key for its provider; the built-in answerer where none
- * was chosen. Throws Unavailable (model or provider INACTIVE) and Conflict (gone, or its key is missing or unreadable).
+ * was chosen. Throws SwitchedOff (model or provider INACTIVE) and Conflict (gone, or its key is missing or unreadable).
  */
-export const deploymentFor = async (
+export const deploymentFor = (
+  unit: UnitOfWork,
+  services: Pick<Services, 'settings' | 'keyRing'>,
+  { chatModelId }: Pick<WorkspaceRow, 'chatModelId'>,
+): Promise<Callable> => callableOf(unit, services, chatModelId ?? builtinAnswererId, 'chatModel');
+
+/** An embedding model in the same way, which has no price for output. Throws SwitchedOff, Conflict. */
+export const embeddingDeployment = (
+  unit: UnitOfWork,
+  services: Pick<Services, 'settings' | 'keyRing'>,
+  modelId: string,
+): Promise<Callable> => callableOf(unit, services, modelId, 'embeddingModel');
+
+const callableOf = async (
   unit: UnitOfWork,
   { settings, keyRing }: Pick<Services, 'settings' | 'keyRing'>,
-  { chatModelId }: Pick<WorkspaceRow, 'chatModelId'>,
+  modelId: string,
+  use: Use,
 ): Promise<Callable> => {
-  const callable = await callableModelById(unit).load(chatModelId ?? builtinAnswererId);
-  if (callable === null) throw new Conflict('chatModel', "The workspace's model is gone; choose another.");
+  const callable = await callableModelById(unit).load(modelId);
+  if (callable === null) throw new Conflict(use, "The workspace's model is gone; choose another.");
   const { model, provider, encryptedKey } = callable;
   if (model.status === 'INACTIVE' || provider.status === 'INACTIVE')
-    throw new Unavailable(`The model ${model.name} of ${provider.name} is switched off.`);
+    throw new SwitchedOff(`The model ${model.name} of ${provider.name} is switched off.`);
   if (encryptedKey === null && !keyless.has(provider.dialect))
-    throw new Conflict('chatModel', `There is no default key for ${provider.name}.`);
-  const apiKey = encryptedKey === null ? undefined : await decrypted(keyRing, encryptedKey, provider);
-  const { inputPrice: input, outputPrice: output } = model;
+    throw new Conflict(use, `There is no default key for ${provider.name}.`);
+  const apiKey = encryptedKey === null ? undefined : await decrypted(keyRing, encryptedKey, provider, use);
+  const { inputPrice: input } = model;
+  const output = use === 'embeddingModel' ? '0' : model.outputPrice;
   return {
     deployment: {
       dialect: dialects[provider.dialect],
@@ -61,8 +84,13 @@ export const deploymentFor = async (
   };
 };
 
-const decrypted = (keyRing: Services['keyRing'], encryptedKey: string, { name }: ProviderRow): Promise<string> =>
+const decrypted = (
+  keyRing: Services['keyRing'],
+  encryptedKey: string,
+  { name }: ProviderRow,
+  use: Use,
+): Promise<string> =>
   keyRing.decrypt(encryptedKey).catch((error: unknown) => {
     if (!(error instanceof Undecipherable)) throw error;
-    throw new Conflict('chatModel', `The key for ${name} can no longer be read; store it again.`);
+    throw new Conflict(use, `The key for ${name} can no longer be read; store it again.`);
   });

@@ -5,12 +5,15 @@ import type { Transaction } from '../../database/unit-of-work.ts';
 import type { Callable } from './deployments.ts';
 import { executionLogs } from './tables.ts';
 
+/** Whose call it is: a transaction, or a unit that writes down what it reads. */
+export type Writer = Pick<Transaction, 'organizationId' | 'userId'>;
+
 /** What a call is for. */
 export interface Purpose {
   readonly workspaceId: string;
   readonly purpose: string;
-  /** What it serves, such as a message. */
-  readonly targetId: string;
+  /** What it serves, such as a message; null where it serves nothing that is kept, such as a search. */
+  readonly targetId: string | null;
 }
 
 /** How a call ended. */
@@ -20,7 +23,8 @@ export type Outcome =
       readonly inputTokens: number;
       readonly outputTokens: number;
       readonly latencyMs: number;
-      readonly timeToFirstTokenMs: number;
+      /** Null where the answer comes in one piece. */
+      readonly timeToFirstTokenMs: number | null;
     }
   | { readonly status: 'ERROR'; readonly kind: string; readonly message: string; readonly latencyMs: number | null };
 
@@ -32,7 +36,7 @@ export const costOf = (price: Callable['price'], inputTokens: number, outputToke
 
 /** Writes a call down before it is made, so that none goes unseen. Gives the log row's id. */
 export const reserveExecution = async (
-  { organizationId, userId }: Transaction,
+  { organizationId, userId }: Writer,
   { model, provider }: Callable,
   purpose: Purpose,
 ): Promise<string> => {
@@ -46,7 +50,7 @@ export const reserveExecution = async (
 
 /** Writes down how a call ended; the price is that of its beginning. Settled once, a call stays as it is. */
 export const settleExecution = async (
-  { organizationId }: Transaction,
+  { organizationId }: Writer,
   id: string,
   outcome: Outcome,
   price: Callable['price'],

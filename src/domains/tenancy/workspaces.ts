@@ -101,6 +101,9 @@ export const createWorkspace = async (
   });
 };
 
+/** The job that brings a workspace's vectors into the index that its search mode asks for; those who hold vectors handle it. */
+export const moveVectorsKind = 'content.reindex';
+
 /** Changes a workspace. Throws BadUserInput, Conflict (archived), Forbidden (needs ADMIN in it), NotFound. */
 export const updateWorkspace = (context: Context, { id, ...input }: UpdateWorkspaceInput): Promise<WorkspaceRow> =>
   context.unit.transact(async ({ organizationId }) => {
@@ -108,6 +111,13 @@ export const updateWorkspace = (context: Context, { id, ...input }: UpdateWorksp
     const fields = checked(given(input));
     if (Object.keys(fields).length === 0) return current;
     const workspace = await changed(context, 'workspace.updated', id, fields);
+    if ((workspace.vectorSearchMode === 'IVFFLAT') !== (current.vectorSearchMode === 'IVFFLAT'))
+      await context.services.queue.enqueue(context.unit, {
+        kind: moveVectorsKind,
+        data: { workspaceId: id },
+        target: { type: 'Workspace', id },
+        workspaceId: id,
+      });
     if (workspace.published !== current.published)
       context.unit.afterCommit(() => context.services.viewers.forgetOrganization(organizationId));
     return workspace;
