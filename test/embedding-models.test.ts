@@ -23,6 +23,9 @@ import { startTestbed, type Testbed } from './testbed.ts';
 // Tests read whatever they asked for.
 type Data = any; // oxlint-disable-line typescript/no-explicit-any
 
+/** A run that has written nothing down. */
+const keptNothing = { kept: null, keep: async () => undefined };
+
 let bed: Testbed;
 let server: OpenAiServer;
 let ada: Awaited<ReturnType<Testbed['signUp']>>;
@@ -201,6 +204,7 @@ test.each([384, 768, 1536])('a model of %i dimensions takes over and finds', asy
     attempt: 1,
     signal: new AbortController().signal,
     progress: async () => undefined,
+    ...keptNothing,
   };
   const services = bed.server.installation.services;
   await dropVectors({ unit: unitOf(), services }, { workspaceId: uuidOf(workspaceId), key: hashingModel }, run);
@@ -376,7 +380,7 @@ test('a search that is overtaken by the change finds by the model it began with,
   let now = 0;
   clock.mockImplementation(() => (now += 40_000));
   try {
-    const found = await searchChunks({ unit, services }, { workspace: stale, query: 'anything?', first: 5 });
+    const { found } = await searchChunks({ unit, services }, { workspace: stale, query: 'anything?', first: 5 });
     expect(found.map(({ hit }) => Math.round(100 * (hit.similarity ?? 0)))).toEqual([60]);
   } finally {
     clock.mockRestore();
@@ -439,6 +443,7 @@ test('work that is broken off goes on with what is missing', async () => {
     jobId,
     attempt,
     signal: new AbortController().signal,
+    ...keptNothing,
     progress: async (percent: number) => {
       progress.push(percent);
       if (progress.length === breakAfter) throw new Error('The process was killed.');
@@ -484,6 +489,7 @@ const handRun = (jobId: string, onProgress: () => Promise<unknown> = async () =>
   jobId,
   attempt: 1,
   signal: new AbortController().signal,
+  ...keptNothing,
   progress: async () => void (await onProgress()),
 });
 

@@ -214,12 +214,15 @@ onPostgres('a narrow filter of a large workspace reads the vectors it leaves and
   const unit = whole(bed, ada.organizationId);
   const workspace = await workspaceById(unit).load(large);
   if (workspace === null) throw new Error('The workspace is gone.');
-  const { found, asked } = await searchChunks(unit, {
-    workspace,
-    query: 'tides',
-    first: 50,
-    filter: { title: { in: ['t7', 't8'] } },
-  });
+  const { found, asked } = await searchChunks(
+    { unit, services: bed.server.installation.services },
+    {
+      workspace,
+      query: 'tides',
+      first: 50,
+      filter: { title: { in: ['t7', 't8'] } },
+    },
+  );
   expect(new Set(found.map(({ title }) => title))).toEqual(new Set(['t7', 't8']));
   expect(found).toHaveLength(40);
   const rows = await unit.run(async () => {
