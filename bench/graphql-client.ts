@@ -1,17 +1,17 @@
 /** Sends GraphQL operations to one server as one person. */
 export class GraphqlClient {
   readonly #url: string;
-  readonly #token: string | null;
+  readonly token: string | null;
 
   /** `url` is the server's, without a path; `token` is null for somebody who has not signed in. */
   constructor(url: string, token: string | null = null) {
     this.#url = url;
-    this.#token = token;
+    this.token = token;
   }
 
   /** The data of an operation. Throws when there are errors. */
   async ask<Data>(query: string, variables: object): Promise<Data> {
-    const authorization = this.#token === null ? {} : { authorization: `Bearer ${this.#token}` };
+    const authorization = this.token === null ? {} : { authorization: `Bearer ${this.token}` };
     const response = await fetch(`${this.#url}/graphql`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', ...authorization },
