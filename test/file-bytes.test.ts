@@ -12,7 +12,7 @@ import { files } from '../src/domains/content/tables.ts';
 import { schedules } from '../src/domains/content/schedules.ts';
 import { whole } from './access/cast.ts';
 import { startTestbed, type Testbed } from './testbed.ts';
-import { uuidOf } from './talk.ts';
+import { uuidOf, workspaceOf } from './talk.ts';
 import { openUpload, sendBytes, sha256, uploaded } from './uploading.ts';
 
 // Tests read whatever they asked for.
@@ -45,6 +45,25 @@ const collect = () => {
     origin: { requestId: 'test', address: null, userAgent: null },
   });
   return collectOrphans({ unit, services: services() }, new AbortController().signal);
+};
+/** A file as a sync stores it, two days ago. */
+const synced = async (name: string, bytes: Uint8Array<ArrayBuffer>): Promise<string> => {
+  const id = await uploaded(bed, ada, name, bytes);
+  await age(keyOf(bytes));
+  await ageRow(id);
+  await whole(bed, ada.organizationId).transact(() =>
+    database
+      .update(files)
+      .set({ uploadedById: null })
+      .where(eq(files.id, uuidOf(id))),
+  );
+  return id;
+};
+const documentOf = async (fileId: string): Promise<void> => {
+  const workspaceId = await workspaceOf(ada);
+  await ada.want('mutation ($input: AddDocumentInput!) { addDocument(input: $input) { document { id } } }', {
+    input: { workspaceId, title: 'Page', fileId, wait: true },
+  });
 };
 const write = (key: string, bytes: Uint8Array) =>
   services().store.write(key, Readable.from([bytes]), { maxBytes: 1_000_000 });
@@ -159,6 +178,11 @@ describe('at night', () => {
     const over = await openUpload(ada, 'over.txt', 3);
     await ageRow(over.id);
     await age(keyOf(used));
+    // What syncs brought in goes when no document is made from it any more.
+    const [former, current] = [Buffer.from('Former page.'), Buffer.from('Current page.')];
+    const formerId = await synced('former.txt', former);
+    const currentId = await synced('current.txt', current);
+    await documentOf(currentId);
     const orphan = Buffer.from('Orphan roses.');
     const kept = [
       `${organization}/exports/a.zip`,
@@ -176,13 +200,15 @@ describe('at night', () => {
     ];
     for (const key of young) await write(key, orphan);
 
-    expect(await collect()).toEqual({ awaited: 1, unused: 1, aside: 1, missing: 0 });
+    expect(await collect()).toEqual({ awaited: 1, synced: 1, unused: 2, aside: 1, missing: 0 });
     const left = await Promise.all([...kept, ...young, keyOf(used)].map((key) => services().store.exists(key)));
     expect(left.every(Boolean)).toBe(true);
     expect(await Promise.all(gone.map((key) => services().store.exists(key)))).toEqual([false, false]);
+    expect([await statusOf(formerId), await statusOf(currentId)]).toEqual([null, 'STORED']);
+    expect([await exists(former), await exists(current)]).toEqual([false, true]);
     expect([await statusOf(id), await statusOf(awaited), await statusOf(over.id)]).toEqual(['STORED', 'AWAITED', null]);
     expect((await sendBytes(bed, over.url, Uint8Array.from(Buffer.from('abc')))).status).toBe(404);
-    expect(await collect()).toEqual({ awaited: 0, unused: 0, aside: 0, missing: 0 });
+    expect(await collect()).toEqual({ awaited: 0, synced: 0, unused: 0, aside: 0, missing: 0 });
     for (const key of [...kept, ...young]) await services().store.remove(key);
   });
 

@@ -7,7 +7,7 @@ import { colleagueOf } from './company.ts';
 import { startOpenAiServer, type OpenAiServer } from './openai-server.ts';
 import { conversationIn, modelFor, promote, unitOf, uuidOf, workspaceOf } from './talk.ts';
 import { startTestbed, type Person, type Testbed } from './testbed.ts';
-import { uploaded } from './uploaded.ts';
+import { uploaded } from './uploading.ts';
 
 const fields = 'id title mimeType status failure tokenCount';
 const add = `mutation ($input: AddParsedFileInput!) { addParsedFile(input: $input) { parsedFile { ${fields} text file { id } addedBy { id } } } }`;

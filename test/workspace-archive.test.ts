@@ -11,7 +11,7 @@ import {
 import { buildSchema } from '../src/gateway/schema.ts';
 import { colleagueOf, type Colleague } from './company.ts';
 import { conversationIn, workspaceOf } from './talk.ts';
-import { uploaded } from './uploaded.ts';
+import { uploaded } from './uploading.ts';
 import { startTestbed, type Person, type Testbed } from './testbed.ts';
 import { fingerprint } from './access/cast.ts';
 import { filledSync } from './access/filled-sync.ts';

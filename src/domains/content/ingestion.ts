@@ -114,7 +114,12 @@ const claim = ({ unit, services }: Work, task: Task, attempt: number) =>
       .where(is(organizationId, task))
       .for('update', { of: documents });
     const open = found?.status === 'PENDING' || found?.status === 'PROCESSING';
-    if (found === undefined || found.version !== task.version || !open) return null;
+    if (found === undefined || found.version !== task.version) return null;
+    if (!open) {
+      // Whoever brought it to its end may have crashed before telling.
+      announceChange(unit, services.bus, { id: task.id, workspaceId: found.workspaceId });
+      return null;
+    }
     await database.update(documents).set({ status: 'PROCESSING' }).where(is(organizationId, task));
     unit.afterCommit(() => services.bus.publish(documentTopic(task.id), { status: 'PROCESSING' }));
     announceChange(unit, services.bus, { id: task.id, workspaceId: found.workspaceId });

@@ -1,4 +1,4 @@
-import { and, asc, eq, gt, inArray, sql } from 'drizzle-orm';
+import { and, asc, eq, gt, inArray, isNull, sql, type SQL } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import { UnitOfWork, type Origin } from '../../database/unit-of-work.ts';
 import { asideFolder, type FileStore } from '../../storage/store.ts';
@@ -17,6 +17,8 @@ const dayMs = 86_400_000;
 export interface Collected {
   /** Rows of files whose bytes never came. */
   awaited: number;
+  /** Rows of files that syncs brought in and nothing is made from any more. */
+  synced: number;
   /** Stored bytes that no row referred to. */
   unused: number;
   /** What broken uploads left beside the keys. */
@@ -26,11 +28,11 @@ export interface Collected {
 }
 
 /**
- * Removes what uploads and deletions that were broken off have left, of all organizations: rows whose bytes did not come within a day, and bytes
- * older than a day that no row refers to. One organization that fails is logged, and is tried again the next night.
+ * Removes what uploads and deletions that were broken off have left, of all organizations: rows whose bytes did not come within a day, rows
+ * that syncs made and nothing uses any more, and bytes older than a day that no row refers to. One organization that fails is logged, and is tried again the next night.
  */
 export const collectOrphans = async ({ services }: Work, signal: AbortSignal): Promise<Collected> => {
-  const collected = { awaited: 0, unused: 0, aside: 0, missing: 0 };
+  const collected = { awaited: 0, synced: 0, unused: 0, aside: 0, missing: 0 };
   for await (const { id } of organizationsWhere(services)) {
     if (signal.aborted) return collected;
     await collectOf(services, id, signal, collected).catch((error: unknown) => {
@@ -50,7 +52,8 @@ const isOld = (time: Date): boolean => time.getTime() < Date.now() - dayMs;
 
 const collectOf = async (services: Services, id: string, signal: AbortSignal, collected: Collected): Promise<void> => {
   const unit = new UnitOfWork(allFilesOf(id), { ...services, origin });
-  collected.awaited += await removeAwaited(unit, signal);
+  collected.awaited += await removeRows(unit, awaited, signal);
+  collected.synced += await removeRows(unit, unusedOfSyncs, signal);
   const stored = new Set<string>();
   let page: string[] = [];
   const sweep = async () => {
@@ -70,14 +73,25 @@ const collectOf = async (services: Services, id: string, signal: AbortSignal, co
   collected.missing += await tellMissing(services, unit, stored, signal);
 };
 
-/** An upload's token ends within an hour; nothing can be made from a file before its bytes are there. */
-const removeAwaited = async (unit: UnitOfWork, signal: AbortSignal): Promise<number> => {
-  const { organizationId } = unit;
-  const over = and(
-    eq(files.organizationId, organizationId),
-    eq(files.status, 'AWAITED'),
-    sql`${files.createdAt} < now() - interval '1 day'`,
-  );
+const isOfYesterday = sql`${files.createdAt} < now() - interval '1 day'`;
+
+/** Files whose bytes never came: an upload's token ends within an hour, and nothing can be made from a file before its bytes are there. */
+const awaited = and(eq(files.status, 'AWAITED'), isOfYesterday);
+
+/** Nobody has uploaded them, and so nobody has any other use for them than the documents, earlier versions and conversations that hold them. */
+const unusedOfSyncs = and(
+  eq(files.status, 'STORED'),
+  isNull(files.uploadedById),
+  isOfYesterday,
+  ...[sql`documents`, sql`document_versions`, sql`parsed_files`].map(
+    (uses) =>
+      sql`not exists (select from ${uses} use where use.organization_id = ${files.organizationId} and use.file_id = ${files.id})`,
+  ),
+);
+
+/** Removes rows of files, some at a time; gives their number. */
+const removeRows = async (unit: UnitOfWork, condition: SQL | undefined, signal: AbortSignal): Promise<number> => {
+  const over = and(eq(files.organizationId, unit.organizationId), condition);
   let total = 0;
   for (let removed = pageSize; removed === pageSize && !signal.aborted; total += removed)
     removed = await unit.transact(async () => {
