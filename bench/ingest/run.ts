@@ -74,7 +74,7 @@ export const ingest = async ({
       {},
     );
     const workspaceId = createWorkspace.workspace.id;
-    const ended = follow(server.url, client.token, workspaceId);
+    const following = follow(server.url, client.token, workspaceId);
     const began = performance.now();
     const bringing = bringIn(server.url, client, workspaceId, files);
     let killed = 0;
@@ -92,12 +92,13 @@ export const ingest = async ({
     const seconds = (performance.now() - began) / 1000;
     // What was told of the last documents is on its way.
     await pause(1000);
+    await following.stop();
     return {
       database,
       seconds,
       peakMemory: peaks.worker,
       peakServerMemory: peaks.server,
-      told: ended.size,
+      told: following.ended.size,
       kills: killed,
     };
   } finally {
@@ -146,8 +147,14 @@ const countsOf = async (
   return { done: ready + failed, finished: pending + processing === 0 };
 };
 
-/** The ids of documents that a subscription tells of as READY or FAILED, growing. */
-const follow = (url: string, token: string | null, workspaceId: string): ReadonlySet<string> => {
+/** A subscription to what becomes of a workspace's documents. */
+interface Following {
+  /** The ids of those told of as READY or FAILED, growing. */
+  readonly ended: ReadonlySet<string>;
+  stop(): Promise<void>;
+}
+
+const follow = (url: string, token: string | null, workspaceId: string): Following => {
   const ended = new Set<string>();
   const client = createClient({
     url: `${url.replace('http', 'ws')}/graphql`,
@@ -169,5 +176,5 @@ const follow = (url: string, token: string | null, workspaceId: string): Readonl
       complete: () => undefined,
     },
   );
-  return ended;
+  return { ended, stop: async () => client.dispose() };
 };
