@@ -36,7 +36,11 @@ const versionsOf = async (id: string): Promise<Data[]> => {
 describe('an office document', () => {
   test('is made with its first version, of members and not of guests', async () => {
     const content = { text: 'Grüße', list: [1, { a: null }] };
-    const { document } = await act(olga, 'createOfficeDocument', { kind: 'EXCEL', title: ' Sums ', content });
+    const { officeDocument: document } = await act(olga, 'createOfficeDocument', {
+      kind: 'EXCEL',
+      title: ' Sums ',
+      content,
+    });
     expect(document).toMatchObject({
       version: 1,
       title: 'Sums',
@@ -81,13 +85,17 @@ describe('an office document', () => {
       expect(await faultsOf('saveOfficeDocument', { id, baseVersion: 1, [field]: null })).toEqual([
         `BAD_USER_INPUT ${field}`,
       ]);
-    const { document } = await act(olga, 'saveOfficeDocument', { id, baseVersion: 1, content: nested(11) });
+    const { officeDocument: document } = await act(olga, 'saveOfficeDocument', {
+      id,
+      baseVersion: 1,
+      content: nested(11),
+    });
     expect(document).toMatchObject({ version: 2, content: nested(11) });
     // What every request is bound to.
     for (const content of [nested(12), Array.from({ length: 10_000 }, () => 1)])
       expect(await refused(olga, 'saveOfficeDocument', { id, baseVersion: 2, content })).toEqual(['QUERY_TOO_COMPLEX']);
     for (const content of [nested(100), Array.from({ length: 100_000 }, (_, at) => at)]) {
-      const { document: current } = await act(olga, 'saveOfficeDocument', {
+      const { officeDocument: current } = await act(olga, 'saveOfficeDocument', {
         id,
         baseVersion: (await seen(olga, id)).version,
         contentText: JSON.stringify(content),
@@ -100,7 +108,7 @@ describe('an office document', () => {
     const id = await documentOf(olga, 'Long');
     const content = { text: 'x'.repeat(999_000) };
     expect(await act(olga, 'saveOfficeDocument', { id, baseVersion: 1, content })).toMatchObject({
-      document: { version: 2 },
+      officeDocument: { version: 2 },
     });
     const tooLong = { id, baseVersion: 2, content: { text: 'x'.repeat(1_000_000) } };
     expect(
@@ -118,7 +126,7 @@ describe('an office document', () => {
 describe('a save', () => {
   test('is a version; one of equal content makes none, and a title alone is one', async () => {
     const id = await documentOf(olga, 'Saves', { a: 1, b: [2] });
-    const save = async (input: object) => (await act(olga, 'saveOfficeDocument', { id, ...input })).document;
+    const save = async (input: object) => (await act(olga, 'saveOfficeDocument', { id, ...input })).officeDocument;
     expect(await save({ baseVersion: 1, content: { b: [2], a: 1.0 } })).toMatchObject({ version: 1 });
     expect(await save({ baseVersion: 1 })).toMatchObject({ version: 1 });
     expect(await save({ baseVersion: 1, title: 'Saves' })).toMatchObject({ version: 1 });
@@ -164,9 +172,9 @@ describe('a save', () => {
     const id = await documentOf(olga, 'First', { n: 1 });
     await act(olga, 'saveOfficeDocument', { id, baseVersion: 1, content: { n: 2 }, title: 'Second' });
     const restored = await act(olga, 'restoreOfficeDocumentVersion', { id, baseVersion: 2, version: 1 });
-    expect(restored.document).toMatchObject({ version: 3, title: 'First', content: { n: 1 } });
+    expect(restored.officeDocument).toMatchObject({ version: 3, title: 'First', content: { n: 1 } });
     const again = await act(olga, 'restoreOfficeDocumentVersion', { id, baseVersion: 3, version: 1 });
-    expect(again.document).toMatchObject({ version: 3 });
+    expect(again.officeDocument).toMatchObject({ version: 3 });
     expect(await refused(olga, 'restoreOfficeDocumentVersion', { id, baseVersion: 3, version: 9 })).toEqual([
       'NOT_FOUND',
     ]);
@@ -335,7 +343,7 @@ describe('a deleted document', () => {
     });
     expect(await refused(emil, 'restoreOfficeDocument', { id })).toEqual(['NOT_FOUND']);
     expect(await act(host, 'restoreOfficeDocument', { id })).toMatchObject({
-      document: { title: 'Doomed', version: 1 },
+      officeDocument: { title: 'Doomed', version: 1 },
     });
     expect(await seen(emil, id)).toMatchObject({ myLevel: 'EDIT' });
     await act(olga, 'deleteOfficeDocument', { id });

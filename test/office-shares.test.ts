@@ -189,7 +189,7 @@ describe('a share', () => {
 describe('a transfer', () => {
   test('makes somebody the owner, and leaves the former one EDIT', async () => {
     const { id } = await shared();
-    const { document } = await act(olga, 'transferOfficeDocument', { id, userId: cleo.userId });
+    const { officeDocument: document } = await act(olga, 'transferOfficeDocument', { id, userId: cleo.userId });
     expect(document).toMatchObject({ myLevel: 'EDIT', owner: { id: cleo.userId } });
     expect([await seen(cleo, id), await seen(olga, id)]).toMatchObject([{ myLevel: 'OWNER' }, { myLevel: 'EDIT' }]);
     expect(await readersOf(bed, host.organizationId, id)).toEqual([principals(olga, emil, cleo, vera)]);
@@ -207,7 +207,7 @@ describe('a transfer', () => {
       input: { password: 'correct horse battery' },
     });
     expect(await titles(host, { ownerId: { eq: gone.userId } })).toEqual(['Orphan']);
-    const { document } = await act(host, 'transferOfficeDocument', { id, userId: emil.userId });
+    const { officeDocument: document } = await act(host, 'transferOfficeDocument', { id, userId: emil.userId });
     expect(document.owner).toEqual({ id: emil.userId });
     expect(await readersOf(bed, host.organizationId, id)).toEqual([principals(emil)]);
     const suspended = await join(bed, host, 'MEMBER', { name: 'Suspended' });

@@ -5,7 +5,7 @@ import { whole } from './access/cast.ts';
 import { uuidOf } from './talk.ts';
 import type { Person, Testbed } from './testbed.ts';
 
-const state = 'document { id version title content myLevel savedBy { id } }';
+const state = 'officeDocument { id version title content myLevel savedBy { id } }';
 
 /** The mutations of office documents by their names, each with what tests read of its payload. */
 const payloads = {
@@ -15,10 +15,10 @@ const payloads = {
   deleteOfficeDocument: 'deletedId',
   restoreOfficeDocument: state,
   purgeOfficeDocument: 'deletedId',
-  shareOfficeDocument: 'document { id myLevel } share { id level user { id } sharedBy { id } }',
-  unshareOfficeDocument: 'document { id }',
+  shareOfficeDocument: 'officeDocument { id myLevel } share { id level user { id } sharedBy { id } }',
+  unshareOfficeDocument: 'officeDocument { id }',
   leaveOfficeDocument: 'leftId',
-  transferOfficeDocument: 'document { id myLevel owner { id } }',
+  transferOfficeDocument: 'officeDocument { id myLevel owner { id } }',
   addOfficeDocumentComment: 'comment { id text anchor version resolvedAt resolvedBy { id } author { id } }',
   updateOfficeDocumentComment: 'comment { id text }',
   resolveOfficeDocumentComment: 'comment { id resolvedAt resolvedBy { id } }',
@@ -44,7 +44,7 @@ export const refused = (person: Person, name: OfficeMutation, input: object): Pr
 
 /** Makes a document of somebody's own and gives its id. */
 export const documentOf = async (person: Person, title = 'Plan', content: unknown = { text: 'a' }): Promise<string> =>
-  (await act(person, 'createOfficeDocument', { kind: 'WORD', title, content })).document.id;
+  (await act(person, 'createOfficeDocument', { kind: 'WORD', title, content })).officeDocument.id;
 
 /** What somebody sees of a document, or the code of what they are told. */
 export const seen = async (person: Person, id: string): Promise<Data> => {

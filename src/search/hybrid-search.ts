@@ -152,7 +152,7 @@ export const hybridSearch = (tables: SearchTables, query: HybridQuery): SQL => {
   ${vector === null ? noVectorCandidates : vectorCandidates(tables, query, vector, depth)},
   best as (
     select chunk_id, max(lexical_rank) as lexical_rank, max(vector_rank) as vector_rank,
-      sum(share) * ${(damping + 1) / (1 + weight)}::float8 as score
+      least(sum(share) * ${(damping + 1) / (1 + weight)}::float8, 1) as score
     from (
       select chunk_id, rank as lexical_rank, null::bigint as vector_rank, 1 / (${damping}::float8 + rank) as share from lexical
       union all

@@ -314,18 +314,18 @@ export const officeDocumentOf = async (
   { Guest, Viewer, Editor }: Readonly<Record<string, string>>,
 ): Promise<Record<string, string>> => {
   const want = async (query: string, input: object): Promise<Data> => owner.want(query, { input });
-  const { document } = (
+  const { officeDocument: document } = (
     await want(
-      'mutation ($input: CreateOfficeDocumentInput!) { createOfficeDocument(input: $input) { document { id } } }',
+      'mutation ($input: CreateOfficeDocumentInput!) { createOfficeDocument(input: $input) { officeDocument { id } } }',
       { kind: 'WORD', title: `${secret} plan`, content: { text: 'empty' } },
     )
   ).createOfficeDocument;
   const { versions } = (
     await want(
-      'mutation ($input: SaveOfficeDocumentInput!) { saveOfficeDocument(input: $input) { document { versions(first: 1) { edges { node { id } } } } } }',
+      'mutation ($input: SaveOfficeDocumentInput!) { saveOfficeDocument(input: $input) { officeDocument { versions(first: 1) { edges { node { id } } } } } }',
       { id: document.id, baseVersion: 1, content: { text: secret } },
     )
-  ).saveOfficeDocument.document;
+  ).saveOfficeDocument.officeDocument;
   const shareWith = async (userId: string | undefined, level: string): Promise<string> =>
     (
       await want(

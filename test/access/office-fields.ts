@@ -83,18 +83,19 @@ export const fixtures: Fixtures = {
   mutations: {
     createOfficeDocument: {
       field:
-        'createOfficeDocument(input: { kind: WORD, title: "New", content: {} }) { document { id owner { name } } }',
+        'createOfficeDocument(input: { kind: WORD, title: "New", content: {} }) { officeDocument { id owner { name } } }',
       gets: { otherwise: 'data', anonymous: 'UNAUTHENTICATED', guest: 'FORBIDDEN', keyWithoutScope: 'FORBIDDEN' },
       shows: /office_document_/,
     },
     saveOfficeDocument: {
-      field: 'saveOfficeDocument(input: { id: $OfficeDocument, baseVersion: 2, content: [1] }) { document { title } }',
+      field:
+        'saveOfficeDocument(input: { id: $OfficeDocument, baseVersion: 2, content: [1] }) { officeDocument { title } }',
       gets: byEditors,
       target: fresh,
     },
     restoreOfficeDocumentVersion: {
       field:
-        'restoreOfficeDocumentVersion(input: { id: $OfficeDocument, baseVersion: 2, version: 1 }) { document { title } }',
+        'restoreOfficeDocumentVersion(input: { id: $OfficeDocument, baseVersion: 2, version: 1 }) { officeDocument { title } }',
       gets: byEditors,
       target: fresh,
     },
@@ -105,7 +106,7 @@ export const fixtures: Fixtures = {
       target: fresh,
     },
     restoreOfficeDocument: {
-      field: 'restoreOfficeDocument(input: { id: $OfficeDocument }) { document { title } }',
+      field: 'restoreOfficeDocument(input: { id: $OfficeDocument }) { officeDocument { title } }',
       gets: byItsOwnerOnceDeleted,
       target: deleted,
     },
@@ -117,12 +118,12 @@ export const fixtures: Fixtures = {
     },
     shareOfficeDocument: {
       field:
-        'shareOfficeDocument(input: { id: $OfficeDocument, userId: $Guest, level: EDIT }) { document { title } share { level } }',
+        'shareOfficeDocument(input: { id: $OfficeDocument, userId: $Guest, level: EDIT }) { officeDocument { title } share { level } }',
       gets: byItsOwner,
       target: fresh,
     },
     unshareOfficeDocument: {
-      field: 'unshareOfficeDocument(input: { id: $OfficeDocument, userId: $Guest }) { document { title } }',
+      field: 'unshareOfficeDocument(input: { id: $OfficeDocument, userId: $Guest }) { officeDocument { title } }',
       gets: byItsOwner,
       target: fresh,
     },
@@ -133,7 +134,7 @@ export const fixtures: Fixtures = {
       target: fresh,
     },
     transferOfficeDocument: {
-      field: 'transferOfficeDocument(input: { id: $OfficeDocument, userId: $Editor }) { document { title } }',
+      field: 'transferOfficeDocument(input: { id: $OfficeDocument, userId: $Editor }) { officeDocument { title } }',
       gets: byItsOwner,
       target: fresh,
     },

@@ -53,30 +53,35 @@ export const resolvers: Resolvers = {
   },
   Mutation: {
     createOfficeDocument: async (_root, { input }, context) => ({
-      document: await createOfficeDocument(context, input),
+      officeDocument: await createOfficeDocument(context, input),
     }),
-    saveOfficeDocument: async (_root, { input }, context) => ({ document: await saveOfficeDocument(context, input) }),
+    saveOfficeDocument: async (_root, { input }, context) => ({
+      officeDocument: await saveOfficeDocument(context, input),
+    }),
     restoreOfficeDocumentVersion: async (_root, { input }, context) => ({
-      document: await restoreOfficeDocumentVersion(context, input),
+      officeDocument: await restoreOfficeDocumentVersion(context, input),
     }),
     deleteOfficeDocument: async (_root, { input }, context) => ({
       deletedId: globalId('OfficeDocument', await deleteOfficeDocument(context, input.id)),
     }),
     restoreOfficeDocument: async (_root, { input }, context) => ({
-      document: await restoreOfficeDocument(context, input.id),
+      officeDocument: await restoreOfficeDocument(context, input.id),
     }),
     purgeOfficeDocument: async (_root, { input }, context) => ({
       deletedId: globalId('OfficeDocument', await purgeOfficeDocument(context, input.id)),
     }),
-    shareOfficeDocument: (_root, { input }, context) => shareOfficeDocument(context, input),
+    shareOfficeDocument: async (_root, { input }, context) => {
+      const { document, share } = await shareOfficeDocument(context, input);
+      return { officeDocument: document, share };
+    },
     unshareOfficeDocument: async (_root, { input }, context) => ({
-      document: await unshareOfficeDocument(context, input),
+      officeDocument: await unshareOfficeDocument(context, input),
     }),
     leaveOfficeDocument: async (_root, { input }, context) => ({
       leftId: globalId('OfficeDocument', await leaveOfficeDocument(context, input.id)),
     }),
     transferOfficeDocument: async (_root, { input }, context) => ({
-      document: await transferOfficeDocument(context, input),
+      officeDocument: await transferOfficeDocument(context, input),
     }),
     addOfficeDocumentComment: async (_root, { input }, context) => ({
       comment: await addOfficeDocumentComment(context, input),
