@@ -92,6 +92,18 @@ test('what is unchanged is neither read nor embedded again', async () => {
   expect(await documentsOf(ada, workspaceId)).toEqual(before);
 });
 
+test('a source that lists nothing any more loses no document', async () => {
+  await start({ a: 'Apples are red.', b: 'Beans are green.' });
+  await sync(ada, datasource.id);
+  source.hold({});
+  const run = await sync(ada, datasource.id);
+  expect(run).toMatchObject({ status: 'FAILED', failure: expect.stringContaining('lists nothing'), removed: 0 });
+  expect(await documentsOf(ada, workspaceId)).toHaveLength(2);
+  // A new source may be empty.
+  await start({});
+  expect(await sync(ada, datasource.id)).toMatchObject({ status: 'UNCHANGED', found: 0 });
+});
+
 test('of a changed document the changed passage alone is embedded', async () => {
   await start({ a: animals('otter', 'beaver', 'badger', 'marten') });
   expect(await sync(ada, datasource.id)).toMatchObject({ chunksNew: 4, chunksReused: 0 });

@@ -157,6 +157,23 @@ const fetchPages = async (work: Work, begun: Begun): Promise<void> => {
     }
     position = after;
   }
+  if (found === 0) await refuseEmptiness(work, begun);
+};
+
+/** That everything is gone is more often a fault of the source than the truth, and removing it all would cost more to mend. */
+const refuseEmptiness = async ({ unit }: Work, { queue, connector }: Begun): Promise<void> => {
+  if (connector.keepsUnlisted === true) return;
+  const ofSource = and(
+    eq(documents.organizationId, unit.organizationId),
+    eq(documents.datasourceId, queue.datasourceId ?? ''),
+  );
+  const [known] = await unit.run(() => database.select({ id: documents.id }).from(documents).where(ofSource).limit(1));
+  await unit.rest();
+  if (known !== undefined)
+    throw new SourceFailure(
+      'INVALID',
+      'The source lists nothing any more. Its documents were kept; delete them if that is right.',
+    );
 };
 
 const isAtEnd = ({ position }: SyncExecutionRow): boolean => position?.end === true;
