@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { eq, sql } from 'drizzle-orm';
 import { database } from '../src/database/client.ts';
+import { ingest } from '../src/domains/content/ingestion.ts';
 import { closeParsers } from '../src/domains/content/parsing/parse.ts';
 import { documents } from '../src/domains/content/tables.ts';
 import { whole } from './access/cast.ts';
@@ -48,6 +49,36 @@ const titlesOf = async (person: Person, workspaceId: string, filter: object): Pr
 const fieldsOf = async (text: string, input: object): Promise<unknown[]> =>
   (await ada.ask(text, { input })).errors.flatMap(({ extensions }) => [extensions.code, extensions.field]);
 const addText = 'mutation ($input: AddDocumentInput!) { addDocument(input: $input) { document { id } } }';
+
+test('a reading that began under another title does not come to an end before the one that goes by the new', async () => {
+  const { id } = await add({ title: 'Roses', text: 'They are red.' });
+  const unit = unitOf(bed, ada.organizationId);
+  const isDocument = eq(documents.id, uuidOf(id));
+  const set = (values: object) => unit.transact(() => database.update(documents).set(values).where(isDocument));
+  await set({ status: 'PENDING', version: 2, text: 'They are white.' });
+  const run = {
+    jobId: '',
+    attempt: 1,
+    signal: new AbortController().signal,
+    kept: null,
+    keep: async () => undefined,
+    // The text has been read, and another reading has begun for the new title.
+    progress: async () => void (await set({ title: 'Lilies', status: 'PROCESSING' })),
+  };
+  const work = { unit, services: bed.server.installation.services };
+  await ingest(work, { documentId: uuidOf(id), version: 2 }, run);
+  const [row] = await unit.run(() => database.select().from(documents).where(isDocument));
+  expect([row?.status, row?.title]).toEqual(['PROCESSING', 'Lilies']);
+  await ingest(work, { documentId: uuidOf(id), version: 2 }, { ...run, progress: async () => undefined });
+  const [last] = await unit.run(() => database.select().from(documents).where(isDocument));
+  await unit.rest();
+  expect(last?.status).toBe('READY');
+  const found: Data = await ada.want(
+    'query ($id: ID!) { search(workspaceId: $id, query: "lilies") { edges { node { text } } } }',
+    { id: garden },
+  );
+  expect(found.search.edges.map(({ node }: Data) => node.text)).toContain('They are white.');
+});
 
 describe('tags and metadata', () => {
   test('are kept in their one form, and change without the document being read again', async () => {

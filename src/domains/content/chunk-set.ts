@@ -39,6 +39,8 @@ export interface Owner {
   readonly workspaceId: string;
   readonly readers: string[] | null;
   readonly documentId: string;
+  /** What it is called now. */
+  readonly title: string;
   readonly rules: VectorRules;
 }
 
@@ -173,12 +175,13 @@ export const stillWanted = async (organizationId: string, id: string, version: n
       status: documents.status,
       workspaceId: documents.workspaceId,
       readers: documents.readers,
+      title: documents.title,
     })
     .from(documents)
     .where(and(eq(documents.organizationId, organizationId), eq(documents.id, id)))
     .for('update');
   if (locked?.version !== version || locked.status !== 'PROCESSING') return null;
-  const { workspaceId, readers } = locked;
+  const { workspaceId, readers, title } = locked;
   const rules = await vectorRules(organizationId, workspaceId, 'key share');
-  return rules && { organizationId, workspaceId, readers, documentId: id, rules };
+  return rules && { organizationId, workspaceId, readers, documentId: id, title, rules };
 };

@@ -179,7 +179,8 @@ const store = (work: Work, task: Task, indexed: Indexed): Promise<Stored> => {
     const { claimed, parsed, chunks, plan, terms, vectors } = indexed;
     // It may have been moved, or been given other readers, meanwhile.
     const owner = await stillWanted(organizationId, task.id, task.version);
-    if (owner === null) return { kind: 'stored', result: undefined };
+    // Whoever gave it another title has it read once more, because the title is part of what is indexed.
+    if (owner === null || owner.title !== claimed.title) return { kind: 'stored', result: undefined };
     // It was moved to where other words are told apart: the next try reads it as one does there.
     if (owner.rules.language !== claimed.language)
       throw new Error('The document was analysed in the language of another workspace.');
