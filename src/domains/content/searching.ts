@@ -92,7 +92,7 @@ export const sentenceOf = ({ hit, asked, shares }: SearchExplanationRow): string
 
 const byWords = ({ lexicalRank, bm25 }: Hit, own: readonly string[]): string => {
   if (lexicalRank === null) return 'the words did not find it';
-  const reason = own.length === 0 ? 'by words that the best passages share' : `for ${own.join(', ')}`;
+  const reason = own.length === 0 ? 'for words that the best passages share' : `for ${own.join(', ')}`;
   return `place ${lexicalRank} by words ${reason} (BM25 ${bm25.toFixed(2)})`;
 };
 
