@@ -17,6 +17,14 @@ export interface Scope {
 /** Sees what belongs to no tenant, and no row of any tenant. */
 export const nowhere: Scope = { organizationId: null, userId: null, principals: [], workspaces: [] };
 
+/** Sees all of an organization, as its jobs and administrators do; what is one user's own only as that user. */
+export const wholeOf = (organizationId: string, userId: string | null = null): Scope => ({
+  organizationId,
+  userId,
+  principals: [organizationId],
+  workspaces: '*',
+});
+
 /** A change that happened, to be written to the log of its tenant in the transaction that made it. */
 export interface Change {
   /** What happened, `<thing>.<past participle>`. */

@@ -3,7 +3,7 @@ import { fromDrizzle, PgBoss, type Db, type JobWithMetadata } from 'pg-boss';
 import type { Logger } from 'pino';
 import { database } from '../database/client.ts';
 import type { Pool } from '../database/pool.ts';
-import { nowhere, UnitOfWork, type Ledger } from '../database/unit-of-work.ts';
+import { nowhere, UnitOfWork, wholeOf, type Ledger } from '../database/unit-of-work.ts';
 import type { Bus } from '../events/bus.ts';
 import {
   cancelled,
@@ -269,9 +269,8 @@ export class BossQueue implements Queue {
 
   /** Sees the whole organization that the job belongs to, as whoever asked for it. */
   #unitOf({ id, data: { organizationId, userId } }: JobWithMetadata<Payload>): UnitOfWork {
-    const scope = { organizationId, userId, principals: [organizationId], workspaces: '*' as const };
     const origin = { requestId: `job ${id}`, address: null, userAgent: null };
-    return new UnitOfWork(scope, { ...this.#options, origin });
+    return new UnitOfWork(wholeOf(organizationId, userId), { ...this.#options, origin });
   }
 
   /** Writes down how far a job is, unless it has ended; null then. */

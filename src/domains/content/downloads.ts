@@ -1,9 +1,8 @@
 import { sql } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import { Notebook } from '../../database/notebook.ts';
-import type { Scope } from '../../database/unit-of-work.ts';
+import { wholeOf, type Scope } from '../../database/unit-of-work.ts';
 import type { DownloadNotes, Services } from '../services.ts';
-import { allFilesOf } from './stored-bytes.ts';
 import { files } from './tables.ts';
 
 /** Downloads of one file. */
@@ -26,7 +25,7 @@ export class Downloads implements DownloadNotes {
       name: 'downloads',
       everyMs,
       most: maxNoted,
-      scopeOf: ({ organizationId }) => allFilesOf(organizationId),
+      scopeOf: ({ organizationId }) => wholeOf(organizationId),
       write,
       onFailure: (error) =>
         log.warn({ message: Error.isError(error) ? error.message : '' }, 'Downloads were not counted.'),

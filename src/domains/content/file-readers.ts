@@ -2,7 +2,7 @@ import { and, eq, isNotNull, sql, type SQL, type SQLWrapper } from 'drizzle-orm'
 import { database } from '../../database/client.ts';
 import { uuidArray } from '../../database/loader.ts';
 import { sole } from '../../database/rows.ts';
-import { nowhere, type UnitOfWork } from '../../database/unit-of-work.ts';
+import { wholeOf, type UnitOfWork } from '../../database/unit-of-work.ts';
 import { Conflict, NotFound } from '../../errors.ts';
 import { newId } from '../../ids.ts';
 import { apiKeys } from '../tenancy/tables.ts';
@@ -54,7 +54,7 @@ export const renewFileReaders = async (unit: UnitOfWork, fileIds: readonly (stri
   const ids = fileIds.filter((id) => id !== null);
   if (ids.length === 0) return;
   const { organizationId } = unit;
-  await unit.nested(whole(organizationId), async () => {
+  await unit.nested(wholeOf(organizationId), async () => {
     // Whoever waits for another's change of a file looks at its uses only afterwards.
     await database
       .select({ id: files.id })
@@ -112,14 +112,6 @@ const apart = async (organizationId: string, ids: readonly string[]): Promise<st
   return made;
 };
 
-/** Sees all of an organization, as its jobs do. */
-const whole = (organizationId: string) => ({
-  ...nowhere,
-  organizationId,
-  principals: [organizationId],
-  workspaces: '*' as const,
-});
-
 /** Files that a document and its earlier versions are made from. */
 export const filesOfDocument = async (organizationId: string, documentId: string): Promise<string[]> => {
   const rows = await database.execute<{ id: string }>(sql`
@@ -142,7 +134,9 @@ export const lockedFile = async (unit: UnitOfWork, id: string): Promise<FileRow>
   const [file] =
     seen === undefined
       ? []
-      : await unit.nested(whole(unit.organizationId), () => database.select().from(files).where(isFile).for('update'));
+      : await unit.nested(wholeOf(unit.organizationId), () =>
+          database.select().from(files).where(isFile).for('update'),
+        );
   if (file === undefined) throw new NotFound('File', id);
   if (file.status !== 'STORED') throw new Conflict('fileId', 'The bytes of this file have not arrived yet.');
   return file;

@@ -2,14 +2,14 @@ import { and, eq, sql } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import { brokenReference } from '../../database/failures.ts';
 import { sole } from '../../database/rows.ts';
-import type { Transaction } from '../../database/unit-of-work.ts';
+import { wholeOf, type Transaction } from '../../database/unit-of-work.ts';
 import { BadUserInput, Conflict, Forbidden, NotFound } from '../../errors.ts';
 import type { UpdateFileInput } from '../../generated/resolvers.ts';
 import { viewerOf, type Context, type Viewer } from '../context.ts';
 import { revokeTokens } from '../identity/tokens.ts';
 import { atLeast, organizationRanks } from '../permissions.ts';
 import { nameIssues } from './file-rules.ts';
-import { allFilesOf, removeUnused } from './stored-bytes.ts';
+import { removeUnused } from './stored-bytes.ts';
 import { documents, everybody, files, type FileRow } from './tables.ts';
 
 /** Whether somebody who sees a file may change it: who uploaded it, and administrators of the organization. */
@@ -55,7 +55,7 @@ export const deleteFile = async (context: Context, id: string): Promise<string> 
   });
   if (sha256 === null) return id;
   // Should this fail, or the process end before it, the bytes are an orphan that is collected at night.
-  await removeUnused(unit.as(allFilesOf(organizationId)), services.store, sha256).catch((error: unknown) => {
+  await removeUnused(unit.as(wholeOf(organizationId)), services.store, sha256).catch((error: unknown) => {
     services.log.warn(
       { message: Error.isError(error) ? error.message : '' },
       'The bytes of a file could not be removed.',

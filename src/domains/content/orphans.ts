@@ -1,11 +1,11 @@
 import { and, asc, eq, gt, inArray, isNull, sql, type SQL } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
-import { UnitOfWork, type Origin } from '../../database/unit-of-work.ts';
+import { UnitOfWork, wholeOf, type Origin } from '../../database/unit-of-work.ts';
 import { asideFolder, type FileStore } from '../../storage/store.ts';
 import { revokeTokens } from '../identity/tokens.ts';
 import type { Services, Work } from '../services.ts';
 import { organizationsWhere } from '../tenancy/organization-purge.ts';
-import { allFilesOf, fileKey, lockBytes, removeUnused, sha256Of } from './stored-bytes.ts';
+import { fileKey, lockBytes, removeUnused, sha256Of } from './stored-bytes.ts';
 import { files } from './tables.ts';
 
 const origin: Origin = { requestId: 'orphans', address: null, userAgent: null };
@@ -51,7 +51,7 @@ export const collectOrphans = async ({ services }: Work, signal: AbortSignal): P
 const isOld = (time: Date): boolean => time.getTime() < Date.now() - dayMs;
 
 const collectOf = async (services: Services, id: string, signal: AbortSignal, collected: Collected): Promise<void> => {
-  const unit = new UnitOfWork(allFilesOf(id), { ...services, origin });
+  const unit = new UnitOfWork(wholeOf(id), { ...services, origin });
   collected.awaited += await removeRows(unit, awaited, signal);
   collected.synced += await removeRows(unit, unusedOfSyncs, signal);
   const stored = new Set<string>();

@@ -2,7 +2,7 @@ import { getTableColumns, sql } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import { listOf } from '../../database/list.ts';
 import { sole } from '../../database/rows.ts';
-import { nowhere, type UnitOfWork } from '../../database/unit-of-work.ts';
+import { wholeOf, type UnitOfWork } from '../../database/unit-of-work.ts';
 import { BadUserInput } from '../../errors.ts';
 import { organizations } from '../tenancy/tables.ts';
 import type { Work } from '../services.ts';
@@ -70,7 +70,7 @@ export const purgeSearchLogs = async ({ unit }: Work, signal: AbortSignal): Prom
 };
 
 const purgeOf = async (unit: UnitOfWork, organizationId: string, signal: AbortSignal): Promise<void> => {
-  const whole = unit.as({ ...nowhere, organizationId, principals: [organizationId], workspaces: '*' });
+  const whole = unit.as(wholeOf(organizationId));
   const old = sql`delete from ${searchLogs} where organization_id = ${organizationId} and id in (
     select id from ${searchLogs} where organization_id = ${organizationId}
       and created_at < now() - make_interval(days => ${keptDays}) limit ${atOnce}) returning 1`;

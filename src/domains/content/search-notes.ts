@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import { Notebook } from '../../database/notebook.ts';
-import { nowhere, type Scope } from '../../database/unit-of-work.ts';
+import { wholeOf, type Scope } from '../../database/unit-of-work.ts';
 import { newId } from '../../ids.ts';
 import type { NotedSearch, SearchNotes, Services } from '../services.ts';
 import { workspaces } from '../tenancy/tables.ts';
@@ -25,12 +25,7 @@ export class SearchJournal implements SearchNotes {
       name: 'searches',
       everyMs,
       most: maxNoted,
-      scopeOf: ({ organizationId }) => ({
-        ...nowhere,
-        organizationId,
-        principals: [organizationId],
-        workspaces: '*',
-      }),
+      scopeOf: ({ organizationId }) => wholeOf(organizationId),
       write,
       onFailure: (error) =>
         log.warn({ message: Error.isError(error) ? error.message : '' }, 'Searches were not written.'),

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { and, eq, sql } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
-import type { Scope, UnitOfWork } from '../../database/unit-of-work.ts';
+import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { newId } from '../../ids.ts';
 import { asideFolder, type FileStore, type StoredFile } from '../../storage/store.ts';
 import { detect } from './parsing/detect.ts';
@@ -22,14 +22,6 @@ export const sha256Of = (organizationId: string, key: string): string | null =>
     ? (/^[0-9a-f]{64}$/.exec(key.slice(organizationId.length + 1))?.[0] ?? null)
     : null;
 
-/** Sees all files of an organization, whoever may read them. */
-export const allFilesOf = (organizationId: string): Scope => ({
-  organizationId,
-  userId: null,
-  principals: [organizationId],
-  workspaces: '*',
-});
-
 /**
  * Until the running transaction ends, nobody else makes a row that refers to these bytes, or removes them: what is looked up of rows and
  * store stays true meanwhile.
@@ -39,7 +31,7 @@ export const lockBytes = async (organizationId: string, sha256: string): Promise
 };
 
 /**
- * Removes bytes that no row of the organization refers to; gives whether it did. The unit is one of `allFilesOf`. The store is called with
+ * Removes bytes that no row of the organization refers to; gives whether it did. The unit sees the whole organization. The store is called with
  * the bytes locked, for an upload of the same bytes must find them gone, or be found.
  */
 export const removeUnused = (unit: UnitOfWork, store: FileStore, sha256: string): Promise<boolean> =>

@@ -1,6 +1,6 @@
 import { and, eq, isNull, lte, sql } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
-import { UnitOfWork } from '../../database/unit-of-work.ts';
+import { UnitOfWork, wholeOf } from '../../database/unit-of-work.ts';
 import type { Services, Work } from '../services.ts';
 import { organizations, workspaces } from '../tenancy/tables.ts';
 import { beginRun, openRun } from './sync-beginning.ts';
@@ -42,9 +42,8 @@ export const beginDueSyncs = async ({ unit, services }: Work, signal: AbortSigna
 };
 
 const look = async (services: Services, { queueId, organizationId }: Due): Promise<void> => {
-  const scope = { organizationId, userId: null, principals: [organizationId], workspaces: '*' as const };
   const origin = { requestId: 'due-syncs', address: null, userAgent: null };
-  const unit = new UnitOfWork(scope, { ...services, origin });
+  const unit = new UnitOfWork(wholeOf(organizationId), { ...services, origin });
   // Of several processes one looks. The queue is put off before that, so that one that cannot be begun is not in the way of others.
   const put = await unit.transact(async () =>
     database

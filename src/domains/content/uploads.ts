@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import { and, eq } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import { sole } from '../../database/rows.ts';
-import { nowhere, UnitOfWork, type Origin } from '../../database/unit-of-work.ts';
+import { nowhere, UnitOfWork, wholeOf, type Origin } from '../../database/unit-of-work.ts';
 import { BadUserInput, Conflict, NotFound, type InputIssue } from '../../errors.ts';
 import type { CreateUploadInput } from '../../generated/resolvers.ts';
 import { hashToken, issueToken, tokenPrefix } from '../../secrets/tokens.ts';
@@ -17,7 +17,7 @@ import { organizationById } from '../tenancy/loaders.ts';
 import { settingsOf } from '../tenancy/organization-settings.ts';
 import { maxBytesOf, nameIssues, typeIssues } from './file-rules.ts';
 import { fileById } from './loaders.ts';
-import { allFilesOf, place, takeIn, type Arrived } from './stored-bytes.ts';
+import { place, takeIn, type Arrived } from './stored-bytes.ts';
 import { files, type FileRow } from './tables.ts';
 import { mimeTypeIssues } from './validation.ts';
 
@@ -96,8 +96,7 @@ const uploaderOf = async (services: Services, origin: Origin, token: string) => 
   await anonymous.rest();
   if (target?.kind !== 'UPLOAD' || target.userId === null || target.organizationId === null) throw unknownToken();
   const { organizationId, userId, subjectId } = target;
-  const scope = { ...allFilesOf(organizationId), userId };
-  return { unit: new UnitOfWork(scope, { ...services, origin }), fileId: subjectId };
+  return { unit: new UnitOfWork(wholeOf(organizationId, userId), { ...services, origin }), fileId: subjectId };
 };
 
 /** The token itself is a secret and stays out of the message. */

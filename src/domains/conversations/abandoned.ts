@@ -1,6 +1,6 @@
 import { and, eq, lt, sql } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
-import { nowhere, UnitOfWork } from '../../database/unit-of-work.ts';
+import { nowhere, UnitOfWork, wholeOf } from '../../database/unit-of-work.ts';
 import { abandonExecutions } from '../modelhub/executions.ts';
 import type { Services } from '../services.ts';
 import { settleWithin } from './answering.ts';
@@ -33,8 +33,7 @@ const failAnswer = (
   services: Services,
   { messageId, organizationId }: { messageId: string; organizationId: string },
 ): Promise<void> => {
-  const scope = { organizationId, userId: null, principals: [organizationId], workspaces: '*' as const };
-  const unit = new UnitOfWork(scope, { ...services, origin });
+  const unit = new UnitOfWork(wholeOf(organizationId), { ...services, origin });
   return unit.transact(async (transaction) => {
     const [gone] = await database
       .delete(runningAnswers)

@@ -1,6 +1,7 @@
 import { and, eq } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import { sole } from '../../database/rows.ts';
+import { wholeOf } from '../../database/unit-of-work.ts';
 import { Conflict, Forbidden, NotFound } from '../../errors.ts';
 import { jobs, type JobRow } from '../../queue/tables.ts';
 import { viewerOf, type Context } from '../context.ts';
@@ -24,9 +25,10 @@ export const cancelJob = (context: Context, id: string): Promise<JobRow> => {
     if (ended === null) throw new Conflict('state', 'This job has ended.', { state: job.state });
     const { data } = ended;
     // As when it fails, with the sight of the whole organization that jobs have.
-    const scope = { organizationId, userId, principals: [organizationId], workspaces: '*' as const };
     if (data !== null)
-      await unit.nested(scope, async (inner) => handler?.giveUp({ unit: inner, services }, data, 'CANCELLED'));
+      await unit.nested(wholeOf(organizationId, userId), async (inner) =>
+        handler?.giveUp({ unit: inner, services }, data, 'CANCELLED'),
+      );
     unit.record({ action: 'job.cancelled', type: 'Job', id, data: { kind: job.kind } });
     return sole(await database.select().from(jobs).where(isJob));
   });

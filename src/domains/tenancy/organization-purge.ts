@@ -1,6 +1,6 @@
 import { and, asc, eq, gt, inArray, isNotNull, sql, type SQL } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
-import { nowhere, UnitOfWork, type Origin } from '../../database/unit-of-work.ts';
+import { nowhere, UnitOfWork, wholeOf, type Origin } from '../../database/unit-of-work.ts';
 import { Conflict } from '../../errors.ts';
 import { platformEvents } from '../../events/tables.ts';
 import { jobs } from '../../queue/tables.ts';
@@ -79,7 +79,7 @@ export async function* organizationsWhere(services: Services, condition?: SQL): 
 
 /** Sees the whole organization, in nobody's name. */
 export const unitOf = (services: Services, id: string): UnitOfWork =>
-  new UnitOfWork({ organizationId: id, userId: null, principals: [id], workspaces: '*' }, { ...services, origin });
+  new UnitOfWork(wholeOf(id), { ...services, origin });
 
 const isOverdue = (organization: OrganizationRow): boolean =>
   organization.deletedAt !== null &&
