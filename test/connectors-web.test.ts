@@ -238,7 +238,7 @@ describe('who breaks off', () => {
     const outcome = webPageConnector(realPause).fetch(source, item, null);
     setTimeout(() => controller.abort(broken), 100);
     await expect(outcome).rejects.toBe(broken);
-    expect(performance.now() - began).toBeLessThan(1000);
+    expect(performance.now() - began).toBeLessThan(5000);
     await sleep(20);
     expect(pagesAsked()).toHaveLength(1);
   });
@@ -312,7 +312,7 @@ describe('robots.txt', () => {
     const began = performance.now();
     expect(textOf(await fetchAt('/a'))).toBe('<p>Hello');
     expect(await failureOf(fetchAt('/private/a'))).toMatchObject({ kind: 'REFUSED' });
-    expect(performance.now() - began).toBeLessThan(2000);
+    expect(performance.now() - began).toBeLessThan(8000);
   });
 
   test('with patterns that would take long to compare lets nothing be read', async () => {
@@ -323,6 +323,6 @@ describe('robots.txt', () => {
       kind: 'REFUSED',
       message: expect.stringContaining('too many rules'),
     });
-    expect(performance.now() - began).toBeLessThan(1000);
+    expect(performance.now() - began).toBeLessThan(5000);
   });
 });

@@ -172,7 +172,7 @@ test('fragments that spread fragments are worked on once', () => {
   const cost = compileCost(schema, document).requested({});
 
   expect(cost).toBeGreaterThan(6 ** 60);
-  expect(performance.now() - start).toBeLessThan(200);
+  expect(performance.now() - start).toBeLessThan(2000);
 });
 
 const wrong = (field: string): GraphQLSchema => buildSchema(`${directives} type Query { ${field} a: Query }`);

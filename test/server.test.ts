@@ -95,7 +95,7 @@ describe('what no honest client sends', () => {
     const response = await send(production, body, headers);
     expect(response.status).toBe(status);
     expect((await refusalOf(response))[0]?.extensions.code).not.toBe('INTERNAL_SERVER_ERROR');
-    expect(performance.now() - started).toBeLessThan(1000);
+    expect(performance.now() - started).toBeLessThan(4000);
     expect(await honest(production)).toEqual({ __typename: 'Query' });
   });
 
