@@ -13,6 +13,7 @@ import { nowhere, UnitOfWork, type Origin } from './database/unit-of-work.ts';
 import { Downloads } from './domains/content/downloads.ts';
 import { countersInPostgres, countersInRedis } from './domains/identity/counters.ts';
 import { throttlesOn, unthrottled } from './domains/identity/throttle.ts';
+import type { AgentTools } from './domains/agent-tool.ts';
 import type { Jobs, Schedules, Services } from './domains/services.ts';
 import { SearchJournal } from './domains/content/search-notes.ts';
 import { Activity } from './domains/tenancy/activity.ts';
@@ -91,6 +92,7 @@ export const openInstallation = async (
       bus,
       queue,
       jobs,
+      tools: await readAll<AgentTools>('tools'),
       store: await openStore(storeSettings(settings)),
       keyRing,
       mail: openPostbox(transport, queue, keyRing),
@@ -129,7 +131,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** What the files of this name in all domains export under it. */
 const readAll = async <Entries extends Readonly<Record<string, unknown>>>(
-  name: 'jobs' | 'schedules',
+  name: 'jobs' | 'schedules' | 'tools',
 ): Promise<Entries> => {
   const domains = await Promise.all(
     globSync(`src/domains/*/${name}.ts`, { cwd: root })

@@ -21,8 +21,10 @@ import { newId } from '../ids.ts';
  * - `owner`: the one user named in `user_id`.
  * - `granted`: who holds one of the principals in `readers` (users, groups, workspaces; the organization's own id stands for its
  *   administrators and jobs). In a workspace's table they must see the workspace too, and null readers stand for all who do.
+ * - `room`: who is a member of the room named in `room_id` (in the table of rooms, in `id`), or sees the workspace that it is open to, named in
+ *   `open_to_id`. The unit has entered the viewer's rooms before: see `UnitOfWork.enterRooms`.
  */
-export type Access = 'organization' | 'workspace' | 'owner' | 'granted';
+export type Access = 'organization' | 'workspace' | 'owner' | 'granted' | 'room';
 
 /** A log is read by one shape and appended to by every member; the server can neither change nor delete its rows. */
 export interface LogAccess {
@@ -94,6 +96,7 @@ const visible = (access: Access, columns: Columns): SQL => {
       'workspaceId' in columns
         ? sql`${sameTenant} and app_sees(workspace_id) and (readers is null or readers && app_principals())`
         : sql`${sameTenant} and readers && app_principals()`,
+    room: sql`${sameTenant} and (app_in_room(${sql.raw('roomId' in columns ? 'room_id' : 'id')}) or (open_to_id is not null and app_sees(open_to_id)))`,
   };
   return shapes[access];
 };
@@ -133,6 +136,14 @@ export const tenantTable = <Name extends string, Own extends Columns>(
     ];
   });
 };
+
+/** Whoever is confined to one conversation sees of this table its rows alone. `column` names the conversation. */
+export const confined = (table: string, column: SQL) =>
+  pgPolicy(`${table}_confined`, {
+    as: 'restrictive',
+    using: sql`${sameTenant} and app_within_conversation(${column})`,
+    withCheck: sql`${sameTenant} and app_within_conversation(${column})`,
+  });
 
 /** A column that holds one of a closed set of words; the CHECK beside it is `oneOf`. */
 export const word = <const Words extends readonly [string, ...string[]]>(words: Words) => text({ enum: words });

@@ -12,6 +12,10 @@ export interface Scope {
   /** User, groups, workspaces and the like whose grants the viewer holds. */
   readonly principals: readonly string[];
   readonly workspaces: '*' | readonly string[];
+  /** The one conversation that is seen, with what belongs to it; absent: all that the workspaces hold. */
+  readonly conversationId?: string;
+  /** All rooms, whoever their members are; absent: those of the user, once the unit has entered them. */
+  readonly rooms?: '*';
 }
 
 /** Sees what belongs to no tenant, and no row of any tenant. */
@@ -23,6 +27,8 @@ export const wholeOf = (organizationId: string, userId: string | null = null): S
   userId,
   principals: [organizationId],
   workspaces: '*',
+  // As one user it sees what is that user's own: their rooms and no others.
+  ...(userId === null && { rooms: '*' as const }),
 });
 
 /** A change that happened, to be written to the log of its tenant in the transaction that made it. */
@@ -108,6 +114,7 @@ export class UnitOfWork {
   readonly #setViewer: string;
   #open: Promise<Open> | undefined;
   #reads: 'read' | 'record' = 'read';
+  #entersRooms = false;
   /** What was read could not be written down. */
   #unrecorded = false;
   #writing = false;
@@ -205,7 +212,7 @@ export class UnitOfWork {
     const inner = this.as(scope);
     inner.#open = opened;
     inner.#writing = true;
-    await open.session.send(inner.#setViewer);
+    await open.session.send(`${asBefore}; ${inner.#setViewer}`);
     try {
       const result = await work(inner);
       const changes = [...inner.#changes, ...inner.#logged];
@@ -216,8 +223,13 @@ export class UnitOfWork {
       inner.#writing = false;
       inner.#open = undefined;
       // Where it fails, the transaction or the connection has failed before, and nothing more happens in it.
-      if (open.session.alive) await open.session.send(this.#setViewer).catch(() => undefined);
+      if (open.session.alive) await open.session.send(this.#return()).catch(() => undefined);
     }
+  }
+
+  /** What makes a transaction this unit's again after another has worked in it. */
+  #return(): string {
+    return [asBefore, this.#setViewer, ...(this.#entersRooms ? [enterRooms] : [])].join('; ');
   }
 
   /** Writes a change to the log in the running transaction, and announces it once that has committed. */
@@ -225,6 +237,17 @@ export class UnitOfWork {
     if (!this.#writing || this.#outcome !== undefined)
       throw new Error(`${change.action} was recorded outside a transaction.`);
     this.#changes.push(change);
+  }
+
+  /**
+   * From here on the rooms that the user is a member of are seen. The database itself looks up which those are, at the beginning of each
+   * transaction; in one that is open, now.
+   */
+  enterRooms(): void {
+    if (this.#entersRooms || this.scope.rooms === '*') return;
+    this.#entersRooms = true;
+    // A failure shows in the statement behind it.
+    this.#open?.then(({ session }) => session.send(enterRooms)).catch(() => undefined);
   }
 
   /** From here on statements that read may write down what they read; whoever answers with it waits for `recorded` first. */
@@ -311,7 +334,8 @@ export class UnitOfWork {
     const session = await this.options.pool.lend().catch((error: unknown) => {
       throw databaseIsAway(error) ? new Unavailable('The database cannot be reached.') : error;
     });
-    const opening = session.send(`begin${mode === 'read' ? ' read only' : ''}; ${this.#setViewer}`);
+    const rooms = this.#entersRooms ? `; ${enterRooms}` : '';
+    const opening = session.send(`begin${mode === 'read' ? ' read only' : ''}; ${this.#setViewer}${rooms}`);
     // A failure shows in the statement behind it; this only keeps it from going unhandled.
     opening.catch(() => undefined);
     const route = { session, onStatement: this.options.onStatement };
@@ -346,14 +370,23 @@ export class UnitOfWork {
   }
 }
 
+const enterRooms = 'select app_enter_rooms()';
+/** What a viewer's statement leaves out stands as it does at a connection's beginning. */
+const asBefore = `set local app.conversation_id = ''; set local app.rooms = ''`;
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /**
  * Plain statements and not a function of the database: its call took as long as the look-up of a row. The ids are checked and then written
  * into the text: the message is sent by the simple protocol, which binds nothing.
  */
-const viewerStatement = ({ organizationId, userId, principals, workspaces }: Scope): string => {
-  const ids = [organizationId, userId, ...principals, ...(workspaces === '*' ? [] : workspaces)];
+const viewerStatement = ({ organizationId, userId, principals, workspaces, conversationId, rooms }: Scope): string => {
+  const ids = [
+    organizationId,
+    userId,
+    conversationId ?? null,
+    ...principals,
+    ...(workspaces === '*' ? [] : workspaces),
+  ];
   const faulty = ids.find((id) => id !== null && !uuid.test(id));
   if (faulty !== undefined) throw new Error('A viewer holds an id that is no UUID.');
   return [
@@ -361,6 +394,9 @@ const viewerStatement = ({ organizationId, userId, principals, workspaces }: Sco
     `set local app.user_id = '${userId ?? ''}'`,
     `set local app.principals = '{${principals.join(',')}}'`,
     `set local app.workspaces = '${workspaces === '*' ? '*' : workspaces.join(',')}'`,
+    // Left out where nothing differs from a connection's beginning: what is set for a transaction ends with it.
+    ...(conversationId === undefined ? [] : [`set local app.conversation_id = '${conversationId}'`]),
+    ...(rooms === undefined ? [] : [`set local app.rooms = '${rooms}'`]),
   ].join('; ');
 };
 

@@ -9,6 +9,7 @@ import type { JobHandler, Queue, Schedule } from '../queue/queue.ts';
 import type { KeyRing } from '../secrets/encryption.ts';
 import type { Settings } from '../settings.ts';
 import type { FileStore } from '../storage/store.ts';
+import type { AgentTools } from './agent-tool.ts';
 import type { Viewer } from './context.ts';
 import type { Throttles } from './identity/throttle.ts';
 import type { UnitOfWork } from '../database/unit-of-work.ts';
@@ -75,6 +76,8 @@ export interface Services {
   readonly queue: Queue;
   /** How each kind of job is done. */
   readonly jobs: Jobs;
+  /** What agents can do, by name. */
+  readonly tools: AgentTools;
   readonly store: FileStore;
   readonly keyRing: KeyRing;
   readonly mail: Postbox;

@@ -16,6 +16,7 @@ import { answersTopic, cancelTopic, type AnswerFailure, type AnswerNotice } from
 import { attachedGrounds, attachedTokens, groundsOf, type Ground } from './grounds.ts';
 import { historyBefore } from './history.ts';
 import { settle, type Ending } from './settling.ts';
+import { systemPromptFor } from './system-prompt.ts';
 
 const refusal = 'I found nothing about this in the documents of this workspace.';
 
@@ -146,9 +147,9 @@ const work = async (
     const material = await materialOf(services, unit, asked);
     const { chatMode, queryRefusalResponse } = asked.workspace;
     if (chatMode === 'QUERY' && material.grounds.length === 0)
-      return { kind: 'refused', text: queryRefusalResponse ?? refusal };
+      return { kind: 'refused', text: queryRefusalResponse ?? refusal, material };
     const result = await answered(asked, material, deltas, signal);
-    return { kind: 'answered', result, grounds: material.grounds };
+    return { kind: 'answered', result, material };
   } catch (error) {
     const latencyMs = performance.now() - began;
     const text = clean(error instanceof ModelFailure ? error.text : deltas.text);
@@ -161,7 +162,12 @@ const work = async (
   }
 };
 
-interface Material {
+/** What an answer is made from. */
+export interface Material {
+  /** The instructions, with their variables filled in. */
+  readonly system: string;
+  /** What was searched for. */
+  readonly searchQuery: string;
   readonly tone: string | null;
   readonly history: Awaited<ReturnType<typeof historyBefore>>;
   /** In the order in which they go into the prompt. */
@@ -172,20 +178,18 @@ interface Material {
 const pinnedShare = 0.25;
 
 /** Reads what an answer is made from; the unit holds no connection afterwards. */
-const materialOf = async (
-  services: Services,
-  unit: UnitOfWork,
-  { question, workspace, callable }: Asked,
-): Promise<Material> => {
+const materialOf = async (services: Services, unit: UnitOfWork, asked: Asked): Promise<Material> => {
+  const { question, workspace, callable } = asked;
   const window = contextTokensOf(callable.deployment);
-  const [settings, history, attached, pinned] = await Promise.all([
+  const [system, settings, history, attached, pinned] = await Promise.all([
+    systemPromptFor(unit, asked),
     settingsByWorkspace(unit).load(workspace.id),
     historyBefore(unit, question, workspace.historyLength),
     attachedGrounds(unit, question.conversationId, attachedTokens(window)),
     pinnedPassages(unit, workspace.id, Math.floor(window * pinnedShare)),
   ]);
   const query = standaloneQuestion({
-    question: question.content,
+    question: question.prompt ?? question.content,
     earlier: history.findLast(({ role }) => role === 'user')?.text,
     language: workspace.language,
   });
@@ -197,22 +201,23 @@ const materialOf = async (
   // Of a document that found room for a part, search may find that part again.
   const there = new Set(pinned.passages.map(({ chunkId }) => chunkId));
   const passages = [...pinned.passages, ...found.filter(({ chunkId }) => !there.has(chunkId))];
-  return { tone: settings?.tone ?? null, history, grounds: [...attached, ...groundsOf(passages)] };
+  const grounds = [...attached, ...groundsOf(passages)];
+  return { system, searchQuery: query, tone: settings?.tone ?? null, history, grounds };
 };
 
 /** Streams the answer; what it gives to subscribers and what it gives back are free of NUL, which Postgres keeps in no text. */
 const answered = async (
   { question, workspace, callable }: Asked,
-  { tone, history, grounds }: Material,
+  { system, tone, history, grounds }: Material,
   deltas: DeltaPublisher,
   signal: AbortSignal,
 ): Promise<AnswerResult> => {
   const parts = streamAnswer({
     deployment: callable.deployment,
-    system: workspace.systemPrompt ?? '',
+    system,
     tone,
     history,
-    question: question.content,
+    question: question.prompt ?? question.content,
     passages: grounds,
     language: workspace.language,
     signal,

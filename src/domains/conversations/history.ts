@@ -19,10 +19,10 @@ export const historyBefore = async (unit: UnitOfWork, question: MessageRow, leng
   const rows = await unit.run(() =>
     database.execute<Told>(sql`
       with recursive path as (
-        select m.parent_id, m.role, m.content, ${counts} as told, ${counts} as taken, 1 as steps
+        select m.parent_id, m.role, coalesce(m.prompt, m.content) as content, ${counts} as told, ${counts} as taken, 1 as steps
         from ${messages} m where m.organization_id = ${unit.organizationId} and m.id = ${question.parentId}
         union all
-        select m.parent_id, m.role, m.content, ${counts}, path.taken + ${counts}, path.steps + 1
+        select m.parent_id, m.role, coalesce(m.prompt, m.content), ${counts}, path.taken + ${counts}, path.steps + 1
         from path join ${messages} m on m.organization_id = ${unit.organizationId} and m.id = path.parent_id
         where path.taken < ${length} and path.steps < 1000
       )

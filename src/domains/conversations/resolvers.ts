@@ -1,6 +1,7 @@
 import type { Resolvers } from '../../generated/resolvers.ts';
 import { globalId } from '../../ids.ts';
 import { chunkById, documentById } from '../content/loaders.ts';
+import { viewerOf } from '../context.ts';
 import { found } from '../nodes.ts';
 import { wantedOf } from '../selection.ts';
 import { memberUserById, workspaceById } from '../tenancy/loaders.ts';
@@ -37,7 +38,8 @@ export const resolvers: Resolvers = {
     }),
     addMessage: async (_root, { input }, context) => ({ message: await addMessage(context, input) }),
     ask: async (_root, { input }, context) => {
-      const asked = await storeQuestion(context, input);
+      const asker = { userId: viewerOf(context).userId, visitorId: null };
+      const asked = await storeQuestion(context, asker, input);
       await writeAnswer(context.services, context.unit.as(context.unit.scope), asked);
       return { question: asked.question, answer: await answerNow(context, asked.answer.id) };
     },

@@ -5,15 +5,15 @@ import { database } from '../../database/client.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { documents } from '../content/tables.ts';
 import { costOf, releaseExecution, settleExecution } from '../modelhub/executions.ts';
+import type { Material } from './answering.ts';
 import type { Asked } from './asking.ts';
 import type { AnswerFailure } from './events.ts';
-import type { Ground } from './grounds.ts';
 import { citations, messages, runningAnswers } from './tables.ts';
 
 /** How the work on an answer ended. */
 export type Ending =
-  | { readonly kind: 'answered'; readonly result: AnswerResult; readonly grounds: readonly Ground[] }
-  | { readonly kind: 'refused'; readonly text: string }
+  | { readonly kind: 'answered'; readonly result: AnswerResult; readonly material: Material }
+  | { readonly kind: 'refused'; readonly text: string; readonly material: Material }
   | {
       readonly kind: 'failed';
       readonly text: string;
@@ -41,17 +41,22 @@ export const boundedCitations = (all: readonly Citation[], limit: number): Citat
 const maxCitations = 50;
 
 /** What becomes of a completed answer, with its citations and the passages they stand in. */
-const answeredFields = ({ result, grounds }: Extract<Ending, { kind: 'answered' }>, { workspace, callable }: Asked) => {
+const answeredFields = (
+  { result, material }: Extract<Ending, { kind: 'answered' }>,
+  { workspace, callable }: Asked,
+) => {
   const { text, usage } = result;
-  const used = grounds.slice(0, result.passagesUsed);
+  const used = material.grounds.slice(0, result.passagesUsed);
   const verified = verifiedCitations(text, used, workspace.language);
+  const sureness = confidence(text, verified.citations, used, workspace.language);
   const fields = {
     status: 'COMPLETED' as const,
     content: text,
     inputTokens: usage.inputTokens,
     outputTokens: usage.outputTokens,
     cost: costOf(callable.price, usage.inputTokens, usage.outputTokens),
-    confidence: confidence(text, verified.citations, used, workspace.language),
+    confidence: sureness,
+    belowThreshold: sureness < workspace.confidenceThreshold,
   };
   return {
     used,

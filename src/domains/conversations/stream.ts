@@ -3,8 +3,8 @@ import { globalId } from '../../ids.ts';
 import type { Context } from '../context.ts';
 import { found } from '../nodes.ts';
 import { renewSubscriber } from '../tenancy/subscribers.ts';
-import { toldSoFar } from './answering.ts';
-import { answersTopic, type AnswerNotice } from './events.ts';
+import type { AnswerNotice } from './events.ts';
+import { followAnswers } from './following.ts';
 import { conversationById, messageById } from './loaders.ts';
 
 /** How old the knowledge of a subscriber's rights may be at a delivery. */
@@ -22,30 +22,16 @@ export const answerStream = async (
 ): Promise<AsyncIterableIterator<{ answerStream: Event }>> => {
   await found('Conversation', conversationId, conversationById(context.unit));
   await context.unit.rest();
-  // Joined and looked up without a pause in between, so that no piece is missed or told twice.
-  const source = context.services.bus.subscribe(answersTopic(conversationId));
-  const waiting = toldSoFar(conversationId).map(({ messageId, text }): AnswerNotice => ({
-    kind: 'delta',
-    messageId,
-    text,
-    position: 0,
-  }));
+  const notices = followAnswers(context.services, conversationId);
   let checkedAt = Date.now();
 
-  const nextNotice = async (): Promise<AnswerNotice | undefined> => {
-    const first = waiting.shift();
-    if (first !== undefined) return first;
-    const { done, value } = await source.next();
-    // The cast is safe: only this domain publishes on the topic.
-    return done ? undefined : (value as AnswerNotice);
-  };
   const stillVisible = async (): Promise<boolean> => {
     if (Date.now() - checkedAt < recheckMs) return true;
     checkedAt = Date.now();
     return seesConversation(context, conversationId);
   };
   const finish = async (): Promise<IteratorReturnResult<undefined>> => {
-    await source.return?.();
+    await notices.return?.();
     await context.unit.rest();
     return { done: true, value: undefined };
   };
@@ -55,9 +41,9 @@ export const answerStream = async (
       for (;;) {
         // The event before has been delivered: what its fields have read is given back and forgotten.
         await context.unit.rest();
-        const notice = await nextNotice();
-        if (notice === undefined || !(await stillVisible())) return finish();
-        const event = await eventOf(context, notice);
+        const notice = await notices.next();
+        if (notice.done === true || !(await stillVisible())) return finish();
+        const event = await eventOf(context, notice.value);
         if (event !== undefined) return { done: false, value: { answerStream: event } };
       }
     },

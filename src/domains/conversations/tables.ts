@@ -14,10 +14,11 @@ import {
   unique,
   uuid,
 } from 'drizzle-orm/pg-core';
-import { moment, oneOf, sameTenant, tenantTable, word } from '../../database/tenant-table.ts';
+import { confined, moment, oneOf, sameTenant, tenantTable, word } from '../../database/tenant-table.ts';
 import { documentChunks, files } from '../content/tables.ts';
 import type { UserRow } from '../identity/tables.ts';
 import { workspaces } from '../tenancy/tables.ts';
+import { embedWidgets } from './embed-tables.ts';
 
 export const conversationKinds = ['CHAT', 'VOICE'] as const;
 export const conversationChannels = ['APP', 'EMBED', 'API'] as const;
@@ -32,13 +33,29 @@ export const conversations = tenantTable(
   'workspace',
   {
     workspaceId: uuid().notNull(),
-    /** Who started it. */
+    /** Who started it; null for a visitor's, and once they have left. */
     userId: uuid(),
+    /** The visitor of a widget who started it. */
+    visitorId: uuid(),
+    embedWidgetId: uuid(),
     title: text().notNull(),
+    /** Whether the title stands in for one that is made of the first exchange. */
+    titlePending: boolean().notNull().default(false),
+    /** Short name in addresses, unique in the workspace. */
+    slug: text(),
     kind: word(conversationKinds).notNull().default('CHAT'),
     channel: word(conversationChannels).notNull().default('APP'),
     status: word(conversationStatuses).notNull().default('ACTIVE'),
     endedAt: moment(),
+    /** Since when it waits for a person to answer; null unless it is TRANSFERRED and nobody has taken it. */
+    waitingSince: moment(),
+    /** Who answers while it is TRANSFERRED. */
+    assignedToId: uuid(),
+    transferReason: text(),
+    /** Where the conversation goes on, chosen by hand; null: after its newest message. */
+    activeMessageId: uuid(),
+    pinnedAt: moment(),
+    archivedAt: moment(),
   },
   (conversation) => [
     oneOf('conversations', conversation.kind, conversationKinds),
@@ -49,12 +66,46 @@ export const conversations = tenantTable(
       columns: [conversation.organizationId, conversation.workspaceId],
       foreignColumns: [workspaces.organizationId, workspaces.id],
     }).onDelete('cascade'),
+    foreignKey({
+      name: 'conversations_embed_widget_id_fkey',
+      columns: [conversation.organizationId, conversation.embedWidgetId],
+      foreignColumns: [embedWidgets.organizationId, embedWidgets.id],
+    }).onDelete('cascade'),
+    unique('conversations_slug_key').on(conversation.organizationId, conversation.workspaceId, conversation.slug),
+    check(
+      'conversations_waiting_check',
+      sql`${conversation.status} = 'TRANSFERRED' or (${conversation.waitingSince} is null and ${conversation.assignedToId} is null)`,
+    ),
     index('conversations_created_at_index').on(
       conversation.organizationId,
       conversation.workspaceId,
       conversation.createdAt,
       conversation.id,
     ),
+    index('conversations_user_id_index').on(
+      conversation.organizationId,
+      conversation.workspaceId,
+      conversation.userId,
+      conversation.createdAt,
+      conversation.id,
+    ),
+    index('conversations_status_index').on(
+      conversation.organizationId,
+      conversation.workspaceId,
+      conversation.status,
+      conversation.createdAt,
+      conversation.id,
+    ),
+    index('conversations_waiting_since_index')
+      .on(conversation.organizationId, conversation.waitingSince, conversation.id)
+      .where(sql`${conversation.waitingSince} is not null`),
+    index('conversations_embed_widget_id_index').on(
+      conversation.organizationId,
+      conversation.embedWidgetId,
+      conversation.createdAt,
+      conversation.id,
+    ),
+    confined('conversations', sql.raw('id')),
   ],
 );
 export type ConversationRow = typeof conversations.$inferSelect;
@@ -72,6 +123,12 @@ export const messages = tenantTable(
     /** The member who wrote it; null for models. */
     senderId: uuid(),
     content: text().notNull(),
+    /** What the model reads in place of the content, such as a slash command written out. */
+    prompt: text(),
+    /** A picture, recording or other file that was sent; the content is then its caption or transcript. */
+    fileId: uuid(),
+    /** Length of a recording. */
+    durationMs: integer(),
     status: word(messageStatuses).notNull().default('COMPLETED'),
     errorCode: text(),
     errorMessage: text(),
@@ -84,6 +141,8 @@ export const messages = tenantTable(
     cost: numeric({ precision: 18, scale: 12 }),
     /** 0 to 1. */
     confidence: doublePrecision(),
+    /** Whether the confidence was below the workspace's threshold when the answer was completed. */
+    belowThreshold: boolean().notNull().default(false),
     includedInHistory: boolean().notNull().default(true),
     processedAt: moment(),
     /** While STREAMING: until when the process at work on it has promised to report. */
@@ -104,6 +163,15 @@ export const messages = tenantTable(
       columns: [message.organizationId, message.parentId],
       foreignColumns: [message.organizationId, message.id],
     }).onDelete('cascade'),
+    foreignKey({
+      name: 'messages_file_id_fkey',
+      columns: [message.organizationId, message.fileId],
+      foreignColumns: [files.organizationId, files.id],
+    }),
+    index('messages_file_id_index')
+      .on(message.organizationId, message.fileId)
+      .where(sql`${message.fileId} is not null`),
+    confined('messages', sql.raw('conversation_id')),
     // The workspace is there for the row policy: a count then reads the index alone.
     index('messages_created_at_index').on(
       message.organizationId,
@@ -176,26 +244,52 @@ export const citations = tenantTable(
 );
 export type CitationRow = typeof citations.$inferSelect;
 
-/** What a member thought of a message. */
+export const feedbackScales = ['THUMBS', 'STARS'] as const;
+export const feedbackReasons = [
+  'INACCURATE',
+  'INCOMPLETE',
+  'IRRELEVANT',
+  'OUTDATED',
+  'UNCLEAR',
+  'UNSAFE',
+  'OTHER',
+] as const;
+
+/** What a member or visitor thought of a message. */
 export const feedback = tenantTable(
   'feedback',
   'workspace',
   {
     workspaceId: uuid().notNull(),
     messageId: uuid().notNull(),
-    userId: uuid().notNull(),
-    /** -1 (thumb down) or 1 (thumb up). */
+    /** Who gave it: a member, or the visitor of a widget. */
+    userId: uuid(),
+    visitorId: uuid(),
+    scale: word(feedbackScales).notNull().default('THUMBS'),
+    /** THUMBS: -1 (down) or 1 (up). STARS: 1 to 5. */
     score: integer().notNull(),
+    reason: word(feedbackReasons),
     comment: text(),
+    /** When a person looked at it, and who. */
+    reviewedAt: moment(),
+    reviewedById: uuid(),
   },
   (row) => [
+    oneOf('feedback', row.scale, feedbackScales),
+    oneOf('feedback', row.reason, feedbackReasons),
     unique('feedback_user_id_key').on(row.organizationId, row.messageId, row.userId),
-    check('feedback_score_check', sql`${row.score} in (-1, 1)`),
+    unique('feedback_visitor_id_key').on(row.organizationId, row.messageId, row.visitorId),
+    check('feedback_giver_check', sql`num_nonnulls(${row.userId}, ${row.visitorId}) = 1`),
+    check(
+      'feedback_score_check',
+      sql`case ${row.scale} when 'THUMBS' then ${row.score} in (-1, 1) else ${row.score} between 1 and 5 end`,
+    ),
     foreignKey({
       name: 'feedback_message_id_fkey',
       columns: [row.organizationId, row.messageId],
       foreignColumns: [messages.organizationId, messages.id],
     }).onDelete('cascade'),
+    index('feedback_created_at_index').on(row.organizationId, row.workspaceId, row.createdAt, row.id),
   ],
 );
 export type FeedbackRow = typeof feedback.$inferSelect;
@@ -262,6 +356,7 @@ export const parsedFiles = tenantTable(
       columns: [parsed.organizationId, parsed.fileId],
       foreignColumns: [files.organizationId, files.id],
     }),
+    confined('parsed_files', sql.raw('conversation_id')),
     index('parsed_files_file_id_index').on(parsed.organizationId, parsed.fileId),
     index('parsed_files_created_at_index').on(
       parsed.organizationId,

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm';
 import {
+  bigint,
   boolean,
   check,
   foreignKey,
@@ -149,3 +150,74 @@ export const executionLogs = tenantTable(
   ],
 );
 export type ExecutionLogRow = typeof executionLogs.$inferSelect;
+
+export const quotaSubjects = ['ORGANIZATION', 'WORKSPACE', 'USER', 'WIDGET', 'VISITOR', 'ADDRESS'] as const;
+export const quotaMeasures = ['MESSAGES', 'TOKENS'] as const;
+
+/** How much of a bound is used in one window of time. */
+export const quotaCounters = tenantTable(
+  'quota_counters',
+  'organization',
+  {
+    subject: word(quotaSubjects).notNull(),
+    /** Whose bound it is: an id, or for an address the hash of it. */
+    subjectKey: text().notNull(),
+    measure: word(quotaMeasures).notNull(),
+    /** When the window begins and ends. */
+    startsAt: moment().notNull(),
+    endsAt: moment().notNull(),
+    /** Settled, and promised to what is under way. */
+    used: bigint({ mode: 'number' }).notNull().default(0),
+    reserved: bigint({ mode: 'number' }).notNull().default(0),
+  },
+  (counter) => [
+    oneOf('quota_counters', counter.subject, quotaSubjects),
+    oneOf('quota_counters', counter.measure, quotaMeasures),
+    check('quota_counters_amounts_check', sql`${counter.used} >= 0 and ${counter.reserved} >= 0`),
+    unique('quota_counters_window_key').on(
+      counter.organizationId,
+      counter.subject,
+      counter.subjectKey,
+      counter.measure,
+      counter.startsAt,
+    ),
+    foreignKey({
+      name: 'quota_counters_organization_id_fkey',
+      columns: [counter.organizationId],
+      foreignColumns: [organizations.id],
+    }).onDelete('cascade'),
+    index('quota_counters_ends_at_index').on(counter.organizationId, counter.endsAt),
+  ],
+);
+export type QuotaCounterRow = typeof quotaCounters.$inferSelect;
+
+/** What is promised to a call that is under way, until it is settled or its lease ends. */
+export const quotaReservations = tenantTable(
+  'quota_reservations',
+  'organization',
+  {
+    counterId: uuid().notNull(),
+    /** What it is for, such as an answer. */
+    targetId: uuid().notNull(),
+    amount: bigint({ mode: 'number' }).notNull(),
+    leaseUntil: moment().notNull(),
+  },
+  (reservation) => [
+    unique('quota_reservations_target_id_key').on(
+      reservation.organizationId,
+      reservation.targetId,
+      reservation.counterId,
+    ),
+    check('quota_reservations_amount_check', sql`${reservation.amount} >= 0`),
+    foreignKey({
+      name: 'quota_reservations_counter_id_fkey',
+      columns: [reservation.organizationId, reservation.counterId],
+      foreignColumns: [quotaCounters.organizationId, quotaCounters.id],
+    }).onDelete('cascade'),
+    index('quota_reservations_counter_id_index').on(
+      reservation.organizationId,
+      reservation.counterId,
+      reservation.leaseUntil,
+    ),
+  ],
+);

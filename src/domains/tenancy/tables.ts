@@ -264,6 +264,12 @@ export const workspaces = tenantTable(
     /** Earlier messages sent with a question. */
     historyLength: integer().notNull().default(20),
     systemPrompt: text(),
+    /** Counts the changes of the system prompt, kept by a trigger; 0 where it never had one. */
+    promptVersion: integer().notNull().default(0),
+    /** Who wrote the system prompt, kept by the same trigger. */
+    promptAuthorId: uuid(),
+    /** Whether an answer below `confidenceThreshold` hands its conversation over to a person. */
+    handoverBelowThreshold: boolean().notNull().default(false),
     /** Least cosine similarity of a passage found by its vector alone, 0 to 1. */
     similarityThreshold: doublePrecision().notNull().default(0.25),
     /** Passages given to the model. */
