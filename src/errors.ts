@@ -75,6 +75,13 @@ export class RateLimited extends DomainError {
   }
 }
 
+/** A bound on what may be used is reached; `extensions` say whose (`scope`), how much it is (`limit`) and when it begins anew (`resetsAt`). */
+export class QuotaExceeded extends DomainError {
+  constructor(scope: string, limit: number, resetsAt: string, message: string) {
+    super('QUOTA_EXCEEDED', message, { scope, limit, resetsAt });
+  }
+}
+
 /** A dependency is away; trying again later may work. */
 export class Unavailable extends DomainError {
   constructor(message: string, retryAfterSeconds = 5) {

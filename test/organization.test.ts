@@ -116,6 +116,8 @@ test('its type says what it allows', async () => {
       'defaultLanguage',
       'maxUploadBytes',
       'allowedFileTypes',
+      'dailyMessages',
+      'monthlyTokens',
     ],
   });
   await retype(bed, ada.organizationId, 'ENTERPRISE');

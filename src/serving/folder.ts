@@ -21,6 +21,7 @@ const statuses: Readonly<Record<string, number>> = {
   BAD_USER_INPUT: 400,
   CONFLICT: 409,
   NOT_FOUND: 404,
+  QUOTA_EXCEEDED: 429,
   UNAVAILABLE: 503,
 };
 

@@ -2,6 +2,7 @@ import { and, eq, lt, sql } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import { nowhere, UnitOfWork, wholeOf } from '../../database/unit-of-work.ts';
 import { abandonExecutions } from '../modelhub/executions.ts';
+import { nothingUsed, settleQuota } from '../modelhub/quotas.ts';
 import type { Services } from '../services.ts';
 import { settleWithin } from './answering.ts';
 import { answersTopic, type AnswerFailure, type AnswerNotice } from './events.ts';
@@ -48,6 +49,7 @@ const failAnswer = (
       .where(streaming(organizationId, eq(messages.id, messageId)))
       .returning({ conversationId: messages.conversationId, workspaceId: messages.workspaceId });
     await abandonExecutions(transaction, messageId);
+    await settleQuota(transaction, messageId, nothingUsed);
     if (failed === undefined) return;
     const { conversationId, workspaceId } = failed;
     unit.record({ action: 'answer.failed', type: 'Message', id: messageId, workspaceId });

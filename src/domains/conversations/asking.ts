@@ -6,10 +6,12 @@ import { Unavailable } from '../../errors.ts';
 import type { Context } from '../context.ts';
 import { deploymentFor, type Callable } from '../modelhub/deployments.ts';
 import { reserveExecution } from '../modelhub/executions.ts';
+import { renewQuota, reserveQuota, type QuotaClaim } from '../modelhub/quotas.ts';
 import { found } from '../nodes.ts';
 import { archived } from '../permissions.ts';
 import { workspaceById } from '../tenancy/loaders.ts';
 import type { WorkspaceRow } from '../tenancy/tables.ts';
+import { claimsOn } from './allowance.ts';
 import { lockActiveConversation, nextPlace } from './conversation-lock.ts';
 import { messageById } from './loaders.ts';
 import { messages, runningAnswers, type MessageRow } from './tables.ts';
@@ -18,6 +20,8 @@ import { writtenText } from './written-text.ts';
 
 /** How long an answer may go without a word of the process that writes it. */
 export const leaseSeconds = 30;
+/** How long what is promised to it stays promised; longer, so that it is settled before. */
+const promiseSeconds = 2 * leaseSeconds;
 export const leaseEnd = sql`now() + make_interval(secs => ${leaseSeconds})`;
 
 /** Who asks: a member, or the visitor of a widget, who has no user. */
@@ -36,6 +40,8 @@ export interface Question {
   readonly conversationId: string;
   readonly text: string;
   readonly choices?: Choices;
+  /** Bounds that hold for it beside those of its asker. */
+  readonly claims?: readonly QuotaClaim[];
 }
 
 /** A question that is stored, and what is needed to answer it. */
@@ -47,6 +53,8 @@ export interface Asked {
   readonly workspace: WorkspaceRow;
   readonly callable: Callable;
   readonly executionId: string;
+  /** Whether something was promised to it of a bound. */
+  readonly claimed: boolean;
 }
 
 /** What an operation works with, whoever it is for. */
@@ -54,11 +62,12 @@ export type Means = Pick<Context, 'unit' | 'services'>;
 
 /**
  * Stores a question with its empty answer and the reservation of a model call, in one transaction. The unit sees as the asker does.
- * Throws BadUserInput, Conflict (conversation not ACTIVE, workspace archived, key missing), NotFound, Unavailable (model switched off).
+ * Throws BadUserInput, Conflict (conversation not ACTIVE, workspace archived, key missing), NotFound, QuotaExceeded,
+ * Unavailable (model switched off).
  */
 export const storeQuestion = (means: Means, asker: Asker, asked: Question): Promise<Asked> => {
   const { unit } = means;
-  const { conversationId, choices = {} } = asked;
+  const { conversationId, choices = {}, claims = [] } = asked;
   const content = writtenText('text', asked.text);
   return unit.transact(async (transaction) => {
     const { organizationId } = transaction;
@@ -84,20 +93,21 @@ export const storeQuestion = (means: Means, asker: Asker, asked: Question): Prom
       .returning();
     const question = sole(questions);
     unit.record({ action: 'message.asked', type: 'Message', id: question.id, workspaceId });
-    return { asker, workspace, question, ...(await beginAnswer(means, transaction, workspace, question)) };
+    return { asker, workspace, question, ...(await beginAnswer(means, transaction, workspace, question, claims)) };
   });
 };
 
 /**
  * Begins an answer to a question in the running transaction, which holds the conversation's lock: the empty message, its lease and the
- * reservation of a model call. Throws Conflict (key missing), Unavailable (model switched off).
+ * reservation of a model call and of what bounds hold. Throws Conflict (key missing), QuotaExceeded, Unavailable (model switched off).
  */
 export const beginAnswer = async (
   { unit, services }: Means,
   transaction: Transaction,
   workspace: WorkspaceRow,
   { organizationId, workspaceId, conversationId, id: questionId }: MessageRow,
-): Promise<Pick<Asked, 'answer' | 'callable' | 'executionId'>> => {
+  claims: readonly QuotaClaim[] = [],
+): Promise<Pick<Asked, 'answer' | 'callable' | 'executionId' | 'claimed'>> => {
   const callable = await deploymentFor(unit, services, workspace);
   const { newest, createdAt } = nextPlace(organizationId, conversationId);
   const answers = await database
@@ -124,7 +134,9 @@ export const beginAnswer = async (
     purpose: 'answer',
     targetId: answer.id,
   });
-  return { answer, callable, executionId };
+  const all = [...claims, ...(await claimsOn(unit, callable))];
+  await reserveQuota(transaction, { targetId: answer.id, leaseSeconds: promiseSeconds }, all);
+  return { answer, callable, executionId, claimed: all.length > 0 };
 };
 
 /** An answer that was written. Throws NotFound when its conversation was deleted meanwhile, Unavailable when it could not be stored. */
@@ -135,8 +147,9 @@ export const answerNow = async (context: Context, id: string): Promise<MessageRo
 };
 
 /** Promises for another lease's time that the answer is being written; false when it is no longer awaited. */
-export const renewLease = async ({ question, answer }: Asked, unit: Context['unit']): Promise<boolean> =>
-  unit.transact(async ({ organizationId }) => {
+export const renewLease = async ({ question, answer, claimed }: Asked, unit: Context['unit']): Promise<boolean> =>
+  unit.transact(async (transaction) => {
+    const { organizationId } = transaction;
     const renewed = await database
       .update(messages)
       .set({ leaseUntil: leaseEnd })
@@ -151,5 +164,6 @@ export const renewLease = async ({ question, answer }: Asked, unit: Context['uni
       .returning({ id: messages.id });
     if (renewed.length === 0) return false;
     await database.update(runningAnswers).set({ leaseUntil: leaseEnd }).where(eq(runningAnswers.messageId, answer.id));
+    if (claimed) await renewQuota(transaction, { targetId: answer.id, leaseSeconds: promiseSeconds });
     return true;
   });

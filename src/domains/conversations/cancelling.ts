@@ -4,6 +4,7 @@ import { database } from '../../database/client.ts';
 import { Conflict } from '../../errors.ts';
 import { viewerOf, type Context } from '../context.ts';
 import { abandonExecutions } from '../modelhub/executions.ts';
+import { nothingUsed, settleQuota } from '../modelhub/quotas.ts';
 import { found } from '../nodes.ts';
 import { requireActive, requirePermission } from '../permissions.ts';
 import { stopAnswer } from './answering.ts';
@@ -51,6 +52,7 @@ const markCancelled = async (context: Context, { id, workspaceId, conversationId
     if (stopped.length === 0) return;
     await database.delete(runningAnswers).where(eq(runningAnswers.messageId, id));
     await abandonExecutions(transaction, id);
+    await settleQuota(transaction, id, { ...nothingUsed, MESSAGES: 1 });
     unit.record({ action: 'answer.cancelled', type: 'Message', id, workspaceId });
     const notice: AnswerNotice = { kind: 'cancelled', messageId: id };
     unit.afterCommit(() => services.bus.publish(answersTopic(conversationId), notice));

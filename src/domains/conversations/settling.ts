@@ -5,6 +5,8 @@ import { database } from '../../database/client.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { documents } from '../content/tables.ts';
 import { costOf, releaseExecution, settleExecution } from '../modelhub/executions.ts';
+import { settleQuota } from '../modelhub/quotas.ts';
+import { usedBy } from './allowance.ts';
 import type { Material } from './answering.ts';
 import type { Asked } from './asking.ts';
 import type { AnswerFailure } from './events.ts';
@@ -91,8 +93,9 @@ const actions = {
  * Writes down how an answer ended, with its citations and the call's log, in one transaction. False when the answer was no
  * longer awaited: its conversation was deleted, or another process has ended it.
  */
-export const settle = (unit: UnitOfWork, asked: Asked, ending: Ending): Promise<boolean> =>
-  unit.transact(async (transaction) => {
+export const settle = async (unit: UnitOfWork, asked: Asked, ending: Ending): Promise<boolean> => {
+  const consumed = await usedBy(ending);
+  return unit.transact(async (transaction) => {
     const { organizationId } = transaction;
     const { answer, executionId, callable } = asked;
     const { fields, used, cited } = { used: [], cited: [], ...fieldsOf(ending, asked) };
@@ -104,6 +107,7 @@ export const settle = (unit: UnitOfWork, asked: Asked, ending: Ending): Promise<
     await database.delete(runningAnswers).where(eq(runningAnswers.messageId, answer.id));
     if (ending.kind === 'refused') await releaseExecution(transaction, executionId);
     else await settleExecution(transaction, executionId, outcomeOf(ending), callable.price);
+    if (asked.claimed) await settleQuota(transaction, answer.id, consumed);
     if (settled.length === 0) return false;
     const { workspaceId } = answer;
     const readers = await readersOf(
@@ -135,6 +139,7 @@ export const settle = (unit: UnitOfWork, asked: Asked, ending: Ending): Promise<
     unit.record({ action: actions[ending.kind], type: 'Message', id: answer.id, workspaceId });
     return true;
   });
+};
 
 /**
  * Who may read the documents cited, as far as the asker still sees them: what was deleted, or taken from their sight, while the model wrote

@@ -180,6 +180,7 @@ export const quotaCounters = tenantTable(
       counter.subjectKey,
       counter.measure,
       counter.startsAt,
+      counter.endsAt,
     ),
     foreignKey({
       name: 'quota_counters_organization_id_fkey',

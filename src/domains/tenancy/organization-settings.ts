@@ -62,6 +62,20 @@ const shape = {
     .max(100, 'There are 1 to 100 types; null takes all.')
     .nullable()
     .default(null),
+  /** Messages that a member may have answered in a day; null: no bound. A member's own bound holds beside it. */
+  dailyMessages: z
+    .int('A bound on messages is at least 1, and less than 2^31.')
+    .min(1, 'A bound on messages is at least 1, and less than 2^31.')
+    .max(2_147_483_647, 'A bound on messages is at least 1, and less than 2^31.')
+    .nullable()
+    .default(null),
+  /** Tokens that models may read and write for the organization in a month; null: no bound. */
+  monthlyTokens: z
+    .int('A bound on tokens is at least 1, and less than 2^31.')
+    .min(1, 'A bound on tokens is at least 1, and less than 2^31.')
+    .max(2_147_483_647, 'A bound on tokens is at least 1, and less than 2^31.')
+    .nullable()
+    .default(null),
 };
 const settingsShape = z.object(shape);
 

@@ -37,6 +37,8 @@ const ownAffairs = [
   'defaultLanguage',
   'maxUploadBytes',
   'allowedFileTypes',
+  'dailyMessages',
+  'monthlyTokens',
 ] as const;
 
 /** The one table of what each type of organization allows; the documentation prints it. */

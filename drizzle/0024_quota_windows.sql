@@ -1,0 +1,2 @@
+ALTER TABLE "quota_counters" DROP CONSTRAINT "quota_counters_window_key";--> statement-breakpoint
+ALTER TABLE "quota_counters" ADD CONSTRAINT "quota_counters_window_key" UNIQUE("organization_id","subject","subject_key","measure","starts_at","ends_at");

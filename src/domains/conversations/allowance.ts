@@ -1,0 +1,131 @@
+import { and, eq, inArray, or, sql } from 'drizzle-orm';
+import { contextTokensOf } from '../../ai/deployment.ts';
+import { countTokens } from '../../ai/tokens.ts';
+import { database } from '../../database/client.ts';
+import type { UnitOfWork } from '../../database/unit-of-work.ts';
+import { users } from '../identity/tables.ts';
+import type { Callable } from '../modelhub/deployments.ts';
+import { nothingUsed, windowAt, type QuotaClaim, type Used } from '../modelhub/quotas.ts';
+import { quotaCounters, type QuotaCounterRow } from '../modelhub/tables.ts';
+import { settingsOf } from '../tenancy/organization-settings.ts';
+import { organizations } from '../tenancy/tables.ts';
+import type { Ending } from './settling.ts';
+
+/** A bound on questions that holds for somebody, without what one question takes of it. */
+type Bound = Omit<QuotaClaim, 'amount'>;
+
+/** The bounds that hold for a member, or for a visitor, who has none of their own (null). One statement. */
+const boundsOf = async (unit: UnitOfWork, userId: string | null): Promise<Bound[]> => {
+  const { organizationId } = unit;
+  const [found] = await unit.run(() =>
+    database
+      .select({ settings: organizations.settings, own: users.dailyMessageLimit })
+      .from(organizations)
+      .leftJoin(users, sql`${users.id} = ${userId}::uuid`)
+      .where(eq(organizations.id, organizationId)),
+  );
+  if (found === undefined) return [];
+  const { dailyMessages, monthlyTokens } = settingsOf(found);
+  const ofMember = [dailyMessages, found.own].filter((limit) => limit !== null);
+  return [
+    ...(userId === null || ofMember.length === 0
+      ? []
+      : [
+          {
+            subject: 'USER',
+            subjectKey: userId,
+            measure: 'MESSAGES',
+            window: 'DAY',
+            limit: Math.min(...ofMember),
+          } as const,
+        ]),
+    ...(monthlyTokens === null
+      ? []
+      : ([
+          {
+            subject: 'ORGANIZATION',
+            subjectKey: organizationId,
+            measure: 'TOKENS',
+            window: 'MONTH',
+            limit: monthlyTokens,
+          },
+        ] as const)),
+  ];
+};
+
+/**
+ * What an answer may use up of the bounds that hold for the unit's user: one message, and of tokens as many as the model's window holds,
+ * because nobody knows before how many it will be. Built-in models use no tokens.
+ */
+export const claimsOn = async (unit: UnitOfWork, { deployment }: Callable): Promise<QuotaClaim[]> => {
+  const bounds = await boundsOf(unit, unit.scope.userId);
+  return bounds
+    .filter(({ measure }) => measure === 'MESSAGES' || deployment.dialect !== 'builtin')
+    .map((bound) => Object.assign(bound, { amount: bound.measure === 'MESSAGES' ? 1 : contextTokensOf(deployment) }));
+};
+
+/**
+ * What an answer has used in the end. One that failed counts as no message; of a model's call that broke off the provider tells nothing,
+ * so that of its tokens those of the text so far are counted.
+ */
+export const usedBy = async (ending: Ending): Promise<Used> => {
+  if (ending.kind === 'answered') {
+    const { inputTokens, outputTokens } = ending.result.usage;
+    return { MESSAGES: 1, TOKENS: inputTokens + outputTokens };
+  }
+  if (ending.kind === 'refused') return { ...nothingUsed, MESSAGES: 1 };
+  return { MESSAGES: ending.kind === 'cancelled' ? 1 : 0, TOKENS: await countTokens(ending.text) };
+};
+
+/** How much of a bound is used and how much is left. */
+export interface QuotaState extends Bound, Pick<QuotaCounterRow, 'used' | 'reserved'> {
+  readonly resetsAt: string;
+}
+
+/** What GraphQL's Int holds: a bound is less, and what passes it by a hair is shown as this. */
+const mostShown = 2_147_483_647;
+
+/** The bounds that hold for the unit's user, as they stand in their windows of this moment. Two statements. */
+export const quotasOf = async (unit: UnitOfWork): Promise<QuotaState[]> => {
+  const bounds = await boundsOf(unit, unit.scope.userId);
+  if (bounds.length === 0) return [];
+  const windows = bounds.map(({ window }) => windowAt(window));
+  const counters = await unit.run(() =>
+    database
+      .select()
+      .from(quotaCounters)
+      .where(
+        and(
+          eq(quotaCounters.organizationId, unit.organizationId),
+          or(
+            ...bounds.map((bound, index) =>
+              and(
+                eq(quotaCounters.subject, bound.subject),
+                eq(quotaCounters.subjectKey, bound.subjectKey),
+                eq(quotaCounters.measure, bound.measure),
+                eq(quotaCounters.startsAt, windows[index]?.startsAt ?? ''),
+              ),
+            ),
+          ),
+          inArray(
+            quotaCounters.endsAt,
+            windows.map(({ endsAt }) => endsAt),
+          ),
+        ),
+      ),
+  );
+  return bounds.map((bound, index) => {
+    const counter = counters.find((each) => each.subject === bound.subject && each.measure === bound.measure);
+    const { subject, subjectKey, measure, window, limit } = bound;
+    return {
+      subject,
+      subjectKey,
+      measure,
+      window,
+      limit,
+      used: Math.min(counter?.used ?? 0, mostShown),
+      reserved: Math.min(counter?.reserved ?? 0, mostShown),
+      resetsAt: windows[index]?.endsAt ?? '',
+    };
+  });
+};

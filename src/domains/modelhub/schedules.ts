@@ -1,0 +1,17 @@
+import type { Schedules } from '../services.ts';
+import { organizationsWhere, unitOf } from '../tenancy/organization-purge.ts';
+import { removePastCounters } from './quotas.ts';
+
+/** Work of this domain that comes again and again, each night, when few are awake where most servers are. */
+export const schedules: Schedules = {
+  'modelhub.remove-past-counters': {
+    cron: '42 2 * * *',
+    expireSeconds: 3600,
+    run: async ({ services }, signal) => {
+      for await (const { id } of organizationsWhere(services)) {
+        if (signal.aborted) return;
+        await unitOf(services, id).transact(removePastCounters);
+      }
+    },
+  },
+};
