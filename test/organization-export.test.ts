@@ -173,6 +173,13 @@ test('whatever looks like a secret is left out by name', async () => {
   );
   /** Fingerprints of contents, counts of model tokens, places in the store, and words. */
   const harmless = [
+    'agent_invocations.credential_id',
+    'agent_invocations.credential_kind',
+    'agent_invocations.error_code',
+    'agent_invocations.input_tokens',
+    'agent_invocations.output_tokens',
+    'agent_steps.input_tokens',
+    'agent_steps.output_tokens',
     'api_key_workspaces.api_key_id',
     'document_chunks.hash',
     'document_chunks.tokens',
@@ -188,6 +195,9 @@ test('whatever looks like a secret is left out by name', async () => {
     'messages.input_tokens',
     'messages.output_tokens',
     'parsed_files.token_count',
+    'prompt_variables.key',
+    'quota_counters.subject_key',
+    'rooms.direct_key',
     'workspaces.avatar_key',
   ];
   const withheld = Object.entries(withheldColumns).flatMap(([table, columns]) =>

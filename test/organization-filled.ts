@@ -25,6 +25,7 @@ import {
   workspaceSettings,
 } from '../src/domains/tenancy/tables.ts';
 import { newId } from '../src/ids.ts';
+import { fillTalk } from './organization-filled-talk.ts';
 import { wholeOf } from './organization-people.ts';
 import { uuidOf } from './talk.ts';
 import type { Testbed } from './testbed.ts';
@@ -130,6 +131,16 @@ export const filledCast = async (bed: Testbed): Promise<Filled> => {
     const named = { organizationId, userId: memberId };
     await database.insert(devices).values({ ...named, name: `${secret} phone`, system: 'IOS' });
     await database.insert(extensionKeys).values({ ...named, label: `${secret} browser`, prefix: 'tsr_extension_abc' });
+  });
+  await fillTalk(whole, {
+    organizationId,
+    workspaceId,
+    conversationId: uuidOf(cast.ids.Conversation ?? ''),
+    messageId: uuidOf(cast.ids.Message ?? ''),
+    documentId: uuidOf(cast.ids.Document ?? ''),
+    fileId: uuidOf(cast.ids.File ?? ''),
+    memberId,
+    secret,
   });
   const { store } = bed.server.installation.services;
   // Such as the picture of a workspace, and what a crash left of an upload.

@@ -1,7 +1,7 @@
 import { and, asc, eq, gt, sql, type SQL } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import { uuidArray } from '../../database/loader.ts';
-import type { Scope, UnitOfWork } from '../../database/unit-of-work.ts';
+import { wholeOf, type Scope, type UnitOfWork } from '../../database/unit-of-work.ts';
 import { groups, memberships, workspaces } from './tables.ts';
 
 /** A table whose rows belong to organizations, as the catalogue has it. */
@@ -13,6 +13,8 @@ export interface TenantTable {
   readonly granted: boolean;
   /** Rows are seen by the one user they belong to. */
   readonly personal: boolean;
+  /** So are those that belong to a user; others are seen by all. */
+  readonly partlyPersonal: boolean;
 }
 
 /** All tables of tenants by name, so that a new one cannot be forgotten. */
@@ -26,8 +28,10 @@ export const tenantTables = (unit: UnitOfWork): Promise<TenantTable[]> =>
           where place between 2 and i.indnkeyatts) as key,
         exists (select from pg_policy where polrelid = c.oid and polroles = '{0}'
           and pg_get_expr(polqual, polrelid) ~ 'app_principals') as granted,
-        exists (select from pg_policy where polrelid = c.oid and polroles = '{0}'
-          and pg_get_expr(polqual, polrelid) ~ 'app\\.user_id') as personal
+        not exists (select from pg_policy where polrelid = c.oid and polroles = '{0}' and polpermissive
+          and polcmd in ('r', '*') and pg_get_expr(polqual, polrelid) !~ 'app\\.user_id') as personal,
+        exists (select from pg_policy where polrelid = c.oid and not polpermissive
+          and pg_get_expr(polqual, polrelid) ~ 'app\\.user_id') as "partlyPersonal"
       from pg_class c join pg_index i on i.indrelid = c.oid and i.indisprimary
       where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
         and (select attname from pg_attribute where attrelid = c.oid and attnum = i.indkey[0]) = 'organization_id'
@@ -70,19 +74,18 @@ export class Onlooker {
     for await (const eye of this.#eyes(table)) yield* this.#pages(table, eye);
   }
 
-  async *#eyes({ granted, personal }: TenantTable): AsyncGenerator<Eye> {
-    const whole: Scope = { ...this.#unit.scope, principals: [this.#organizationId], workspaces: '*' };
-    if (personal) {
-      for (const userId of await this.#members()) yield { scope: { ...whole, userId } };
-      return;
-    }
-    yield { scope: whole };
+  async *#eyes({ granted, personal, partlyPersonal }: TenantTable): AsyncGenerator<Eye> {
+    const whole = wholeOf(this.#organizationId);
+    if (!personal) yield { scope: whole };
+    if (personal || partlyPersonal)
+      for (const userId of await this.#members())
+        yield { scope: { ...whole, userId }, ...(partlyPersonal && { where: sql`user_id = ${userId}` }) };
     if (!granted) return;
     const principals = [...(await this.#members()), ...(await this.#groupsAndWorkspaces())];
     for (let from = 0; from < principals.length; from += principalsAtOnce) {
       const seen = uuidArray([this.#organizationId, ...principals.slice(0, from)]);
       yield {
-        scope: { ...whole, userId: null, principals: principals.slice(from, from + principalsAtOnce) },
+        scope: { ...whole, principals: principals.slice(from, from + principalsAtOnce) },
         where: sql`readers is not null and not readers && ${seen}::uuid[]`,
       };
     }
