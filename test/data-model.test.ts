@@ -7,6 +7,14 @@ import * as content from '../src/domains/content/tables.ts';
 import * as datasources from '../src/domains/content/datasource-tables.ts';
 import * as office from '../src/domains/content/office-tables.ts';
 import * as sync from '../src/domains/content/sync-tables.ts';
+import * as agents from '../src/domains/conversations/agent-tables.ts';
+import * as answers from '../src/domains/conversations/answer-tables.ts';
+import * as embeds from '../src/domains/conversations/embed-tables.ts';
+import * as prompts from '../src/domains/conversations/prompt-tables.ts';
+import * as conversations from '../src/domains/conversations/tables.ts';
+import * as visits from '../src/domains/conversations/visit-tables.ts';
+import * as emails from '../src/domains/messaging/email-tables.ts';
+import * as rooms from '../src/domains/messaging/room-tables.ts';
 import * as identity from '../src/domains/identity/tables.ts';
 import * as tenancy from '../src/domains/tenancy/tables.ts';
 import { unitOf } from './talk.ts';
@@ -50,6 +58,26 @@ const sources: Readonly<Record<string, string>> = {
   'W document_chunks': 'content embedding IVFFlat_index',
   'N User': 'id email username password_hash full_name role preferences is_active email_verification',
   'N Document': 'kind title content owner version_control sharing soft_delete',
+  'C workspace_threads': 'name slug workspace_id user_id createdAt lastUpdatedAt',
+  'C workspace_chats':
+    'workspaceId prompt response include user_id thread_id api_session_id feedbackScore memoryProcessed createdAt lastUpdatedAt',
+  'C workspace_suggested_messages': 'workspaceId heading message createdAt lastUpdatedAt',
+  'C workspace_agent_invocations': 'uuid prompt closed user_id thread_id workspace_id createdAt lastUpdatedAt',
+  'C prompt_history': 'workspaceId prompt modifiedBy modifiedAt',
+  'C embed_configs':
+    'uuid enabled chat_mode allowlist_domains allow_model_override allow_temperature_override allow_prompt_override max_chats_per_day max_chats_per_session message_limit workspace_id createdBy usersId createdAt',
+  'C embed_chats': 'prompt response session_id include connection_information embed_id usersId createdAt',
+  'C slash_command_presets': 'command prompt description uid userId createdAt lastUpdatedAt',
+  'C system_prompt_variables': 'key value description type userId createdAt updatedAt',
+  'C welcome_messages': 'user response orderIndex createdAt',
+  'O orders_conversation': 'id user_id conversation_type status started_at ended_at duration metadata',
+  'O orders_message':
+    'id conversation_id sender_type sender_id message_type content file_url file_size file_type created_at processed_at metadata',
+  'W conversations': 'workspace user',
+  'W messages': 'conversation content confidence',
+  'W feedback': 'message user score',
+  'N Email': 'to cc bcc thread status attachments',
+  'N Chat': 'room reply edited deleted attachments',
   'N File': 'name mime_type size hash public_access download_tracking owner',
 };
 
@@ -88,6 +116,7 @@ const tablesOf = (...modules: object[]): string[] => [
 const parts: Readonly<Record<string, readonly string[]>> = {
   'Identity and tenancy': tablesOf(identity, tenancy),
   Content: tablesOf(content, datasources, office, sync),
+  'Conversations and messaging': tablesOf(conversations, answers, prompts, embeds, visits, agents, rooms, emails),
 };
 
 beforeAll(async () => {

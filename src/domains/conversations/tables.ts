@@ -56,6 +56,8 @@ export const conversations = tenantTable(
     activeMessageId: uuid(),
     pinnedAt: moment(),
     archivedAt: moment(),
+    /** Whatever a client keeps with it. */
+    metadata: jsonb().$type<Readonly<Record<string, unknown>>>().notNull().default({}),
   },
   (conversation) => [
     oneOf('conversations', conversation.kind, conversationKinds),
@@ -147,6 +149,8 @@ export const messages = tenantTable(
     processedAt: moment(),
     /** While STREAMING: until when the process at work on it has promised to report. */
     leaseUntil: moment(),
+    /** Whatever a client keeps with it; null: nothing. */
+    metadata: jsonb().$type<Readonly<Record<string, unknown>>>(),
   },
   (message) => [
     oneOf('messages', message.role, messageRoles),
