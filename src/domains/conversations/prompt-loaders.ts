@@ -1,4 +1,4 @@
-import { and, eq, getTableColumns, isNotNull, isNull, sql, type SQL } from 'drizzle-orm';
+import { and, eq, getTableColumns, inArray, isNotNull, isNull, sql, type SQL } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
 import { database } from '../../database/client.ts';
 import type { Meaning } from '../../database/filter.ts';
@@ -82,14 +82,9 @@ const byName =
   (column: PgColumn): Meaning =>
   (comparator, operand): SQL | undefined => {
     if (operand === null) return undefined;
-    if (comparator === 'startsWith') return sql`starts_with(${column}, ${String(operand)})`;
     const names = (Array.isArray(operand) ? operand : [operand]).map(String);
-    return names.length === 0
-      ? sql`false`
-      : sql`${column} in (${sql.join(
-          names.map((each) => sql`${each}`),
-          sql`, `,
-        )})`;
+    if (comparator === 'startsWith') return sql`starts_with(${column}, ${names[0]})`;
+    return names.length === 0 ? sql`false` : inArray(column, names);
   };
 
 /** The organization's, not one member's. */

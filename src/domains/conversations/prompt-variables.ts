@@ -25,10 +25,9 @@ const keyIssues = (key: string): InputIssue[] => {
   return key in systemVariables ? [{ field: 'key', message: `The key ${key} is the system's.` }] : [];
 };
 
-const valueIssues = ({
-  value,
-  description,
-}: Pick<UpdatePromptVariableInput, 'value' | 'description'>): InputIssue[] => [
+type Texts = Partial<Record<'value' | 'description', string | null | undefined>>;
+
+const valueIssues = ({ value, description }: Texts): InputIssue[] => [
   ...textIssues('value', value, maxValue, 0),
   ...textIssues('description', description ?? undefined, maxDescription, 0),
 ];

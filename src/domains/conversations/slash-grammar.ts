@@ -2,6 +2,8 @@ import { BadUserInput } from '../../errors.ts';
 
 /** Length of a written-out text, in UTF-16 code units. */
 export const maxWrittenOut = 32_000;
+/** Commands that are written out in one text. */
+const maxUses = 100;
 /** Names that are kept for what is done, and not written out. */
 const reservedNames: ReadonlySet<string> = new Set(['reset', 'agent', 'help']);
 
@@ -53,10 +55,11 @@ export const isNumberedWhole = (prompt: string): boolean => {
 
 /**
  * The pieces of a text with its commands written out; `prompts` are those that exist, by name. What follows a command, up to the next one, is
- * what it is given. What is put in is not looked through again. Throws BadUserInput at `field` when an argument is missing.
+ * what it is given. What is put in is not looked through again. Throws BadUserInput at `field` when an argument is missing, or there are more than 100.
  */
 export function* writtenPieces(text: string, prompts: ReadonlyMap<string, string>, field: string): Generator<string> {
   const uses = usesIn(text).filter((each) => prompts.has(each.name));
+  if (uses.length > maxUses) throw new BadUserInput(field, `A text has at most ${maxUses} commands.`);
   yield text.slice(0, uses[0]?.start ?? text.length);
   for (const [place, { name: command, end }] of uses.entries())
     yield* applied(command, prompts.get(command) ?? '', text.slice(end, uses[place + 1]?.start ?? text.length), field);
