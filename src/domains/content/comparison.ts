@@ -81,10 +81,13 @@ const textsOf = (organizationId: string, id: string, versions: readonly number[]
     );
 };
 
-/** Lets other requests go on meanwhile. A text ends in a line like the others. */
+/** A text ends in a line like the others; an empty one has none. */
+const inLines = (text: string): string => (text === '' ? '' : `${text}\n`);
+
+/** Lets other requests go on meanwhile. */
 const hunksOf = (before: string, after: string): Promise<StructuredPatch['hunks']> =>
   new Promise((resolve, reject) => {
-    structuredPatch('', '', `${before}\n`, `${after}\n`, '', '', {
+    structuredPatch('', '', inLines(before), inLines(after), '', '', {
       context,
       maxEditLength: maxChanges,
       timeout: maxMs,

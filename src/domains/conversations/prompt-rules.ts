@@ -10,8 +10,7 @@ import { ofWorkspace } from '../tenancy/workspace-lock.ts';
 
 /** A fault of a text that must have 1 to `max` characters, none when it is fine or not given. */
 export const textIssues = (field: string, text: string | null | undefined, max: number, min = 1): InputIssue[] => {
-  const fine =
-    text !== null && (text === undefined || (text.trim().length >= min && text.length <= max && !text.includes('\0')));
+  const fine = text !== null && (text === undefined || (text.trim().length >= min && text.length <= max));
   return fine ? [] : [{ field, message: `This takes ${min} to ${max.toLocaleString('en')} characters.` }];
 };
 

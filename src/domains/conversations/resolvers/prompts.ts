@@ -115,8 +115,9 @@ export const resolvers: Resolvers = {
     suggestedMessages: ({ id }, _args, { unit }) => suggestedMessagesByWorkspace(unit).load(id),
   },
   PromptHistory: {
-    author: (entry, _args, context) => entry.author ?? userOf(context, entry.authorId),
-    replacedBy: (entry, _args, context) => entry.replacedBy ?? userOf(context, entry.replacedById),
+    author: ({ author, authorId }, _args, context) => (author === undefined ? userOf(context, authorId) : author),
+    replacedBy: ({ replacedBy, replacedById }, _args, context) =>
+      replacedBy === undefined ? userOf(context, replacedById) : replacedBy,
   },
   SlashCommand: {
     shared: ({ userId }) => userId === null,
