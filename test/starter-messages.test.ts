@@ -37,7 +37,7 @@ const lists = [
     place: () => ({ workspaceId: garden }),
     fields: ['heading', 'message'],
     longest: [200, 2000],
-    made: (first: string) => ({ heading: first, message: `${first}!` }),
+    made: (first: string): Record<string, string> => ({ heading: first, message: `${first}!` }),
     read: async (person: Person): Promise<Data[]> =>
       (
         (await person.want(
@@ -54,7 +54,7 @@ const lists = [
     place: () => ({}),
     fields: ['question', 'answer'],
     longest: [500, 4000],
-    made: (first: string) => ({ question: first, answer: `${first}!` }),
+    made: (first: string): Record<string, string> => ({ question: first, answer: `${first}!` }),
     read: async (person: Person): Promise<Data[]> =>
       ((await person.want('{ welcomeMessages { id question answer position } }')) as Data).welcomeMessages,
     full: ['CONFLICT', 'question'],
