@@ -182,7 +182,7 @@ beforeAll(async () => {
   bob = await colleagueOf(bed, ada.organizationId, 'Bob', 'MEMBER');
   [archived, active] = [await filled('Archived'), await filled('Active')];
   await ada.want(archive, { id: archived.workspace });
-}, 60_000);
+}, 120_000);
 afterAll(() => bed.stop());
 
 const call = (name: string, ids: Filled): string =>
