@@ -19,6 +19,11 @@ import { searchLogList, searchStatistics } from '../src/domains/content/search-l
 import { datasourceList, executionList, failureList } from '../src/domains/content/sync-loaders.ts';
 import { lacking } from '../src/domains/content/reembedding.ts';
 import { conversationsByWorkspace, messagesByConversation } from '../src/domains/conversations/loaders.ts';
+import {
+  promptHistoryByWorkspace,
+  promptVariableList,
+  slashCommandList,
+} from '../src/domains/conversations/prompt-loaders.ts';
 import { jobList } from '../src/domains/platform/loaders.ts';
 import { memberList, workspaceList } from '../src/domains/tenancy/loaders.ts';
 import { discovery, viewerOfMember } from '../src/domains/tenancy/viewers.ts';
@@ -41,6 +46,7 @@ const [organization, user, workspace, conversation, message, document, chunk, me
 ] as const;
 const [file, searched, office, officeVersion, officeShare, officeComment, job] = [11, 12, 13, 14, 15, 16, 17] as const;
 const [datasource, queue, execution, failure] = [18, 19, 20, 21] as const;
+const [prompt, command, variable] = [22, 23, 24] as const;
 const time = (number: string) => `timestamptz '2026-01-01' + (${number}) * interval '1 second'`;
 
 let bed: Testbed & { ownerUrl: string | undefined };
@@ -108,12 +114,21 @@ const fill = async (url: string): Promise<void> => {
   await run(`insert into document_versions (organization_id, id, workspace_id, document_id, version, title, mime_type, text, content_hash, created_at)
     select ${tenant}, ${inSql(version, 'n')}, ${inSql(workspace, `n % ${tenants}`)}, ${inSql(document, `n % ${tenants}`)}, n, 't', 'text/plain', 'v', '', ${time('n')}
     from generate_series(0, 79999) n`);
+  await run(`insert into prompt_history (organization_id, id, workspace_id, version, prompt, created_at)
+    select ${tenant}, ${inSql(prompt, 'n')}, ${inSql(workspace, `n % ${tenants}`)}, n, 'p', ${time('n')} from generate_series(0, 79999) n`);
+  // One in a hundred is the organization's; the others belong to 500 members.
+  const whose = `case when n / 4 % 100 = 0 then null else ${inSql(user, '(n / 4 + 1) % 500 * 4')} end`;
+  await run(`insert into slash_commands (organization_id, id, user_id, command, prompt)
+    select ${tenant}, ${inSql(command, 'n')}, ${whose}, 'c' || md5(n::text), 'p' from generate_series(0, 79999) n`);
+  await run(`insert into prompt_variables (organization_id, id, user_id, type, key)
+    select ${tenant}, ${inSql(variable, 'n')}, ${whose}, case when n / 4 % 100 = 0 then 'STATIC' else 'USER' end, 'k' || md5(n::text)
+    from generate_series(0, 79999) n`);
   await run(`insert into document_labels (organization_id, workspace_id, document_id, key, value)
     select ${tenant}, ${inSql(workspace, `n % ${tenants}`)}, ${inSql(document, 'n')}, label.key, label.value
     from generate_series(0, 79999) n,
       lateral (values ('', 'common'), ('', 'tag ' || n / 400), ('page', (n / 400)::text)) as label (key, value)`);
   await run(
-    `analyze datasources, sync_queues, sync_executions, sync_failures, jobs, files, search_logs, office_documents, office_document_versions, office_document_shares, office_document_comments, organizations, users, memberships, workspaces, workspace_memberships, conversations, messages, documents, document_chunks, document_versions, document_labels`,
+    `analyze prompt_history, slash_commands, prompt_variables, datasources, sync_queues, sync_executions, sync_failures, jobs, files, search_logs, office_documents, office_document_versions, office_document_shares, office_document_comments, organizations, users, memberships, workspaces, workspace_memberships, conversations, messages, documents, document_chunks, document_versions, document_labels`,
   );
   await owner.end();
 };
@@ -122,7 +137,7 @@ beforeAll(async () => {
   if (process.env.TEST_POSTGRES_URL === undefined) return;
   bed = await startTestbed();
   await fill(bed.ownerUrl ?? '');
-}, 60_000);
+}, 180_000);
 afterAll(() => bed?.stop());
 
 const tenant = idOf(organization, 0);
@@ -203,6 +218,12 @@ const lists: readonly (readonly [name: string, index: string, cursor: string | n
     'workspaces_name_index',
     null,
     (unit, args) => workspaceList(unit, { ...args, orderBy: [{ field: 'NAME', direction: 'ASC' }] }),
+  ],
+  [
+    'earlier prompts',
+    'prompt_history_version_key',
+    encodeCursor('VERSION DESC', [8000, idOf(prompt, 8000)]),
+    (unit, args) => promptHistoryByWorkspace(unit, args, idOf(workspace, 0)),
   ],
   [
     "a workspace's members",
@@ -438,6 +459,20 @@ onPostgres.each(lists)('a page of %s comes from its ordered index', async (_name
         ...told,
         indexes: [index],
       });
+    }
+});
+
+onPostgres('commands and variables are read without those of other members', async () => {
+  for (const scope of [member, administrator])
+    for (const [table, read] of [
+      ['slash_commands', slashCommandList],
+      ['prompt_variables', promptVariableList],
+    ] as const) {
+      const plans = await plansOf(scope, (unit) => read(unit, { first: 20 }));
+      expect(plans).toHaveLength(1);
+      const scans = (plans[0] ?? []).filter((node) => node['Relation Name'] === table);
+      const rows = scans.map((node) => node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0));
+      expect({ table, scans: scans.length, rows: Math.max(...rows) }).toEqual({ table, scans: 1, rows: 240 });
     }
 });
 

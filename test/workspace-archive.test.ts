@@ -61,6 +61,17 @@ const changes: Readonly<Record<string, string>> = {
   deleteDatasource: '(input: { id: $Datasource }) { deletedId }',
   savePage:
     '(input: { workspaceId: $workspace, title: "Page", url: "https://example.com/page", text: "Other" }) { title }',
+  createPromptVariable:
+    '(input: { type: WORKSPACE, workspaceId: $workspace, key: "other", value: "Other" }) { promptVariable { id } }',
+  restorePrompt: '(input: { workspaceId: $workspace, version: 1 }) { workspace { id } }',
+  deletePromptHistory: '(input: { workspaceId: $workspace, all: true }) { deletedCount }',
+  createSuggestedMessage:
+    '(input: { workspaceId: $workspace, heading: "Other", message: "Other" }) { suggestedMessage { id } }',
+  updateSuggestedMessage: '(input: { id: $suggested, heading: "Another" }) { suggestedMessage { id } }',
+  moveSuggestedMessage: '(input: { id: $suggested, position: 1 }) { suggestedMessage { id } }',
+  deleteSuggestedMessage: '(input: { id: $suggested }) { deletedId }',
+  setSuggestedMessages:
+    '(input: { workspaceId: $workspace, messages: [{ heading: "Other", message: "Other" }] }) { suggestedMessages { id } }',
   startConversation: '(input: { workspaceId: $workspace, title: "Other" }) { conversation { id } }',
   updateConversation: '(input: { id: $conversation, title: "Other" }) { conversation { id } }',
   addMessage: '(input: { conversationId: $conversation, content: "Other" }) { message { id } }',
@@ -102,9 +113,15 @@ interface Filled extends Readonly<Record<string, string>> {
   readonly file: string;
   readonly parsedFile: string;
   readonly otherParsedFile: string;
+  readonly suggested: string;
 }
 const filled = async (name: string): Promise<Filled> => {
-  const workspaceId = await workspaceOf(ada, { name });
+  const workspaceId = await workspaceOf(ada, { name, systemPrompt: 'One.' });
+  const { createSuggestedMessage }: { createSuggestedMessage: { suggestedMessage: { id: string } } } = await ada.want(
+    `mutation ($id: ID!) { updateWorkspace(input: { id: $id, systemPrompt: "Two." }) { workspace { id } }
+      createSuggestedMessage(input: { workspaceId: $id, heading: "Roses", message: "Roses?" }) { suggestedMessage { id } } }`,
+    { id: workspaceId },
+  );
   const { addDocument }: { addDocument: { document: { id: string } } } = await ada.want(
     'mutation ($input: AddDocumentInput!) { addDocument(input: $input) { document { id } } }',
     {
@@ -153,6 +170,7 @@ const filled = async (name: string): Promise<Filled> => {
     file,
     parsedFile,
     otherParsedFile,
+    suggested: createSuggestedMessage.suggestedMessage.id,
   };
 };
 
@@ -164,7 +182,7 @@ beforeAll(async () => {
   bob = await colleagueOf(bed, ada.organizationId, 'Bob', 'MEMBER');
   [archived, active] = [await filled('Archived'), await filled('Active')];
   await ada.want(archive, { id: archived.workspace });
-}, 60_000);
+}, 120_000);
 afterAll(() => bed.stop());
 
 const call = (name: string, ids: Filled): string =>

@@ -301,7 +301,34 @@ const filled = async (
     Device: await deviceOf(bed, owner, `${secret} phone`),
     BrowserExtensionKey: await extensionKeyOf(owner, `${secret} browser`),
     ...(await peopleOf(want, bed, workspaceId)),
+    ...(await promptsOf(want, workspaceId)),
     ...(await filledSync(bed, owner, workspaceId, secret)),
+  };
+};
+
+/** A command and a variable of the organization, messages to begin with, and a system prompt that took another's place. */
+const promptsOf = async (
+  want: (query: string, input?: object) => Promise<Data>,
+  workspaceId: string,
+): Promise<Record<string, string>> => {
+  const made = async (name: string, input: object): Promise<string> => {
+    const field = name[0]?.toLowerCase() + name.slice(1);
+    const data = await want(
+      `mutation ($input: Create${name}Input!) { create${name}(input: $input) { ${field} { id } } }`,
+      input,
+    );
+    return data[`create${name}`][field].id;
+  };
+  for (const systemPrompt of [`${secret} prompts are long.`, `${secret} prompts are short.`])
+    await want('mutation ($input: UpdateWorkspaceInput!) { updateWorkspace(input: $input) { workspace { id } } }', {
+      id: workspaceId,
+      systemPrompt,
+    });
+  return {
+    SlashCommand: await made('SlashCommand', { command: 'secret', prompt: `${secret} command`, shared: true }),
+    PromptVariable: await made('PromptVariable', { type: 'STATIC', key: 'secret', value: `${secret} value` }),
+    SuggestedMessage: await made('SuggestedMessage', { workspaceId, heading: secret, message: `${secret}?` }),
+    WelcomeMessage: await made('WelcomeMessage', { question: `${secret}?`, answer: secret }),
   };
 };
 

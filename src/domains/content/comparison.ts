@@ -14,13 +14,17 @@ const maxMs = 2_000;
 /** Unchanged lines around what differs. */
 const context = 3;
 
-/** What differs between two texts of a document, line by line. */
-export interface VersionComparison {
-  readonly from: number;
-  readonly to: number;
+/** What differs between two texts, line by line. */
+export interface TextComparison {
   readonly added: number;
   readonly removed: number;
   readonly hunks: StructuredPatch['hunks'];
+}
+
+/** What differs between two versions of a text. */
+export interface VersionComparison extends TextComparison {
+  readonly from: number;
+  readonly to: number;
 }
 
 /**
@@ -42,10 +46,15 @@ export const compareVersions = async (
     if (text.text === null) throw new BadUserInput('to', 'These texts are too long to be compared.');
     return text.text;
   }) as [string, string];
+  return { from, to, ...(await compareTexts(before, after)) };
+};
+
+/** Compares two texts by lines, while other requests go on. Throws BadUserInput at `to` (they differ too much). */
+export const compareTexts = async (before: string, after: string): Promise<TextComparison> => {
   const hunks = await hunksOf(before, after);
   const lines = hunks.flatMap((hunk) => hunk.lines);
   const starting = (sign: string) => lines.filter((line) => line.startsWith(sign)).length;
-  return { from, to, added: starting('+'), removed: starting('-'), hunks };
+  return { added: starting('+'), removed: starting('-'), hunks };
 };
 
 /** A file that has not been read has no text yet. */
@@ -72,10 +81,13 @@ const textsOf = (organizationId: string, id: string, versions: readonly number[]
     );
 };
 
-/** Lets other requests go on meanwhile. A text ends in a line like the others. */
+/** A text ends in a line like the others; an empty one has none. */
+const inLines = (text: string): string => (text === '' ? '' : `${text}\n`);
+
+/** Lets other requests go on meanwhile. */
 const hunksOf = (before: string, after: string): Promise<StructuredPatch['hunks']> =>
   new Promise((resolve, reject) => {
-    structuredPatch('', '', `${before}\n`, `${after}\n`, '', '', {
+    structuredPatch('', '', inLines(before), inLines(after), '', '', {
       context,
       maxEditLength: maxChanges,
       timeout: maxMs,

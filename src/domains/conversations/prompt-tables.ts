@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { check, foreignKey, index, integer, pgPolicy, text, unique, uuid, type AnyPgColumn } from 'drizzle-orm/pg-core';
 import { oneOf, sameTenant, tenantTable, word } from '../../database/tenant-table.ts';
+import type { UserRow } from '../identity/tables.ts';
 import { memberships, organizations, workspaces } from '../tenancy/tables.ts';
 
 interface OfOrganization {
@@ -67,7 +68,11 @@ export const promptHistory = tenantTable(
     index('prompt_history_created_at_index').on(entry.organizationId, entry.workspaceId, entry.createdAt, entry.id),
   ],
 );
-export type PromptHistoryRow = typeof promptHistory.$inferSelect;
+export type PromptHistoryRow = typeof promptHistory.$inferSelect & {
+  /** There where a page was read with them. */
+  readonly author?: UserRow | null;
+  readonly replacedBy?: UserRow | null;
+};
 
 /** Something to begin with, shown where a conversation is still empty. */
 export const suggestedMessages = tenantTable(
