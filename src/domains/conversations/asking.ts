@@ -10,6 +10,7 @@ import { found } from '../nodes.ts';
 import { archived } from '../permissions.ts';
 import { workspaceById } from '../tenancy/loaders.ts';
 import type { WorkspaceRow } from '../tenancy/tables.ts';
+import { announce } from './conversation-events.ts';
 import { lockActiveConversation, nextPlace } from './conversation-lock.ts';
 import { messageById } from './loaders.ts';
 import { messages, runningAnswers, type MessageRow } from './tables.ts';
@@ -84,6 +85,7 @@ export const storeQuestion = (means: Means, asker: Asker, asked: Question): Prom
       .returning();
     const question = sole(questions);
     unit.record({ action: 'message.asked', type: 'Message', id: question.id, workspaceId });
+    announce(means, conversationId, { kind: 'message', messageId: question.id });
     return { asker, workspace, question, ...(await beginAnswer(means, transaction, workspace, question)) };
   });
 };
