@@ -90,20 +90,19 @@ const columns = [
 
 async function* csv(source: Source): AsyncGenerator<string> {
   yield stringify([columns]);
-  for await (const { conversation, pages } of source)
+  for await (const { conversation, pages } of source) {
+    const { title } = conversation;
+    const conversationId = globalId('Conversation', conversation.id);
     for await (const page of pages) {
       const rows = page.map((message) => {
-        const { id: messageId, ...told } = messageOf(message);
-        return {
-          ...told,
-          messageId,
-          ...{ conversationId: globalId('Conversation', conversation.id) },
-          title: conversation.title,
-        };
+        const { role, sender, type, status, model, confidence, content } = message;
+        const told = messageOf(message);
+        return [conversationId, title, told.id, told.createdAt, role, sender, type, status, model, confidence, content];
       });
       // A cell that begins like a formula is none for a spreadsheet.
-      yield stringify(rows, { columns: [...columns], escape_formulas: true });
+      yield stringify(rows, { escape_formulas: true });
     }
+  }
 }
 
 const speakers = { USER: 'User', ASSISTANT: 'Assistant', SYSTEM: 'System', AGENT: 'Agent' } as const;

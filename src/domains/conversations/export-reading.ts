@@ -85,7 +85,14 @@ const { id, role, type, content, status, model, confidence, createdAt } = messag
 const selected = (organizationId: string, conversationId: string, behind: SQL | undefined) =>
   database
     .select({
-      ...{ id, role, type, content, status, model, confidence, createdAt },
+      id,
+      role,
+      type,
+      content,
+      status,
+      model,
+      confidence,
+      createdAt,
       sender: users.name,
       bad: sql<boolean>`exists (select from ${feedback}
         where ${feedback.organizationId} = ${messages.organizationId} and ${feedback.messageId} = ${messages.id}

@@ -55,7 +55,7 @@ export const waitingConversations = (
   if (viewer.holdsAllWorkspaces) return waiting<ConversationRow>(unit, args, undefined, wanted);
   const roles = [...viewer.workspaceRoles.keys()];
   const mayAnswer = roles.filter((id) => decisionIn(viewer, 'CONVERSATION_ANSWER', id).allowed);
-  const filter = { ...(args.filter ?? {}), answerable: { in: uuidArray(mayAnswer) } };
+  const filter = Object.assign({}, args.filter, { answerable: { in: uuidArray(mayAnswer) } });
   return waiting<ConversationRow>(unit, { ...args, filter }, undefined, wanted);
 };
 

@@ -33,5 +33,5 @@ const cut = (text: string): string => {
     kept += segment;
   }
   const tidy = kept.replace(/[\s\p{P}]+$/u, '');
-  return tidy === '' ? [...text].slice(0, maxLength - 1).join('') : tidy;
+  return tidy === '' ? text.slice(0, maxLength - 1).replace(/[\ud800-\udbff]$/, '') : tidy;
 };

@@ -68,7 +68,7 @@ export const resolvers: Resolvers = {
   },
   MessageMatchEdge: {
     snippet: ({ node }) => node.passage.snippet,
-    highlights: ({ node }) => node.passage.highlights,
+    highlights: ({ node }) => [...node.passage.highlights],
   },
   Message: {
     file: ({ fileId }, _args, { unit }) => (fileId === null ? null : fileById(unit).load(fileId)),
