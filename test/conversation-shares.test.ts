@@ -67,7 +67,12 @@ test('whoever holds the link reads what was said, page by page, and nothing else
   expect(messages.edges[0].node).toMatchObject({ role: 'USER', content: 'How often are roses watered?' });
   const next: Data = await bed.anonymous.want(look, { token, after: messages.pageInfo.endCursor });
   expect(next.sharedConversation.messages.edges.map(({ node }: Data) => node.role)).toEqual(['ASSISTANT']);
-  expect(JSON.stringify([data, next])).not.toContain('Secret book');
+  const said = JSON.stringify([data, next]);
+  for (const hidden of ['Ada', ada.userId, conversationId, made.id, garden]) expect(said).not.toContain(hidden);
+  const fields =
+    'query ($token: String!) { sharedConversation(token: $token) { messages { edges { node { FIELD } } } } }';
+  for (const field of ['id', 'sender { name }', 'citations { quote }', 'model'])
+    expect((await bed.anonymous.ask(fields.replace('FIELD', field), { token })).status).toBe(400);
   // Somebody of another organization sees it as anybody does, beside what is theirs.
   const both: Data = await bob.want(
     `query ($token: String!) { a: sharedConversation(token: $token) { title messages { edges { node { content } } } }

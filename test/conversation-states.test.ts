@@ -4,7 +4,7 @@ import { titleFrom } from '../src/domains/conversations/titles.ts';
 import { apiKeyOf } from './machines.ts';
 import { colleagueOf, type Colleague } from './company.ts';
 import { conversationIn, workspaceOf } from './talk.ts';
-import { startTestbed, type Person, type Testbed } from './testbed.ts';
+import { Person, startTestbed, type Testbed } from './testbed.ts';
 import { uploaded } from './uploading.ts';
 
 // Tests read whatever they asked for.
@@ -120,8 +120,8 @@ test('a slug is unique in its workspace, and a key begins conversations in API',
   ).toMatchObject({
     extensions: { code: 'BAD_USER_INPUT', field: 'channel' },
   });
-  const key = await apiKeyOf(bed, ada, { scopes: ['CONVERSATION_WRITE', 'CONVERSATION_READ'] });
-  expect((await start(key)).channel).toBe('API');
+  const { secret } = await apiKeyOf(ada, { label: 'Programs', scopes: ['CONVERSATION_WRITE', 'CONVERSATION_READ'] });
+  expect((await start(new Person(bed, secret))).channel).toBe('API');
 });
 
 test('only the moves of the table are made; a refusal says since when and until when, and changes nothing', async () => {
