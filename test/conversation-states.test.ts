@@ -306,7 +306,7 @@ test('subscribers hear of messages, states and titles as long as they may', asyn
     { __typename: 'ConversationMessageAdded', message: { role: 'USER', content: 'One' } },
     { __typename: 'ConversationStatusChanged', conversation: { status: expect.any(String) } },
   ]);
-  expect(events.map((event) => event.__typename).sort()).toEqual([
+  expect(events.map((event) => String(event.__typename)).sort()).toEqual([
     'ConversationMessageAdded',
     'ConversationStatusChanged',
     'ConversationStatusChanged',
