@@ -69,9 +69,9 @@ const fill = async (url: string): Promise<void> => {
     select ${tenant}, ${inSql(workspace, 'n')}, 'w', 'w-' || md5(n::text), ${time('n')} from generate_series(0, 9999) n`);
   await run(`insert into workspace_memberships (organization_id, id, workspace_id, user_id, role, created_at)
     select ${tenant}, ${inSql(belonging, 'n')}, ${inSql(workspace, `n % ${tenants}`)}, ${inSql(user, 'n')}, 'VIEWER', ${time('n')} from generate_series(0, 19999) n`);
-  // One of fifty is spoken, of a widget, pinned, archived, waits, was taken, or is the first user's.
+  // One of eight is spoken, of a widget, pinned, archived, waits, was taken, or is the first user's.
   const one = (of: number, then: string, otherwise = 'null') =>
-    `case when n / ${tenants} % 50 = ${of} then ${then} else ${otherwise} end`;
+    `case when n / ${tenants} % 8 = ${of} then ${then} else ${otherwise} end`;
   await run(`insert into conversations (organization_id, id, workspace_id, title, created_at, kind, channel, pinned_at, archived_at, status, waiting_since, assigned_to_id, user_id)
     select ${tenant}, ${inSql(conversation, 'n')}, ${inSql(workspace, `n % ${tenants}`)}, 'c', ${time('n')},
       ${one(1, "'VOICE'", "'CHAT'")}, ${one(2, "'EMBED'", "'APP'")}, ${one(3, 'now()')}, ${one(4, 'now()')},
