@@ -18,12 +18,16 @@ import {
 import { searchLogList, searchStatistics } from '../src/domains/content/search-log.ts';
 import { datasourceList, executionList, failureList } from '../src/domains/content/sync-loaders.ts';
 import { lacking } from '../src/domains/content/reembedding.ts';
+import type { Viewer } from '../src/domains/context.ts';
+import { feedbackByWorkspace } from '../src/domains/conversations/feedback.ts';
+import { waitingConversations } from '../src/domains/conversations/lifecycle-loaders.ts';
 import { conversationsByWorkspace, messagesByConversation } from '../src/domains/conversations/loaders.ts';
 import {
   promptHistoryByWorkspace,
   promptVariableList,
   slashCommandList,
 } from '../src/domains/conversations/prompt-loaders.ts';
+import { sharesByConversation } from '../src/domains/conversations/shares.ts';
 import { jobList } from '../src/domains/platform/loaders.ts';
 import { memberList, workspaceList } from '../src/domains/tenancy/loaders.ts';
 import { discovery, viewerOfMember } from '../src/domains/tenancy/viewers.ts';
@@ -47,6 +51,7 @@ const [organization, user, workspace, conversation, message, document, chunk, me
 const [file, searched, office, officeVersion, officeShare, officeComment, job] = [11, 12, 13, 14, 15, 16, 17] as const;
 const [datasource, queue, execution, failure] = [18, 19, 20, 21] as const;
 const [prompt, command, variable] = [22, 23, 24] as const;
+const [opinion, link] = [25, 26] as const;
 const time = (number: string) => `timestamptz '2026-01-01' + (${number}) * interval '1 second'`;
 
 let bed: Testbed & { ownerUrl: string | undefined };
@@ -70,8 +75,20 @@ const fill = async (url: string): Promise<void> => {
     select ${tenant}, ${inSql(workspace, 'n')}, 'w', 'w-' || md5(n::text), ${time('n')} from generate_series(0, 9999) n`);
   await run(`insert into workspace_memberships (organization_id, id, workspace_id, user_id, role, created_at)
     select ${tenant}, ${inSql(belonging, 'n')}, ${inSql(workspace, `n % ${tenants}`)}, ${inSql(user, 'n')}, 'VIEWER', ${time('n')} from generate_series(0, 19999) n`);
-  await run(`insert into conversations (organization_id, id, workspace_id, title, created_at)
-    select ${tenant}, ${inSql(conversation, 'n')}, ${inSql(workspace, `n % ${tenants}`)}, 'c', ${time('n')} from generate_series(0, 79999) n`);
+  // One of eight is spoken, of a widget, pinned, archived, waits, was taken, or is the first user's.
+  const one = (of: number, then: string, otherwise = 'null') =>
+    `case when n / ${tenants} % 8 = ${of} then ${then} else ${otherwise} end`;
+  await run(`insert into conversations (organization_id, id, workspace_id, title, created_at, kind, channel, pinned_at, archived_at, status, waiting_since, assigned_to_id, user_id)
+    select ${tenant}, ${inSql(conversation, 'n')}, ${inSql(workspace, `n % ${tenants}`)}, 'c', ${time('n')},
+      ${one(1, "'VOICE'", "'CHAT'")}, ${one(2, "'EMBED'", "'APP'")}, ${one(3, 'now()')}, ${one(4, 'now()')},
+      ${one(5, "'TRANSFERRED'", one(6, "'TRANSFERRED'", "'ACTIVE'"))}, ${one(5, time('n'))}, ${one(6, inSql(user, '0'))}, ${inSql(user, one(7, '0', '4'))}
+    from generate_series(0, 79999) n`);
+  await run(`insert into feedback (organization_id, id, workspace_id, message_id, user_id, score, reason, reviewed_at, created_at)
+    select ${tenant}, ${inSql(opinion, 'n')}, ${inSql(workspace, `n % ${tenants}`)}, ${inSql(message, 'n')}, ${inSql(user, '0')},
+      ${one(1, '-1', '1')}, ${one(2, "'UNSAFE'")}, ${one(3, 'null', 'now()')}, ${time('n')} from generate_series(0, 79999) n`);
+  await run(`insert into conversation_shares (organization_id, id, workspace_id, conversation_id, created_at)
+    select ${tenant}, ${inSql(link, 'n')}, ${inSql(workspace, `n % ${tenants}`)}, ${inSql(conversation, `n % ${tenants}`)}, ${time('n')}
+    from generate_series(0, 19999) n`);
   await run(`insert into messages (organization_id, id, workspace_id, conversation_id, role, content, created_at)
     select ${tenant}, ${inSql(message, 'n')}, ${inSql(workspace, `n % ${tenants}`)},
       ${inSql(conversation, `case when n % 10 < 4 then n % ${tenants} else n % 80000 end`)}, 'USER', 'm', ${time('n')}
@@ -128,7 +145,7 @@ const fill = async (url: string): Promise<void> => {
     from generate_series(0, 79999) n,
       lateral (values ('', 'common'), ('', 'tag ' || n / 400), ('page', (n / 400)::text)) as label (key, value)`);
   await run(
-    `analyze prompt_history, slash_commands, prompt_variables, datasources, sync_queues, sync_executions, sync_failures, jobs, files, search_logs, office_documents, office_document_versions, office_document_shares, office_document_comments, organizations, users, memberships, workspaces, workspace_memberships, conversations, messages, documents, document_chunks, document_versions, document_labels`,
+    `analyze prompt_history, slash_commands, prompt_variables, datasources, sync_queues, sync_executions, sync_failures, jobs, files, search_logs, office_documents, office_document_versions, office_document_shares, office_document_comments, organizations, users, memberships, workspaces, workspace_memberships, conversations, conversation_shares, feedback, messages, documents, document_chunks, document_versions, document_labels`,
   );
   await owner.end();
 };
@@ -205,7 +222,8 @@ const at = (number: number): string =>
     .replace('T', ' ')
     .replace(/\.\d+Z/, '+00');
 const created = (way: string, kind: number) => encodeCursor(`CREATED_AT ${way}`, [at(8000), idOf(kind, 8000)]);
-const lists: readonly (readonly [name: string, index: string, cursor: string | null, read: Read])[] = [
+type List = readonly [name: string, index: string, cursor: string | null, read: Read];
+const lists: readonly List[] = [
   ['workspaces', 'workspaces_created_at_index', created('DESC', workspace), (unit, args) => workspaceList(unit, args)],
   [
     'workspaces by slug',
@@ -342,6 +360,52 @@ const lists: readonly (readonly [name: string, index: string, cursor: string | n
     'conversations_created_at_index',
     created('DESC', conversation),
     (unit, args) => conversationsByWorkspace(unit, args, idOf(workspace, 0)),
+  ],
+  ...(
+    [
+      ['archived conversations', 'conversations_archived_at_index', { archived: { eq: true } }],
+      ['pinned conversations', 'conversations_pinned_at_index', { pinned: { eq: true } }],
+      ['conversations in a state', 'conversations_status_index', { status: { eq: 'TRANSFERRED' } }],
+      ["a member's conversations", 'conversations_user_id_index', { startedBy: { eq: idOf(user, 0) } }],
+      ['conversations somebody has taken', 'conversations_assigned_to_id_index', { assignedTo: { eq: idOf(user, 0) } }],
+      ['spoken conversations', 'conversations_kind_index', { kind: { eq: 'VOICE' } }],
+      ['conversations of widgets', 'conversations_channel_index', { channel: { eq: 'EMBED' } }],
+    ] as const
+  ).map(([name, index, filter]): List => [
+    name,
+    index,
+    null,
+    (unit, args) => conversationsByWorkspace(unit, { ...args, filter }, idOf(workspace, 0)),
+  ]),
+  [
+    'waiting conversations',
+    'conversations_waiting_since_index',
+    null,
+    (unit, args) => waitingConversations(unit, { holdsAllWorkspaces: true } as Viewer, args),
+  ],
+  [
+    'feedback',
+    'feedback_created_at_index',
+    created('DESC', opinion),
+    (unit, args) => feedbackByWorkspace(unit, args, idOf(workspace, 0)),
+  ],
+  ...(
+    [
+      ['feedback of a score', 'feedback_score_index', { scale: { eq: 'THUMBS' }, score: { eq: -1 } }],
+      ['feedback with a reason', 'feedback_reason_index', { reason: { eq: 'UNSAFE' } }],
+      ['feedback to be reviewed', 'feedback_unreviewed_index', { reviewed: { eq: false } }],
+    ] as const
+  ).map(([name, index, filter]): List => [
+    name,
+    index,
+    null,
+    (unit, args) => feedbackByWorkspace(unit, { ...args, filter }, idOf(workspace, 0)),
+  ]),
+  [
+    'links to a conversation',
+    'conversation_shares_created_at_index',
+    created('DESC', link),
+    (unit, args) => sharesByConversation(unit, args, idOf(conversation, 0)),
   ],
   ['jobs', 'jobs_created_at_index', created('DESC', job), (unit, args) => jobList(unit, args)],
   [

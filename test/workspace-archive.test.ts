@@ -81,13 +81,28 @@ const changes: Readonly<Record<string, string>> = {
   addParsedFile: '(input: { conversationId: $conversation, fileId: $file }) { parsedFile { id } }',
   moveParsedFile: '(input: { id: $parsedFile }) { deletedId }',
   deleteParsedFile: '(input: { id: $otherParsedFile }) { deletedId }',
+  reviewFeedback: '(input: { id: $feedback }) { feedback { id } }',
+  deleteFeedback: '(input: { id: $feedback }) { deletedId }',
+  pinConversation: '(input: { id: $conversation }) { conversation { id } }',
+  unpinConversation: '(input: { id: $conversation }) { conversation { id } }',
+  archiveConversation: '(input: { id: $conversation }) { conversation { id } }',
+  unarchiveConversation: '(input: { id: $conversation }) { conversation { id } }',
+  resetConversation: '(input: { id: $conversation }) { messages }',
+  shareConversation: '(input: { conversationId: $conversation }) { token }',
+  revokeConversationShare: '(input: { id: $share }) { share { id } }',
+  transferConversation: '(input: { conversationId: $conversation }) { conversation { id } }',
+  takeConversation: '(input: { id: $conversation }) { conversation { id } }',
+  answerConversation: '(input: { conversationId: $conversation, content: "Other" }) { message { id } }',
+  handBackConversation: '(input: { id: $conversation }) { conversation { id } }',
+  endConversation: '(input: { id: $conversation }) { conversation { id } }',
+  reopenConversation: '(input: { id: $conversation }) { conversation { id } }',
   deleteConversation: '(input: { id: $conversation }) { deletedId }',
   leaveWorkspace: '(input: { workspaceId: $workspace }) { deletedId }',
 };
 /** They act on the archive itself. */
 const ofTheArchive = ['archiveWorkspace', 'restoreWorkspace', 'deleteWorkspace'];
 /** They name workspaces and change nothing in them. */
-const naming = ['createApiKey', 'createInvite', 'inviteMember'];
+const naming = ['createApiKey', 'createInvite', 'exportConversations', 'inviteMember'];
 /** Where nothing is archived, these find nothing to do. */
 const idle: Readonly<Record<string, string>> = {
   reprocessDocument: 'status',
@@ -114,6 +129,8 @@ interface Filled extends Readonly<Record<string, string>> {
   readonly parsedFile: string;
   readonly otherParsedFile: string;
   readonly suggested: string;
+  readonly share: string;
+  readonly feedback: string;
 }
 const filled = async (name: string): Promise<Filled> => {
   const workspaceId = await workspaceOf(ada, { name, systemPrompt: 'One.' });
@@ -153,6 +170,14 @@ const filled = async (name: string): Promise<Filled> => {
     others.map((fileId) => ada.want(drop, { input: { conversationId, fileId, wait: true } })),
   );
   const [parsedFile = '', otherParsedFile = ''] = dropped.map(({ addParsedFile }) => addParsedFile.parsedFile.id);
+  const { shareConversation }: { shareConversation: { share: { id: string } } } = await ada.want(
+    'mutation ($input: ShareConversationInput!) { shareConversation(input: $input) { share { id } } }',
+    { input: { conversationId } },
+  );
+  const { giveFeedback }: { giveFeedback: { feedback: { id: string } } } = await ada.want(
+    'mutation ($input: GiveFeedbackInput!) { giveFeedback(input: $input) { feedback { id } } }',
+    { input: { messageId: ask.answer.id, score: -1 } },
+  );
   const place = { workspaceId, userId: keeper.userId, role: 'EDITOR' };
   const add = 'mutation ($input: AddWorkspaceMemberInput!) { addWorkspaceMember(input: $input) { member { id } } }';
   for (const input of [place, { ...place, userId: viewer.userId, role: 'VIEWER' }]) await ada.want(add, { input });
@@ -171,6 +196,8 @@ const filled = async (name: string): Promise<Filled> => {
     parsedFile,
     otherParsedFile,
     suggested: createSuggestedMessage.suggestedMessage.id,
+    share: shareConversation.share.id,
+    feedback: giveFeedback.feedback.id,
   };
 };
 

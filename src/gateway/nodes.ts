@@ -26,8 +26,9 @@ export const nodeResolvers = (schema: GraphQLSchema, loaders: ReadonlyMap<string
     const type = parsed === null ? undefined : byPrefix.get(parsed.prefix);
     const loader = type === undefined ? undefined : loaders.get(type);
     if (parsed === null || type === undefined || loader === undefined) return null;
-    requireReadable(schema, type, viewerOf({ viewer }));
-    const row = await loader(unit).load(parsed.uuid);
+    const reader = viewerOf({ viewer });
+    requireReadable(schema, type, reader);
+    const row = await loader(unit, reader).load(parsed.uuid);
     return row === null ? null : { __typename: type, ...row };
   };
   const roots: Record<string, GraphQLFieldConfig<unknown, Context>['resolve']> = {

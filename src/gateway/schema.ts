@@ -4,6 +4,7 @@ import { makeExecutableSchema } from '@graphql-tools/schema';
 import type { GraphQLSchema } from 'graphql';
 import type { Loader } from '../database/loader.ts';
 import type { UnitOfWork } from '../database/unit-of-work.ts';
+import type { Viewer } from '../domains/context.ts';
 import type { Resolvers } from '../generated/resolvers.ts';
 import { withAccessRules } from './access.ts';
 import { withDecodedIds } from './decoded-ids.ts';
@@ -15,7 +16,7 @@ import { withSubscriptionArguments } from './subscription-arguments.ts';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Loads the entities of a type by id; null for those the viewer does not see. */
-export type NodeLoader = (unit: UnitOfWork) => Loader<object | null>;
+export type NodeLoader = (unit: UnitOfWork, viewer: Viewer) => Pick<Loader<object | null>, 'load'>;
 
 /** What a domain's `resolvers.ts` exports, or each file of the folder of that name. */
 interface DomainResolvers {

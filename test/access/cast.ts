@@ -255,6 +255,12 @@ const filled = async (
       comment: `${secret} is right`,
     })
   ).giveFeedback;
+  const { share, token: ShareToken } = (
+    await want(
+      'mutation ($input: ShareConversationInput!) { shareConversation(input: $input) { token share { id } } }',
+      { conversationId: Conversation },
+    )
+  ).shareConversation;
   const { provider } = (
     await asPlatform('mutation ($input: CreateProviderInput!) { createProvider(input: $input) { provider { id } } }', {
       name: 'Example',
@@ -289,6 +295,8 @@ const filled = async (
     Message: answer.id,
     Citation: answer.citations[0].id,
     Feedback: feedback.id,
+    ConversationShare: share.id,
+    ShareToken,
     ParsedFile: parsedFile.id,
     Provider: provider.id,
     Model: model.id,

@@ -10,7 +10,7 @@ import { pinnedPassages } from '../content/pinned.ts';
 import { retrieve } from '../content/retrieval.ts';
 import type { Services } from '../services.ts';
 import { settingsByWorkspace } from '../tenancy/workspace-loaders.ts';
-import { leaseSeconds, renewLease, type Asked } from './asking.ts';
+import { leaseSeconds, renewLease, type Asked, type Means } from './asking.ts';
 import { DeltaPublisher } from './deltas.ts';
 import { answersTopic, cancelTopic, type AnswerFailure, type AnswerNotice } from './events.ts';
 import { attachedGrounds, attachedTokens, groundsOf, type Ground } from './grounds.ts';
@@ -82,7 +82,7 @@ export const writeAnswer = (services: Services, unit: UnitOfWork, asked: Asked):
   const done = work(services, unit, asked, deltas, abort.signal)
     .then((ending) => {
       deltas.flush();
-      return settlePatiently(unit, asked, ending).then((first) =>
+      return settlePatiently({ unit, services }, asked, ending).then((first) =>
         first ? publish(noticeOf(ending, answer.id)) : undefined,
       );
     })
@@ -103,10 +103,10 @@ const settleTries = 5;
 const settleAgainMs = 1000;
 
 /** A database that is away for some seconds costs no answer that is written already. */
-const settlePatiently = async (unit: UnitOfWork, asked: Asked, ending: Ending): Promise<boolean> => {
+const settlePatiently = async (means: Means, asked: Asked, ending: Ending): Promise<boolean> => {
   for (let attempt = 1; ; attempt++)
     try {
-      return await settle(unit, asked, ending);
+      return await settle(means, asked, ending);
     } catch (error) {
       if (!(error instanceof Unavailable) || attempt === settleTries) throw error;
       await pause(settleAgainMs);

@@ -12,6 +12,7 @@ import { archived } from '../permissions.ts';
 import { workspaceById } from '../tenancy/loaders.ts';
 import type { WorkspaceRow } from '../tenancy/tables.ts';
 import { claimsOn } from './allowance.ts';
+import { announce } from './conversation-events.ts';
 import { lockActiveConversation, nextPlace } from './conversation-lock.ts';
 import { messageById } from './loaders.ts';
 import { messages, runningAnswers, type MessageRow } from './tables.ts';
@@ -93,6 +94,7 @@ export const storeQuestion = (means: Means, asker: Asker, asked: Question): Prom
       .returning();
     const question = sole(questions);
     unit.record({ action: 'message.asked', type: 'Message', id: question.id, workspaceId });
+    announce(means, conversationId, { kind: 'message', messageId: question.id });
     return { asker, workspace, question, ...(await beginAnswer(means, transaction, workspace, question, claims)) };
   });
 };

@@ -3,7 +3,8 @@ import { database } from '../../database/client.ts';
 import { bound, lazily } from '../../database/loader.ts';
 import { Statement } from '../../database/statement.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
-import { Conflict, NotFound } from '../../errors.ts';
+import { NotFound } from '../../errors.ts';
+import { refusal } from './refusal.ts';
 import { conversations, messages, type ConversationRow } from './tables.ts';
 
 /** The one conversation with this id. */
@@ -18,11 +19,15 @@ const whole = lazily(() =>
   Statement.select<ConversationRow>(database.select().from(conversations).where(known).for('update')),
 );
 /** What has to be known before a message is added. */
-type State = Pick<ConversationRow, 'status' | 'workspaceId'>;
+type State = Pick<ConversationRow, 'status' | 'workspaceId' | 'endedAt' | 'waitingSince' | 'assignedToId'>;
 const state = lazily(() => {
-  const { status, workspaceId } = conversations;
+  const { status, workspaceId, endedAt, waitingSince, assignedToId } = conversations;
   return Statement.select<State>(
-    database.select({ status, workspaceId }).from(conversations).where(known).for('update'),
+    database
+      .select({ status, workspaceId, endedAt, waitingSince, assignedToId })
+      .from(conversations)
+      .where(known)
+      .for('update'),
   );
 });
 
@@ -36,10 +41,17 @@ const locked = async <Row>(statement: Statement<Row>, unit: UnitOfWork, conversa
 export const lockConversation = (unit: UnitOfWork, conversationId: string): Promise<ConversationRow> =>
   locked(whole(), unit, conversationId);
 
-/** Locks a conversation that takes messages, and gives its workspace. Throws NotFound, Conflict. */
+/** Locks a conversation in which models answer, and gives its workspace. Throws NotFound, Conflict. */
 export const lockActiveConversation = async (unit: UnitOfWork, conversationId: string): Promise<State> => {
   const row = await locked(state(), unit, conversationId);
-  if (row.status !== 'ACTIVE') throw new Conflict('conversationId', 'This conversation takes no more messages.');
+  if (row.status !== 'ACTIVE') throw refusal('conversationId', row);
+  return row;
+};
+
+/** Locks a conversation that takes messages, whoever answers in it, and gives its workspace. Throws NotFound, Conflict. */
+export const lockOpenConversation = async (unit: UnitOfWork, conversationId: string): Promise<State> => {
+  const row = await locked(state(), unit, conversationId);
+  if (row.status === 'ENDED') throw refusal('conversationId', row);
   return row;
 };
 

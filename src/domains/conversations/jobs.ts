@@ -1,4 +1,6 @@
 import type { Jobs } from '../services.ts';
+import { runExport } from './export-run.ts';
+import { exportKind } from './exporting.ts';
 import { parseKind } from './parsed-files.ts';
 import { giveUpParsing, parseFile } from './parsing.ts';
 
@@ -6,4 +8,6 @@ import { giveUpParsing, parseFile } from './parsing.ts';
 export const jobs: Jobs = {
   // As many as there are processes that parse.
   [parseKind]: { concurrency: 2, retries: 3, expireSeconds: 600, run: parseFile, giveUp: giveUpParsing },
+  // Nothing is left of a file that was not finished.
+  [exportKind]: { concurrency: 1, retries: 3, expireSeconds: 6 * 3600, run: runExport, giveUp: async () => undefined },
 };

@@ -1,7 +1,9 @@
-import { and, eq, getTableColumns, sql } from 'drizzle-orm';
+import { and, eq, getTableColumns, isNotNull, isNull, sql, type SQL } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
-import { listOf, type Needs } from '../../database/list.ts';
+import { mentions, type Meaning } from '../../database/filter.ts';
+import { listOf, type Connection, type ListArguments, type Needs, type Wanted } from '../../database/list.ts';
 import { bound, loadMany, loadOne } from '../../database/loader.ts';
+import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import type { Conversation, Message } from '../../generated/resolvers.ts';
 import { memberUserById } from '../tenancy/loaders.ts';
 import { citations, conversations, feedback, messages, parsedFiles, type ConversationRow } from './tables.ts';
@@ -48,16 +50,6 @@ export const citationsByMessage = loadMany(
 
 const ownFeedback = and(eq(feedback.organizationId, bound.organizationId), eq(feedback.userId, bound.userId));
 
-/** The viewer's own feedback by its id; that of others stays theirs. */
-export const feedbackById = loadOne(
-  () =>
-    database
-      .select()
-      .from(feedback)
-      .where(and(ownFeedback, sql`${feedback.id} = any(${bound.keys})`)),
-  (row) => row.id,
-);
-
 /** What the viewer said of a message. */
 export const ownFeedbackByMessage = loadOne(
   () =>
@@ -68,21 +60,67 @@ export const ownFeedbackByMessage = loadOne(
   (row) => row.messageId,
 );
 
-export const conversationsByWorkspace = listOf({
-  from: conversations,
-  parent: conversations.workspaceId,
-  columns: getTableColumns(conversations),
-  orders: { CREATED_AT: conversations.createdAt },
-  defaultOrder: { field: 'CREATED_AT', direction: 'DESC' },
-  filters: { createdAt: conversations.createdAt },
-  needs: {
-    workspace: ['workspaceId'],
-    startedBy: ['userId'],
-    messages: [],
-    parsedFiles: [],
-    parsedFileUsage: ['workspaceId'],
-  } satisfies Needs<Conversation, ConversationRow>,
-});
+/** What the fields of a conversation are made of that are no columns. */
+export const conversationNeeds = {
+  workspace: ['workspaceId'],
+  startedBy: ['userId'],
+  assignedTo: ['assignedToId'],
+  durationSeconds: ['createdAt', 'endedAt'],
+  recordingSeconds: [],
+  messages: [],
+  shares: [],
+  parsedFiles: [],
+  parsedFileUsage: ['workspaceId'],
+} satisfies Needs<Conversation, ConversationRow>;
+
+/** Whether a moment is there, as a plain test of null: partial indexes serve it. */
+const isSet =
+  (moment: typeof conversations.pinnedAt | typeof conversations.archivedAt): Meaning =>
+  (comparator, wanted) =>
+    (comparator === 'eq') === (wanted === true) ? isNotNull(moment) : isNull(moment);
+
+const conversationsWhere = (where?: SQL) =>
+  listOf({
+    from: conversations,
+    parent: conversations.workspaceId,
+    columns: getTableColumns(conversations),
+    orders: { CREATED_AT: conversations.createdAt },
+    defaultOrder: { field: 'CREATED_AT', direction: 'DESC' },
+    filters: {
+      status: conversations.status,
+      kind: conversations.kind,
+      channel: conversations.channel,
+      startedBy: conversations.userId,
+      assignedTo: conversations.assignedToId,
+      pinned: isSet(conversations.pinnedAt),
+      archived: isSet(conversations.archivedAt),
+      createdAt: conversations.createdAt,
+    },
+    needs: conversationNeeds,
+    ...(where && { where }),
+  });
+const allConversations = conversationsWhere();
+const currentConversations = conversationsWhere(isNull(conversations.archivedAt));
+
+/** Conversations of a workspace; archived ones are left out where the filter says nothing of them. */
+export const conversationsByWorkspace = <Row = ConversationRow>(
+  unit: UnitOfWork,
+  args: ListArguments,
+  workspaceId: string,
+  wanted?: Wanted,
+): Promise<Connection<Row>> =>
+  (mentions(args.filter, 'archived') ? allConversations : currentConversations)<Row>(unit, args, workspaceId, wanted);
+
+/** What the fields of a message are made of that are no columns. */
+export const messageNeeds = {
+  error: ['errorCode', 'errorMessage'],
+  sender: ['senderId'],
+  file: ['fileId'],
+  feedback: [],
+  citations: [],
+  parent: ['parentId'],
+  conversation: ['conversationId'],
+} satisfies Needs<Message, typeof messages.$inferSelect>;
 
 export const messagesByConversation = listOf({
   from: messages,
@@ -94,14 +132,7 @@ export const messagesByConversation = listOf({
     sender: { of: memberUserById, key: 'senderId' },
     feedback: { of: ownFeedbackByMessage, key: 'id' },
   },
-  needs: {
-    error: ['errorCode', 'errorMessage'],
-    sender: ['senderId'],
-    feedback: [],
-    citations: [],
-    parent: ['parentId'],
-    conversation: ['conversationId'],
-  } satisfies Needs<Message, typeof messages.$inferSelect>,
+  needs: messageNeeds,
 });
 
 const { text: _text, passages: _passages, ...lightParsedFile } = getTableColumns(parsedFiles);

@@ -2,96 +2,135 @@ import { sql } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import { bound, lazily, uuidArray } from '../../database/loader.ts';
 import { sole } from '../../database/rows.ts';
-import { BadUserInput } from '../../errors.ts';
+import { violates } from '../../database/failures.ts';
+import { BadUserInput, Conflict } from '../../errors.ts';
 import { logged } from '../../events/ledger.ts';
-import type {
-  AddMessageInput,
-  GiveFeedbackInput,
-  StartConversationInput,
-  UpdateConversationInput,
-} from '../../generated/resolvers.ts';
+import type { AddMessageInput, StartConversationInput, UpdateConversationInput } from '../../generated/resolvers.ts';
+import { newId } from '../../ids.ts';
+import { renewFileReaders } from '../content/file-readers.ts';
 import { viewerOf, type Context } from '../context.ts';
 import { found } from '../nodes.ts';
 import { workspaceById } from '../tenancy/loaders.ts';
-import { requireActive, requirePermission } from '../permissions.ts';
+import { requireActive } from '../permissions.ts';
 import { giveUpAnswersOf } from './answering.ts';
-import { lockActiveConversation, lockConversation, nextPlace, ofConversation } from './conversation-lock.ts';
-import { messageById } from './loaders.ts';
-import {
-  conversations,
-  feedback,
-  messages,
-  type ConversationRow,
-  type FeedbackRow,
-  type MessageRow,
-} from './tables.ts';
+import { announce } from './conversation-events.ts';
+import { lockConversation, lockOpenConversation, nextPlace, ofConversation } from './conversation-lock.ts';
+import { requireOwner } from './conversation-rights.ts';
+import { addFileMessage, filesOfConversation, requireTextAlone } from './file-messages.ts';
+import { requireHandBack } from './handover.ts';
+import { refusal } from './refusal.ts';
+import { changeConversation, makeMove, moveTo } from './states.ts';
+import { conversations, messages, type ConversationRow, type MessageRow } from './tables.ts';
+import { standInTitle } from './titles.ts';
 import { writtenText } from './written-text.ts';
-import { newId } from '../../ids.ts';
 
 const maxTitle = 255;
-const maxComment = 2000;
 
-/** Begins a conversation. Throws BadUserInput, Conflict (archived), NotFound (workspace). */
+const slugPattern = /^[a-z0-9]+(-[a-z0-9]+)*$/;
+const maxSlug = 100;
+
+const writtenSlug = (slug: string): string => {
+  if (slug.length > maxSlug || !slugPattern.test(slug))
+    throw new BadUserInput(
+      'slug',
+      `A slug has 1 to ${maxSlug} small letters and digits, with single hyphens between them.`,
+    );
+  return slug;
+};
+
+/** What a statement gives that may find its slug taken. Throws Conflict then. */
+const withSlug = async <Result>(written: PromiseLike<Result>): Promise<Result> => {
+  try {
+    return await written;
+  } catch (error) {
+    if (violates(error, 'conversations_slug_key'))
+      throw new Conflict('slug', 'Another conversation of this workspace has this slug.');
+    throw error;
+  }
+};
+
+/** Begins a conversation. Throws BadUserInput, Conflict (slug taken, archived), NotFound (workspace). */
 export const startConversation = (
   context: Context,
-  { workspaceId, title }: StartConversationInput,
+  { workspaceId, title, slug, kind, channel }: StartConversationInput,
 ): Promise<ConversationRow> => {
   const { unit } = context;
   const viewer = viewerOf(context);
-  const { userId } = viewer;
-  const written = writtenText('title', title, maxTitle);
+  const { userId, credential } = viewer;
+  if (channel === 'EMBED') throw new BadUserInput('channel', 'Only widgets hold conversations in EMBED.');
+  const named = title ?? null;
+  const fields = {
+    title: named === null ? standInTitle : writtenText('title', named, maxTitle),
+    titlePending: named === null,
+    slug: slug === null || slug === undefined ? null : writtenSlug(slug),
+    kind: kind ?? 'CHAT',
+    channel: channel ?? (credential.kind === 'API_KEY' ? 'API' : 'APP'),
+  } as const;
   return unit.transact(async ({ organizationId }) => {
     await found('Workspace', workspaceId, workspaceById(unit));
     requireActive(viewer, workspaceId);
-    const row = sole(
-      await database.insert(conversations).values({ organizationId, workspaceId, userId, title: written }).returning(),
-    );
-    unit.record({ action: 'conversation.started', type: 'Conversation', id: row.id, workspaceId });
-    return row;
+    const row = { organizationId, workspaceId, userId, ...fields };
+    const started = sole(await withSlug(database.insert(conversations).values(row).returning()));
+    unit.record({ action: 'conversation.started', type: 'Conversation', id: started.id, workspaceId });
+    return started;
   });
 };
 
-/** Whoever started a conversation may change it, and the workspace's admins. */
-const requireOwner = (context: Context, { userId, workspaceId }: ConversationRow): void => {
-  const viewer = viewerOf(context);
-  if (viewer.userId !== userId) requirePermission(viewer, 'CONVERSATION_MANAGE', workspaceId);
-  requireActive(viewer, workspaceId);
-};
-
-/** Changes a conversation. Throws BadUserInput, Conflict (archived), Forbidden, NotFound. */
+/**
+ * Changes a conversation; a state only as the moves of `states.ts` lead there. Throws BadUserInput, Conflict (slug taken, no way to that state,
+ * archived), Forbidden, NotFound.
+ */
 export const updateConversation = (
   context: Context,
-  { id, title, status }: UpdateConversationInput,
+  { id, title, slug, status }: UpdateConversationInput,
 ): Promise<ConversationRow> => {
   if (title === null) throw new BadUserInput('title', 'A conversation has a title.');
   if (status === null) throw new BadUserInput('status', 'A conversation has a status.');
   const fields = {
-    ...(title !== undefined && { title: writtenText('title', title, maxTitle) }),
-    ...(status !== undefined && { status, endedAt: status === 'ACTIVE' ? null : sql`now()` }),
+    ...(title !== undefined && { title: writtenText('title', title, maxTitle), titlePending: false }),
+    ...(slug !== undefined && { slug: slug === null ? null : writtenSlug(slug) }),
   };
-  return context.unit.transact(async ({ organizationId }) => {
+  return context.unit.transact(async () => {
     const current = await lockConversation(context.unit, id);
     requireOwner(context, current);
-    if (Object.keys(fields).length === 0) return current;
-    const changed = database.update(conversations).set(fields).where(ofConversation(organizationId, id)).returning();
-    const row = sole(await changed);
-    context.unit.record({
-      action: 'conversation.updated',
-      type: 'Conversation',
-      id,
-      workspaceId: row.workspaceId,
-      data: { fields: Object.keys(fields) },
-    });
+    const moved = status === undefined ? current : await toStatus(context, current, status);
+    if (Object.keys(fields).length === 0) return moved;
+    const data = { fields: Object.keys(fields).filter((field) => field !== 'titlePending') };
+    const row = await withSlug(changeConversation(context, moved, 'conversation.updated', fields, data));
+    if (row.title !== current.title) announce(context, id, { kind: 'title' });
     return row;
   });
 };
 
-/** Deletes a conversation with its messages and gives up answers being written here. Throws Conflict (archived), Forbidden, NotFound. */
+const toStatus = (
+  context: Context,
+  current: ConversationRow,
+  status: ConversationRow['status'],
+): Promise<ConversationRow> | ConversationRow => {
+  if (status === current.status) return current;
+  const move = moveTo(current.status, status);
+  if (move === undefined) throw refusal('status', current);
+  if (move === 'handBack') requireHandBack(context, current);
+  return makeMove(
+    context,
+    current,
+    move,
+    move === 'transfer' ? { waitingSince: sql`now()`, transferReason: null } : {},
+  );
+};
+
+/**
+ * Deletes a conversation with its messages and links, and gives up answers being written here; uploaded files stay. Throws Conflict (archived),
+ * Forbidden, NotFound.
+ */
 export const deleteConversation = (context: Context, id: string): Promise<string> =>
   context.unit.transact(async ({ organizationId }) => {
     const { workspaceId, ...current } = await lockConversation(context.unit, id);
     requireOwner(context, { workspaceId, ...current });
+    const fileIds = await filesOfConversation(organizationId, id);
     await database.delete(conversations).where(ofConversation(organizationId, id));
+    // Whoever saw them by this conversation alone sees them no longer.
+    await renewFileReaders(context.unit, fileIds);
     context.unit.record({ action: 'conversation.deleted', type: 'Conversation', id, workspaceId });
     context.unit.afterCommit(() => giveUpAnswersOf(id));
     return id;
@@ -113,7 +152,7 @@ const nextMessage = lazily(() => {
         organizationId: ofTenant,
         id: sql.placeholder('id'),
         workspaceId: sql`(select ${conversations.workspaceId} from ${conversations}
-          where ${conversations.organizationId} = ${ofTenant} and ${conversations.id} = ${ofConversationId} and ${conversations.status} = 'ACTIVE'
+          where ${conversations.organizationId} = ${ofTenant} and ${conversations.id} = ${ofConversationId} and ${conversations.status} <> 'ENDED'
             and ${conversations.workspaceId} <> all(${sql.placeholder('archivedWorkspaces')}))`,
         conversationId: ofConversationId,
         parentId,
@@ -126,20 +165,28 @@ const nextMessage = lazily(() => {
   );
 });
 
-/** Adds a message without an answer. Throws BadUserInput, Conflict (not ACTIVE, archived), NotFound. */
-export const addMessage = (context: Context, { conversationId, content }: AddMessageInput): Promise<MessageRow> => {
+/**
+ * Adds a message that no model answers, also while a person does. Throws BadUserInput, Conflict (ENDED, archived, the file's bytes have not arrived),
+ * NotFound (conversation, file).
+ */
+export const addMessage = (context: Context, input: AddMessageInput): Promise<MessageRow> => {
+  const { conversationId, content, fileId } = input;
+  if (typeof fileId === 'string') return addFileMessage(context, { ...input, fileId });
+  requireTextAlone(input);
   const { unit } = context;
   const viewer = viewerOf(context);
   const { userId } = viewer;
   const text = writtenText('content', content);
   return unit.transact(async ({ organizationId, conclude }) => {
+    const id = newId();
+    announce(context, conversationId, { kind: 'message', messageId: id });
     // Not one statement: what waits for a lock does not see what was committed meanwhile, such as the message before this one.
     const [locked, added] = await Promise.allSettled([
-      lockActiveConversation(unit, conversationId),
+      lockOpenConversation(unit, conversationId),
       conclude(nextMessage(), {
         organizationId,
         userId,
-        id: newId(),
+        id,
         conversationId,
         content: text,
         archivedWorkspaces: uuidArray([...viewer.archivedWorkspaces]),
@@ -150,33 +197,5 @@ export const addMessage = (context: Context, { conversationId, content }: AddMes
     if (locked.status === 'rejected') throw locked.reason;
     requireActive(viewer, locked.value.workspaceId);
     throw added.reason;
-  });
-};
-
-/** Takes a member's opinion of a message, in place of the one before. Throws BadUserInput, Conflict (archived), NotFound. */
-export const giveFeedback = (
-  context: Context,
-  { messageId, score, comment }: GiveFeedbackInput,
-): Promise<FeedbackRow> => {
-  if (score !== 1 && score !== -1) throw new BadUserInput('score', 'A score is 1 or -1.');
-  const words = comment?.trim() ? writtenText('comment', comment, maxComment) : null;
-  const { unit } = context;
-  const viewer = viewerOf(context);
-  const { userId } = viewer;
-  return unit.transact(async ({ organizationId }) => {
-    const { workspaceId } = await found('Message', messageId, messageById(unit));
-    requireActive(viewer, workspaceId);
-    const row = sole(
-      await database
-        .insert(feedback)
-        .values({ organizationId, workspaceId, messageId, userId, score, comment: words })
-        .onConflictDoUpdate({
-          target: [feedback.organizationId, feedback.messageId, feedback.userId],
-          set: { score, comment: words },
-        })
-        .returning(),
-    );
-    unit.record({ action: 'feedback.given', type: 'Message', id: messageId, workspaceId, data: { score } });
-    return row;
   });
 };

@@ -13,13 +13,12 @@ import {
   citationsByMessage,
   conversationById,
   conversationsByWorkspace,
-  feedbackById,
   messageById,
   messagesByConversation,
   ownFeedbackByMessage,
   parsedFileById,
 } from './loaders.ts';
-import { addMessage, deleteConversation, giveFeedback, startConversation, updateConversation } from './operations.ts';
+import { addMessage, deleteConversation, startConversation, updateConversation } from './operations.ts';
 import { answerStream } from './stream.ts';
 
 export const resolvers: Resolvers = {
@@ -44,7 +43,6 @@ export const resolvers: Resolvers = {
       return { question: asked.question, answer: await answerNow(context, asked.answer.id) };
     },
     cancelAnswer: async (_root, { input }, context) => ({ message: await cancelAnswer(context, input.messageId) }),
-    giveFeedback: async (_root, { input }, context) => ({ feedback: await giveFeedback(context, input) }),
   },
   Subscription: {
     answerStream: {
@@ -88,5 +86,4 @@ export const nodes = {
   Conversation: conversationById,
   Message: messageById,
   Citation: citationById,
-  Feedback: feedbackById,
 };

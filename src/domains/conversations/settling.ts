@@ -2,14 +2,14 @@ import { and, eq, inArray, sql, type SQL } from 'drizzle-orm';
 import { confidence, verifiedCitations, type Citation } from '../../ai/citations.ts';
 import type { AnswerResult } from '../../ai/answer.ts';
 import { database } from '../../database/client.ts';
-import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { documents } from '../content/tables.ts';
 import { costOf, releaseExecution, settleExecution } from '../modelhub/executions.ts';
 import { settleQuota } from '../modelhub/quotas.ts';
 import { usedBy } from './allowance.ts';
 import type { Material } from './answering.ts';
-import type { Asked } from './asking.ts';
+import type { Asked, Means } from './asking.ts';
 import type { AnswerFailure } from './events.ts';
+import { concludeExchange, conversationToChange } from './handover.ts';
 import { citations, messages, runningAnswers } from './tables.ts';
 
 /** How the work on an answer ended. */
@@ -93,12 +93,14 @@ const actions = {
  * Writes down how an answer ended, with its citations and the call's log, in one transaction. False when the answer was no
  * longer awaited: its conversation was deleted, or another process has ended it.
  */
-export const settle = async (unit: UnitOfWork, asked: Asked, ending: Ending): Promise<boolean> => {
+export const settle = async ({ unit, services }: Means, asked: Asked, ending: Ending): Promise<boolean> => {
   const consumed = await usedBy(ending);
   return unit.transact(async (transaction) => {
     const { organizationId } = transaction;
     const { answer, executionId, callable } = asked;
     const { fields, used, cited } = { used: [], cited: [], ...fieldsOf(ending, asked) };
+    const outcome = { confidence: null, belowThreshold: false, ...fields };
+    const conversation = await conversationToChange(asked, outcome);
     const settled = await database
       .update(messages)
       .set({ ...fields, leaseUntil: null, processedAt: sql`now()` })
@@ -109,6 +111,7 @@ export const settle = async (unit: UnitOfWork, asked: Asked, ending: Ending): Pr
     else await settleExecution(transaction, executionId, outcomeOf(ending), callable.price);
     if (asked.claimed) await settleQuota(transaction, answer.id, consumed);
     if (settled.length === 0) return false;
+    if (conversation !== null) await concludeExchange({ unit, services }, conversation, asked, outcome);
     const { workspaceId } = answer;
     const readers = await readersOf(
       organizationId,

@@ -78,12 +78,44 @@ export const conversations = tenantTable(
       'conversations_waiting_check',
       sql`${conversation.status} = 'TRANSFERRED' or (${conversation.waitingSince} is null and ${conversation.assignedToId} is null)`,
     ),
-    index('conversations_created_at_index').on(
-      conversation.organizationId,
-      conversation.workspaceId,
-      conversation.createdAt,
-      conversation.id,
-    ),
+    // The list that is asked for most shows those that are not archived; the few others have one of their own.
+    index('conversations_created_at_index')
+      .on(conversation.organizationId, conversation.workspaceId, conversation.createdAt, conversation.id)
+      .where(sql`${conversation.archivedAt} is null`),
+    index('conversations_archived_at_index')
+      .on(conversation.organizationId, conversation.workspaceId, conversation.createdAt, conversation.id)
+      .where(sql`${conversation.archivedAt} is not null`),
+    index('conversations_pinned_at_index')
+      .on(conversation.organizationId, conversation.workspaceId, conversation.createdAt, conversation.id)
+      .where(sql`${conversation.pinnedAt} is not null`),
+    // Most are CHAT in the APP, which the whole list finds.
+    index('conversations_kind_index')
+      .on(
+        conversation.organizationId,
+        conversation.workspaceId,
+        conversation.kind,
+        conversation.createdAt,
+        conversation.id,
+      )
+      .where(sql`${conversation.kind} <> 'CHAT'`),
+    index('conversations_channel_index')
+      .on(
+        conversation.organizationId,
+        conversation.workspaceId,
+        conversation.channel,
+        conversation.createdAt,
+        conversation.id,
+      )
+      .where(sql`${conversation.channel} <> 'APP'`),
+    index('conversations_assigned_to_id_index')
+      .on(
+        conversation.organizationId,
+        conversation.workspaceId,
+        conversation.assignedToId,
+        conversation.createdAt,
+        conversation.id,
+      )
+      .where(sql`${conversation.assignedToId} is not null`),
     index('conversations_user_id_index').on(
       conversation.organizationId,
       conversation.workspaceId,
@@ -294,6 +326,13 @@ export const feedback = tenantTable(
       foreignColumns: [messages.organizationId, messages.id],
     }).onDelete('cascade'),
     index('feedback_created_at_index').on(row.organizationId, row.workspaceId, row.createdAt, row.id),
+    index('feedback_unreviewed_index')
+      .on(row.organizationId, row.workspaceId, row.createdAt, row.id)
+      .where(sql`${row.reviewedAt} is null`),
+    index('feedback_score_index').on(row.organizationId, row.workspaceId, row.scale, row.score, row.createdAt, row.id),
+    index('feedback_reason_index')
+      .on(row.organizationId, row.workspaceId, row.reason, row.createdAt, row.id)
+      .where(sql`${row.reason} is not null`),
   ],
 );
 export type FeedbackRow = typeof feedback.$inferSelect;

@@ -41,6 +41,8 @@ export const limits = {
   claim: { each: 20, address: 100, seconds: 900 },
   loginLink: { each: 20, address: 100, seconds: 900 },
   pairing: { each: 20, address: 100, seconds: 900 },
+  /** Conversations shown by a link: read page by page, by many behind one address. */
+  share: { each: 600, address: 600, seconds: 900 },
 } as const satisfies Readonly<Record<string, Limit>>;
 
 export type Throttles = Readonly<Record<keyof typeof limits, Throttle>>;

@@ -1,0 +1,129 @@
+import { Readable } from 'node:stream';
+import { database } from '../../database/client.ts';
+import { sole } from '../../database/rows.ts';
+import type { UnitOfWork } from '../../database/unit-of-work.ts';
+import { globalId } from '../../ids.ts';
+import type { JobHandler, Run } from '../../queue/queue.ts';
+import { viewerNow } from '../content/bulk-run.ts';
+import { place, takeIn } from '../content/stored-bytes.ts';
+import { files } from '../content/tables.ts';
+import type { Viewer } from '../context.ts';
+import type { Work } from '../services.ts';
+import { scopeOf } from '../tenancy/viewers.ts';
+import { formats, type Exported, type Format } from './export-formats.ts';
+import { countSelected, pagesOfConversations, pagesOfMessages } from './export-reading.ts';
+import { exportWork, type ExportWork } from './exporting.ts';
+
+/** Whoever asked may read conversations no longer. */
+class AccessEnded extends Error {}
+
+/** What the job of an export tells. */
+interface Tally {
+  conversations: number;
+  messages: number;
+}
+
+/**
+ * Writes conversations into a file, as far as who asked sees them at that time; the file is theirs. Its row and the job's result are written
+ * together, so that a run after a crash makes no second one. `fileId` is null where there was nothing to write.
+ */
+export const runExport: JobHandler<Work>['run'] = async (work, data, run) => {
+  if (run.kept !== null) return run.kept;
+  const { selection, format, credential } = exportWork.parse(data);
+  const reader = readerOf(work, credential);
+  try {
+    const unit = await reader.unit();
+    const tally = { conversations: 0, messages: 0 };
+    const total = await countSelected(unit, selection);
+    const source = sourceOf(reader.unit, selection, run, tally, total);
+    return await written(work, reader, formats[format], source, run, tally);
+  } catch (error) {
+    if (error instanceof AccessEnded) return { fileId: null, stopped: 'ACCESS_ENDED' };
+    throw error;
+  }
+};
+
+interface Reader {
+  /** A unit that sees what the requester sees now. Throws AccessEnded. */
+  readonly unit: () => Promise<UnitOfWork>;
+  readonly viewer: () => Promise<Viewer>;
+}
+
+const readerOf = (work: Work, credential: ExportWork['credential']): Reader => {
+  const viewer = async () => {
+    const now = await viewerNow(work, credential);
+    if (now?.permissions.has('CONVERSATION_READ') !== true) throw new AccessEnded();
+    return now;
+  };
+  return { viewer, unit: async () => work.unit.as(scopeOf(await viewer())) };
+};
+
+async function* sourceOf(
+  unitNow: Reader['unit'],
+  selection: ExportWork['selection'],
+  run: Run,
+  tally: Tally,
+  total: number,
+): AsyncGenerator<Exported> {
+  let unit = await unitNow();
+  // The rights are looked up anew for each page of conversations.
+  const renewed = async () => (unit = await unitNow());
+  for await (const page of pagesOfConversations(renewed, selection)) {
+    for (const conversation of page) {
+      run.signal.throwIfAborted();
+      yield { conversation, pages: counted(pagesOfMessages(unit, conversation.id), tally) };
+      tally.conversations++;
+    }
+    await run.progress(Math.min(99, (100 * tally.conversations) / Math.max(total, 1)));
+  }
+}
+
+async function* counted<Row>(pages: AsyncIterable<readonly Row[]>, tally: Tally): AsyncGenerator<readonly Row[]> {
+  for await (const page of pages) {
+    tally.messages += page.length;
+    yield page;
+  }
+}
+
+const written = async (
+  { services: { store }, unit: { organizationId } }: Work,
+  reader: Reader,
+  { write, extension, mimeType }: Format,
+  source: AsyncIterable<Exported>,
+  run: Run,
+  tally: Tally,
+): Promise<Record<string, unknown>> => {
+  const pieces = write(source);
+  const first = await pieces.next();
+  if (first.done === true) return { fileId: null, ...tally };
+  const content = Readable.from(bytesOf(first.value, pieces), { objectMode: false });
+  const name = `conversations.${extension}`;
+  const arrived = await takeIn(store, { organizationId, name, mimeType, maxBytes: Number.MAX_SAFE_INTEGER }, content);
+  try {
+    const { self, userId: uploadedById } = await reader.viewer();
+    const unit = await reader.unit();
+    return await unit.transact(async () => {
+      const { sha256, size } = arrived;
+      // The organization's own id stands for its administrators and jobs, as with uploads.
+      const row = { organizationId, readers: [self, organizationId], name, mimeType, size, sha256, uploadedById };
+      const file = sole(
+        await database
+          .insert(files)
+          .values({ ...row, status: 'STORED' })
+          .returning({ id: files.id }),
+      );
+      await place(store, organizationId, arrived);
+      unit.record({ action: 'conversation.exported', type: 'File', id: file.id, data: { ...tally } });
+      const result = { fileId: globalId('File', file.id), ...tally };
+      await run.keep(unit, result, 99);
+      return result;
+    });
+  } finally {
+    await store.remove(arrived.aside);
+  }
+};
+
+async function* bytesOf(first: string, pieces: AsyncIterable<string>): AsyncGenerator<Buffer> {
+  yield Buffer.from(first);
+  for await (const piece of pieces) if (piece !== '') yield Buffer.from(piece);
+}
