@@ -42,6 +42,11 @@ export const answerRecords = tenantTable(
     searchQuery: text(),
     /** Earlier messages that the model read, the oldest first. */
     historyMessageIds: uuid().array().notNull().default([]),
+    /** What the confidence is made of: the share of statements that a citation bears out, and the mean score of the passages cited, 0 to 1. */
+    support: doublePrecision(),
+    relevance: doublePrecision(),
+    /** The workspace's threshold at the time. */
+    confidenceThreshold: doublePrecision().notNull().default(0),
   },
   (record) => [
     unique('answer_records_message_id_key').on(record.organizationId, record.messageId),
@@ -52,7 +57,7 @@ export const answerRecords = tenantTable(
     }).onDelete('cascade'),
   ],
 );
-export type AnswerRecordRow = typeof answerRecords.$inferSelect;
+export type AnswerExplanationRow = typeof answerRecords.$inferSelect;
 
 export const passageOrigins = ['SEARCH', 'PINNED', 'ATTACHED', 'RECENT'] as const;
 

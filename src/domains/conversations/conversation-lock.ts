@@ -18,11 +18,11 @@ const whole = lazily(() =>
   Statement.select<ConversationRow>(database.select().from(conversations).where(known).for('update')),
 );
 /** What has to be known before a message is added. */
-type State = Pick<ConversationRow, 'status' | 'workspaceId'>;
+type State = Pick<ConversationRow, 'id' | 'status' | 'workspaceId' | 'activeMessageId'>;
 const state = lazily(() => {
-  const { status, workspaceId } = conversations;
+  const { id, status, workspaceId, activeMessageId } = conversations;
   return Statement.select<State>(
-    database.select({ status, workspaceId }).from(conversations).where(known).for('update'),
+    database.select({ id, status, workspaceId, activeMessageId }).from(conversations).where(known).for('update'),
   );
 });
 
@@ -36,7 +36,7 @@ const locked = async <Row>(statement: Statement<Row>, unit: UnitOfWork, conversa
 export const lockConversation = (unit: UnitOfWork, conversationId: string): Promise<ConversationRow> =>
   locked(whole(), unit, conversationId);
 
-/** Locks a conversation that takes messages, and gives its workspace. Throws NotFound, Conflict. */
+/** Locks a conversation that takes messages; gives its workspace and where it goes on. Throws NotFound, Conflict. */
 export const lockActiveConversation = async (unit: UnitOfWork, conversationId: string): Promise<State> => {
   const row = await locked(state(), unit, conversationId);
   if (row.status !== 'ACTIVE') throw new Conflict('conversationId', 'This conversation takes no more messages.');

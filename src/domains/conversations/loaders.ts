@@ -79,12 +79,14 @@ export const conversationsByWorkspace = listOf({
     workspace: ['workspaceId'],
     startedBy: ['userId'],
     messages: [],
+    path: ['activeMessageId'],
     parsedFiles: [],
     parsedFileUsage: ['workspaceId'],
   } satisfies Needs<Conversation, ConversationRow>,
 });
 
-export const messagesByConversation = listOf({
+/** How a page of messages is read, and what of them is read for which field. */
+export const messageList = {
   from: messages,
   parent: messages.conversationId,
   columns: getTableColumns(messages),
@@ -101,8 +103,15 @@ export const messagesByConversation = listOf({
     citations: [],
     parent: ['parentId'],
     conversation: ['conversationId'],
+    siblings: ['parentId', 'conversationId'],
+    siblingIndex: [],
+    siblingCount: [],
+    children: [],
+    editedFrom: ['editedFromId'],
   } satisfies Needs<Message, typeof messages.$inferSelect>,
-});
+} as const;
+
+export const messagesByConversation = listOf(messageList);
 
 const { text: _text, passages: _passages, ...lightParsedFile } = getTableColumns(parsedFiles);
 /** All of a parsed file but its text and passages, which are long. */

@@ -17,6 +17,7 @@ import { requireActive, requirePermission } from '../permissions.ts';
 import { giveUpAnswersOf } from './answering.ts';
 import { lockActiveConversation, lockConversation, nextPlace, ofConversation } from './conversation-lock.ts';
 import { messageById } from './loaders.ts';
+import { goOnAtNewest, placeIn } from './placing.ts';
 import {
   conversations,
   feedback,
@@ -28,7 +29,8 @@ import {
 import { writtenText } from './written-text.ts';
 import { newId } from '../../ids.ts';
 
-const maxTitle = 255;
+/** Characters of a title of a conversation. */
+export const maxTitle = 255;
 const maxComment = 2000;
 
 /** Begins a conversation. Throws BadUserInput, Conflict (archived), NotFound (workspace). */
@@ -100,7 +102,10 @@ export const deleteConversation = (context: Context, id: string): Promise<string
 const { organizationId: ofTenant, userId: byViewer } = bound;
 const ofConversationId = sql.placeholder('conversationId');
 
-/** The next message of a conversation that is locked. Its workspace is null, which fails, where the conversation takes none. */
+/**
+ * The next message of a conversation that is locked, behind its newest. Its workspace is null, which fails, where the conversation takes none or
+ * goes on elsewhere.
+ */
 const nextMessage = lazily(() => {
   const { newest, parentId, createdAt } = nextPlace(ofTenant, ofConversationId);
   return logged(
@@ -114,7 +119,7 @@ const nextMessage = lazily(() => {
         id: sql.placeholder('id'),
         workspaceId: sql`(select ${conversations.workspaceId} from ${conversations}
           where ${conversations.organizationId} = ${ofTenant} and ${conversations.id} = ${ofConversationId} and ${conversations.status} = 'ACTIVE'
-            and ${conversations.workspaceId} <> all(${sql.placeholder('archivedWorkspaces')}))`,
+            and ${conversations.activeMessageId} is null and ${conversations.workspaceId} <> all(${sql.placeholder('archivedWorkspaces')}))`,
         conversationId: ofConversationId,
         parentId,
         role: 'USER',
@@ -126,12 +131,25 @@ const nextMessage = lazily(() => {
   );
 });
 
-/** Adds a message without an answer. Throws BadUserInput, Conflict (not ACTIVE, archived), NotFound. */
-export const addMessage = (context: Context, { conversationId, content }: AddMessageInput): Promise<MessageRow> => {
+/** The conversation goes on behind a message that was chosen, and not behind its newest. */
+class GoesOnElsewhere extends Error {}
+
+/** Adds a message without an answer. Throws BadUserInput, Conflict (not ACTIVE, archived, no room below the parent), NotFound. */
+export const addMessage = async (context: Context, input: AddMessageInput): Promise<MessageRow> => {
+  const content = writtenText('content', input.content);
+  if (input.parentId !== undefined) return addMessageAt(context, input, content);
+  try {
+    return await addNextMessage(context, input.conversationId, content);
+  } catch (error) {
+    if (error instanceof GoesOnElsewhere) return addMessageAt(context, input, content);
+    throw error;
+  }
+};
+
+const addNextMessage = (context: Context, conversationId: string, content: string): Promise<MessageRow> => {
   const { unit } = context;
   const viewer = viewerOf(context);
   const { userId } = viewer;
-  const text = writtenText('content', content);
   return unit.transact(async ({ organizationId, conclude }) => {
     // Not one statement: what waits for a lock does not see what was committed meanwhile, such as the message before this one.
     const [locked, added] = await Promise.allSettled([
@@ -141,7 +159,7 @@ export const addMessage = (context: Context, { conversationId, content }: AddMes
         userId,
         id: newId(),
         conversationId,
-        content: text,
+        content,
         archivedWorkspaces: uuidArray([...viewer.archivedWorkspaces]),
       }),
     ]);
@@ -149,7 +167,30 @@ export const addMessage = (context: Context, { conversationId, content }: AddMes
     // Where the conversation takes no message, the insert fails without saying why.
     if (locked.status === 'rejected') throw locked.reason;
     requireActive(viewer, locked.value.workspaceId);
+    if (locked.value.activeMessageId !== null) throw new GoesOnElsewhere();
     throw added.reason;
+  });
+};
+
+/** Adds a message at another place than behind the newest. */
+const addMessageAt = (
+  context: Context,
+  { conversationId, parentId: behind }: AddMessageInput,
+  content: string,
+): Promise<MessageRow> => {
+  const { unit } = context;
+  const viewer = viewerOf(context);
+  return unit.transact(async ({ organizationId, userId: senderId }) => {
+    const conversation = await lockActiveConversation(unit, conversationId);
+    const { workspaceId } = conversation;
+    requireActive(viewer, workspaceId);
+    const { newest, parentId, createdAt } = await placeIn(unit, conversation, behind);
+    const row = { organizationId, workspaceId, conversationId, role: 'USER' as const, senderId, content };
+    const insert = database.with(newest).insert(messages);
+    const added = sole(await insert.values({ ...row, parentId, createdAt }).returning());
+    await goOnAtNewest(organizationId, conversation);
+    unit.record({ action: 'message.added', type: 'Message', id: added.id, workspaceId });
+    return added;
   });
 };
 
