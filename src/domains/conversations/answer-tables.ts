@@ -13,6 +13,7 @@ import {
   uuid,
 } from 'drizzle-orm/pg-core';
 import { oneOf, sameTenant, tenantTable, word } from '../../database/tenant-table.ts';
+import { chatModes } from '../tenancy/tables.ts';
 import { messages } from './tables.ts';
 
 /** What an answer was made with, so that it can be explained and made again. One row for each answer that was begun. */
@@ -26,7 +27,7 @@ export const answerRecords = tenantTable(
     promptVersion: integer().notNull(),
     /** The instructions as the model read them, with all variables filled in. */
     systemPrompt: text().notNull(),
-    chatMode: text().notNull(),
+    chatMode: word(chatModes).notNull(),
     /** Names as they were. */
     providerName: text().notNull(),
     modelName: text().notNull(),
