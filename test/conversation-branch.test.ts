@@ -50,10 +50,10 @@ test('a branch has the path up to a message, with its citations and records, and
   expect([...ids].sort()).toEqual(ids);
 
   const told = (id: string) => ada.want(explanation, { id });
-  const [original, copy] = await Promise.all([told(second.answer.id), told(made.path[3]?.id ?? '')]);
+  const [original, copy]: Data[] = await Promise.all([told(second.answer.id), told(made.path[3]?.id ?? '')]);
   expect(copy).toEqual({
     answerExplanation: {
-      ...(original.answerExplanation as object),
+      ...original.answerExplanation,
       historyMessages: made.path.slice(0, 2).map(({ id }) => ({ id })),
     },
   });
@@ -97,7 +97,7 @@ test('only what the viewer may read is copied', async () => {
   await ada.want(
     'mutation ($input: SetDocumentAccessInput!) { setDocumentAccess(input: $input) { document { id } } }',
     {
-      input: { id: roses, narrowed: true, userIds: [ada.userId] },
+      input: { id: roses, access: 'RESTRICTED', userIds: [ada.userId] },
     },
   );
   const made = await branch(bob, { messageId: answer.id });

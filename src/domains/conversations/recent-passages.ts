@@ -30,11 +30,11 @@ export const recentPassages = async (
   return unit.run(() =>
     database.execute<Row>(sql`
       with cited as (
-        select citation.chunk_id, max(answer.place) as place, min(citation.position) as position, max(citation.score) as score
+        select distinct on (citation.chunk_id) citation.chunk_id, answer.place, citation.position, citation.score
         from unnest(${uuidArray(messageIds)}::uuid[]) with ordinality as answer (id, place)
         join ${citations} citation on citation.organization_id = ${organizationId} and citation.message_id = answer.id
         where citation.chunk_id is not null and citation.chunk_id <> all(${uuidArray(known)}::uuid[])
-        group by citation.chunk_id
+        order by citation.chunk_id, answer.place desc, citation.position
       )
       select chunk.id as "chunkId", document.id as "documentId", document.version as "documentVersion", document.title, chunk.text, chunk.start,
         chunk.headings, chunk.page, cited.score, null as similarity, null as "lexicalRank", null as "vectorRank"
