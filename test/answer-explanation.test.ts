@@ -213,7 +213,7 @@ const promptAgain = (answerId: string) => {
         const id = uuidOf(answerId);
         const [record] = await database.select().from(answerRecords).where(eq(answerRecords.messageId, id));
         const [answer] = await database.select().from(messages).where(eq(messages.id, id));
-        if (record === undefined || answer?.parentId == null) throw new Error('There is no record.');
+        if (record === undefined || typeof answer?.parentId !== 'string') throw new Error('There is no record.');
         const [asked] = await database.select().from(messages).where(eq(messages.id, answer.parentId));
         const rows = await database
           .select()

@@ -51,20 +51,14 @@ export const writeRecord = async (asked: Asked, { material, prompt, confidence, 
     relevance: confidence?.relevance ?? null,
     confidenceThreshold: workspace.confidenceThreshold,
   });
-  const rows = (material?.grounds ?? []).flatMap(({ text, ...ground }, position) => {
-    if (ground.documentId !== null && !readers.has(ground.documentId)) return [];
-    const { origin, chunkId, documentId, documentVersion, parsedFileId, title, start, score } = ground;
-    const { vectorRank, lexicalRank, similarity } = ground;
-    return {
-      ...own,
-      readers: documentId === null ? null : (readers.get(documentId) ?? null),
-      position,
-      ...{ origin, chunkId, documentId, documentVersion, parsedFileId, title, start, score },
-      end: start + text.length,
-      ...{ vectorRank, lexicalRank, similarity },
-      used: position < (prompt?.passagesUsed ?? 0),
-    };
-  });
+  const rows: (typeof answerPassages.$inferInsert)[] = [];
+  for (const [position, ground] of (material?.grounds ?? []).entries()) {
+    const { documentId, start, text } = ground;
+    const readable = documentId === null ? null : readers.get(documentId);
+    if (readable === undefined) continue;
+    const used = position < (prompt?.passagesUsed ?? 0);
+    rows.push({ ...ground, ...own, readers: readable, position, end: start + text.length, used });
+  }
   for (let from = 0; from < rows.length; from += rowsAtOnce)
     await database.insert(answerPassages).values(rows.slice(from, from + rowsAtOnce));
 };
@@ -89,7 +83,11 @@ const modelOf = ({ callable: { model, provider, price }, choices, workspace }: A
 const parametersOf = ({ workspace, callable: { deployment } }: Asked) => {
   const { temperature, topN, similarityThreshold, historyLength, language } = workspace;
   return {
-    ...{ temperature, topN, similarityThreshold, historyLength, language },
+    temperature,
+    topN,
+    similarityThreshold,
+    historyLength,
+    language,
     contextTokens: contextTokensOf(deployment),
     maxOutputTokens: maxOutputTokensOf(deployment),
     timeoutMs: deployment.timeoutMs,

@@ -50,7 +50,7 @@ export const branchConversation = (
   const { unit } = context;
   const viewer = viewerOf(context);
   const { userId } = viewer;
-  const written = title == null ? null : writtenText('title', title, maxTitle);
+  const written = title === undefined || title === null ? null : writtenText('title', title, maxTitle);
   return unit.transact(async ({ organizationId }) => {
     const { conversationId } = await found('Message', messageId, messageById(unit));
     const origin = await lockConversation(unit, conversationId);
