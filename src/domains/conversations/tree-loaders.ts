@@ -9,18 +9,21 @@ import { conversations, messages } from './tables.ts';
 /** Messages of a path, counted from its end. */
 export const maxPath = 1000;
 
-/** The newest messages of the path on which a conversation goes on: up the tree from where that is. */
+/**
+ * The newest messages of the path on which a conversation goes on: up the tree from where that is. Its end is chosen in a select of its own,
+ * because behind a row policy no index serves a condition with a coalesce in it.
+ */
 export const pathByConversation = listOf({
   ...messageList,
   where: sql`${messages.id} = any(array(
     with recursive path as (
       select tip.id, tip.parent_id, 1 as steps from ${messages} tip
-      where tip.organization_id = ${bound.organizationId} and tip.id = coalesce(
+      where tip.organization_id = ${bound.organizationId} and tip.id = (select coalesce(
         (select active_message_id from ${conversations} going where going.organization_id = ${bound.organizationId} and going.id = parent.id),
         (select newest.id from ${messages} newest
           where newest.organization_id = ${bound.organizationId} and newest.conversation_id = parent.id
           order by newest.created_at desc, newest.id desc limit 1)
-      )
+      ))
       union all
       select m.id, m.parent_id, path.steps + 1
       from path join ${messages} m on m.organization_id = ${bound.organizationId} and m.id = path.parent_id
