@@ -12,7 +12,7 @@ const passages = [
   { title: 'Sites', score: 0.4, text: 'The office in Bern has a “quiet room”. The office in Basel has a canteen.' },
 ];
 const cite = (answer: string) => verifiedCitations(answer, passages, 'en');
-const confidenceOf = (answer: string): number => confidence(answer, cite(answer).citations, passages, 'en');
+const confidenceOf = (answer: string): number => confidence(answer, cite(answer).citations, passages, 'en').total;
 const wordsOf = (text: string): string[] => text.match(/\p{L}{4,}/gu) ?? [];
 
 test('a marker is given the sentence that supports its statement, and the words it stands for', () => {
@@ -113,7 +113,7 @@ test('property: every quote is exactly the slice it names, every span lies in th
         expect(support >= 0 && support <= 1).toBe(true);
       }
       expect(unknownMarkers).toBeGreaterThanOrEqual(answer.split('[7]').length - 1);
-      const sure = confidence(answer, citations, sources, 'en');
+      const sure = confidence(answer, citations, sources, 'en').total;
       expect(sure >= 0 && sure <= 1).toBe(true);
     }),
     { numRuns: 500 },

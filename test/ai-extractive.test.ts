@@ -142,6 +142,6 @@ test.each(['How many days of paid leave do employees get?', 'When do unused days
       expect(answer).toContain(`“${quote}” [${passage + 1}]`);
       expect(support).toBe(1);
     }
-    expect(confidence(answer, citations, passages, 'en')).toBeGreaterThan(0.8);
+    expect(confidence(answer, citations, passages, 'en').total).toBeGreaterThan(0.8);
   },
 );

@@ -21,6 +21,7 @@ import { lacking } from '../src/domains/content/reembedding.ts';
 import type { Viewer } from '../src/domains/context.ts';
 import { feedbackByWorkspace } from '../src/domains/conversations/feedback.ts';
 import { waitingConversations } from '../src/domains/conversations/lifecycle-loaders.ts';
+import { passagesByAnswer } from '../src/domains/conversations/explanation-loaders.ts';
 import { conversationsByWorkspace, messagesByConversation } from '../src/domains/conversations/loaders.ts';
 import {
   promptHistoryByWorkspace,
@@ -31,6 +32,12 @@ import { sharesByConversation } from '../src/domains/conversations/shares.ts';
 import { jobList } from '../src/domains/platform/loaders.ts';
 import { memberList, workspaceList } from '../src/domains/tenancy/loaders.ts';
 import { discovery, viewerOfMember } from '../src/domains/tenancy/viewers.ts';
+import {
+  maxPath,
+  messagesBelow,
+  pathByConversation,
+  placeByMessage,
+} from '../src/domains/conversations/tree-loaders.ts';
 import { membersByWorkspace } from '../src/domains/tenancy/workspace-loaders.ts';
 import { encodeCursor } from '../src/database/cursor.ts';
 import { startTestbed, type Testbed } from './testbed.ts';
@@ -52,6 +59,7 @@ const [file, searched, office, officeVersion, officeShare, officeComment, job] =
 const [datasource, queue, execution, failure] = [18, 19, 20, 21] as const;
 const [prompt, command, variable] = [22, 23, 24] as const;
 const [opinion, link] = [25, 26] as const;
+const passage = 27;
 const time = (number: string) => `timestamptz '2026-01-01' + (${number}) * interval '1 second'`;
 
 let bed: Testbed & { ownerUrl: string | undefined };
@@ -91,8 +99,12 @@ const fill = async (url: string): Promise<void> => {
     from generate_series(0, 19999) n`);
   await run(`insert into messages (organization_id, id, workspace_id, conversation_id, role, content, created_at)
     select ${tenant}, ${inSql(message, 'n')}, ${inSql(workspace, `n % ${tenants}`)},
-      ${inSql(conversation, `case when n % 10 < 4 then n % ${tenants} else n % 80000 end`)}, 'USER', 'm', ${time('n')}
+      ${inSql(conversation, `case when n % 10 < 4 then n % ${tenants} else n % 80000 end`)},
+      case when n % 20 = 12 then ${inSql(message, 'n - 12')} when n % 20 = 0 and n > 0 then ${inSql(message, 'n - 8')} end, 'USER', 'm', ${time('n')}
     from generate_series(0, ${rows - 1}) n`);
+  await run(`insert into answer_passages (organization_id, id, workspace_id, message_id, position, origin, title, start, "end", score, used, created_at)
+    select ${tenant}, ${inSql(passage, 'n')}, ${inSql(workspace, `n % ${tenants}`)}, ${inSql(message, `n % ${tenants}`)}, n, 'SEARCH', 't', 0, 1, 1, true, ${time('n')}
+    from generate_series(0, 79999) n`);
   await run(`insert into documents (organization_id, id, workspace_id, title, mime_type, created_at)
     select ${tenant}, ${inSql(document, 'n')}, ${inSql(workspace, `n % ${tenants}`)}, 't' || md5(n::text), 'text/plain', ${time('n')} from generate_series(0, 79999) n`);
   await run(`insert into document_chunks (organization_id, id, workspace_id, document_id, position, text, headings, start, "end", tokens, terms, frequencies, term_count, hash, created_at)
@@ -145,7 +157,7 @@ const fill = async (url: string): Promise<void> => {
     from generate_series(0, 79999) n,
       lateral (values ('', 'common'), ('', 'tag ' || n / 400), ('page', (n / 400)::text)) as label (key, value)`);
   await run(
-    `analyze prompt_history, slash_commands, prompt_variables, datasources, sync_queues, sync_executions, sync_failures, jobs, files, search_logs, office_documents, office_document_versions, office_document_shares, office_document_comments, organizations, users, memberships, workspaces, workspace_memberships, conversations, conversation_shares, feedback, messages, documents, document_chunks, document_versions, document_labels`,
+    `analyze prompt_history, slash_commands, prompt_variables, datasources, sync_queues, sync_executions, sync_failures, jobs, files, search_logs, office_documents, office_document_versions, office_document_shares, office_document_comments, organizations, users, memberships, workspaces, workspace_memberships, conversations, conversation_shares, feedback, messages, answer_passages, documents, document_chunks, document_versions, document_labels`,
   );
   await owner.end();
 };
@@ -445,6 +457,12 @@ const lists: readonly List[] = [
     (unit, args) => messagesByConversation(unit, args, idOf(conversation, 0)),
   ],
   [
+    'passages of an answer',
+    'answer_passages_position_key',
+    encodeCursor('POSITION ASC', [8000, idOf(passage, 8000)]),
+    (unit, args) => passagesByAnswer(unit, args, idOf(message, 0)),
+  ],
+  [
     'office documents',
     'office_documents_saved_at_index',
     encodeCursor('SAVED_AT DESC', [at(8000), idOf(office, 8000)]),
@@ -607,6 +625,23 @@ onPostgres.each([
       expect(scans).toEqual([]);
       expect(indexes.some((name) => name.startsWith('document_labels'))).toBe(true);
       expect(most).toBeLessThan(500);
+    }
+});
+
+onPostgres('the tree of messages is climbed by its indexes, and no further than asked', async () => {
+  const deep = idOf(message, 200_000);
+  for (const scope of [member, administrator])
+    for (const [read, most] of [
+      [(unit: UnitOfWork) => pathByConversation(unit, { last: 20 }, idOf(conversation, 0)), maxPath],
+      [(unit: UnitOfWork) => messagesBelow(unit).loadMany([deep, idOf(conversation, 0)]), 10],
+      [(unit: UnitOfWork) => placeByMessage(unit).loadMany([deep, idOf(message, 0)]), 10],
+    ] as const) {
+      const plans = await plansOf(scope, read);
+      expect(plans).toHaveLength(1);
+      const far = (plans[0] ?? [])
+        .filter((node) => node['Node Type'] === 'Seq Scan' || node['Actual Rows'] > most)
+        .map((node) => `${node['Node Type']} ${node['Index Name'] ?? ''} ${node['Actual Rows']}`);
+      expect({ most, far }).toEqual({ most, far: [] });
     }
 });
 

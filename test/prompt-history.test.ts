@@ -128,7 +128,7 @@ describe('the prompt that was there before is kept', () => {
   test('at many changes at a time, each once', async () => {
     const id = await workspace('0');
     const versions = await Promise.all(Array.from({ length: 8 }, (_, at) => write(ada, id, `Prompt ${at + 1}`)));
-    expect([...versions].sort()).toEqual([2, 3, 4, 5, 6, 7, 8, 9]);
+    expect(versions.toSorted((one, other) => one - other)).toEqual([2, 3, 4, 5, 6, 7, 8, 9]);
     const entries = await entriesOf(id);
     expect(entries.map(([version]) => version)).toEqual([8, 7, 6, 5, 4, 3, 2, 1]);
     expect(new Set([...entries.map(([, prompt]) => prompt), (await read(id)).systemPrompt]).size).toBe(9);

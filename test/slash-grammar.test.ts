@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { joined } from '../src/domains/conversations/bounded-text.ts';
 import { filledPieces, namesIn } from '../src/domains/conversations/placeholders.ts';
 import { commandNameOf, isNumberedWhole, usesIn, writtenPieces } from '../src/domains/conversations/slash-grammar.ts';

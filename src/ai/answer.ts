@@ -15,6 +15,8 @@ export type AnswerRequest = Material & {
   temperature?: number;
   /** Cancels the answer. */
   signal?: AbortSignal;
+  /** Is told what found room in the prompt before the model is called, so that it is known even when the call fails. */
+  onPrompt?: (prompt: Prompt) => void;
   /** What is left out: 30 s to the first byte, 20 s between two, the deployment's `timeoutMs` in total. */
   timeouts?: Partial<Timeouts>;
 };
@@ -139,6 +141,7 @@ export async function* streamAnswer(request: AnswerRequest): AsyncGenerator<Answ
   let firstTokenAt: number | undefined;
   try {
     const prompt = await assemblePrompt(request, request.deployment);
+    request.onPrompt?.(prompt);
     if (limits.failure) throw limits.failure;
     const answer = deltas(start(request, prompt, timeouts, limits.signal), limits);
     let next = await answer.next();

@@ -115,22 +115,30 @@ export const verifiedCitations = (answer: string, passages: readonly Passage[], 
 const claimsOf = (answer: string, language: string) =>
   statementsOf(answer, language).filter(({ text }) => !/[:：?？]["”»]?$/u.test(text));
 
-/**
- * How far an answer can be trusted, 0 to 1: 0.6 × the share of its statements that a citation bears out (support of at
- * least 0.3) + 0.4 × the mean retrieval score of the passages it cites. 0 without citations.
- */
+/** How far an answer can be trusted, and what that is made of; each 0 to 1. */
+export type Confidence = {
+  /** The share of its statements that a citation bears out (support of at least 0.3). */
+  support: number;
+  /** The mean retrieval score of the passages it cites. */
+  relevance: number;
+  /** 0.6 × support + 0.4 × relevance. */
+  total: number;
+};
+
+/** How far an answer can be trusted; 0 throughout without citations. */
 export const confidence = (
   answer: string,
   citations: readonly Citation[],
   passages: readonly Passage[],
   language: string,
-): number => {
+): Confidence => {
   const claims = claimsOf(answer, language);
-  if (citations.length === 0 || claims.length === 0) return 0;
+  if (citations.length === 0 || claims.length === 0) return { support: 0, relevance: 0, total: 0 };
   const borne = claims.filter(({ start, end }) =>
     citations.some((one) => one.support >= enoughSupport && one.answerStart < end && start < one.answerEnd),
   );
   const scores = [...new Set(citations.map(({ passage }) => passage))].map((index) => passages[index]?.score ?? 0);
-  const retrieval = scores.reduce((sum, score) => sum + Math.min(1, Math.max(0, score)), 0) / scores.length;
-  return 0.6 * (borne.length / claims.length) + 0.4 * retrieval;
+  const relevance = scores.reduce((sum, score) => sum + Math.min(1, Math.max(0, score)), 0) / scores.length;
+  const support = borne.length / claims.length;
+  return { support, relevance, total: 0.6 * support + 0.4 * relevance };
 };

@@ -13,6 +13,7 @@ import {
   uuid,
 } from 'drizzle-orm/pg-core';
 import { oneOf, sameTenant, tenantTable, word } from '../../database/tenant-table.ts';
+import { chatModes } from '../tenancy/tables.ts';
 import { messages } from './tables.ts';
 
 /** What an answer was made with, so that it can be explained and made again. One row for each answer that was begun. */
@@ -26,7 +27,7 @@ export const answerRecords = tenantTable(
     promptVersion: integer().notNull(),
     /** The instructions as the model read them, with all variables filled in. */
     systemPrompt: text().notNull(),
-    chatMode: text().notNull(),
+    chatMode: word(chatModes).notNull(),
     /** Names as they were. */
     providerName: text().notNull(),
     modelName: text().notNull(),
@@ -42,6 +43,11 @@ export const answerRecords = tenantTable(
     searchQuery: text(),
     /** Earlier messages that the model read, the oldest first. */
     historyMessageIds: uuid().array().notNull().default([]),
+    /** What the confidence is made of: the share of statements that a citation bears out, and the mean score of the passages cited, 0 to 1. */
+    support: doublePrecision(),
+    relevance: doublePrecision(),
+    /** The workspace's threshold at the time. */
+    confidenceThreshold: doublePrecision().notNull().default(0),
   },
   (record) => [
     unique('answer_records_message_id_key').on(record.organizationId, record.messageId),
@@ -52,7 +58,7 @@ export const answerRecords = tenantTable(
     }).onDelete('cascade'),
   ],
 );
-export type AnswerRecordRow = typeof answerRecords.$inferSelect;
+export type AnswerExplanationRow = typeof answerRecords.$inferSelect;
 
 export const passageOrigins = ['SEARCH', 'PINNED', 'ATTACHED', 'RECENT'] as const;
 

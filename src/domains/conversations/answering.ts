@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { streamAnswer, type AnswerResult } from '../../ai/answer.ts';
 import { contextTokensOf } from '../../ai/deployment.ts';
 import { ModelFailure } from '../../ai/failure.ts';
-import { QuestionTooLong } from '../../ai/prompt.ts';
+import { QuestionTooLong, type Prompt } from '../../ai/prompt.ts';
 import { standaloneQuestion } from '../../ai/query-terms.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { DomainError, Unavailable, type ErrorCode } from '../../errors.ts';
@@ -14,7 +14,9 @@ import { leaseSeconds, renewLease, type Asked, type Means } from './asking.ts';
 import { DeltaPublisher } from './deltas.ts';
 import { answersTopic, cancelTopic, type AnswerFailure, type AnswerNotice } from './events.ts';
 import { attachedGrounds, attachedTokens, groundsOf, type Ground } from './grounds.ts';
+import type { PromptFill } from './answer-records.ts';
 import { historyBefore } from './history.ts';
+import { recentPassages } from './recent-passages.ts';
 import { settle, type Ending } from './settling.ts';
 import { systemPromptFor } from './system-prompt.ts';
 
@@ -143,20 +145,24 @@ const work = async (
   signal: AbortSignal,
 ): Promise<Ending> => {
   const began = performance.now();
+  const reached: { material: Material | null; prompt: PromptFill | null } = { material: null, prompt: null };
   try {
     const material = await materialOf(services, unit, asked);
+    reached.material = material;
     const { chatMode, queryRefusalResponse } = asked.workspace;
     if (chatMode === 'QUERY' && material.grounds.length === 0)
       return { kind: 'refused', text: queryRefusalResponse ?? refusal, material };
-    const result = await answered(asked, material, deltas, signal);
+    const result = await answered(asked, material, deltas, signal, (prompt) => {
+      reached.prompt = { passagesUsed: prompt.passages.length, turnsUsed: prompt.turns };
+    });
     return { kind: 'answered', result, material };
   } catch (error) {
     const latencyMs = performance.now() - began;
     const text = clean(error instanceof ModelFailure ? error.text : deltas.text);
-    if (signal.aborted && signal.reason !== shutdown) return { kind: 'cancelled', text, latencyMs };
+    if (signal.aborted && signal.reason !== shutdown) return { kind: 'cancelled', text, latencyMs, ...reached };
     const failure = failureOf(error);
     if (failure.code === 'INTERNAL_SERVER_ERROR') services.log.error({ err: error }, 'An answer failed.');
-    return { kind: 'failed', text, error: failure, cause: causeOf(error), latencyMs };
+    return { kind: 'failed', text, error: failure, cause: causeOf(error), latencyMs, ...reached };
   } finally {
     await unit.rest();
   }
@@ -170,7 +176,7 @@ export interface Material {
   readonly searchQuery: string;
   readonly tone: string | null;
   readonly history: Awaited<ReturnType<typeof historyBefore>>;
-  /** In the order in which they go into the prompt. */
+  /** In the order in which they go into the prompt: files of the conversation, pinned documents, what was found, what was cited lately. */
   readonly grounds: readonly Ground[];
 }
 
@@ -197,11 +203,22 @@ const materialOf = async (services: Services, unit: UnitOfWork, asked: Asked): P
     { unit, services },
     { workspace, query, first: workspace.topN, excludeDocumentIds: pinned.wholeDocumentIds },
   );
-  await unit.rest();
   // Of a document that found room for a part, search may find that part again.
   const there = new Set(pinned.passages.map(({ chunkId }) => chunkId));
-  const passages = [...pinned.passages, ...found.filter(({ chunkId }) => !there.has(chunkId))];
-  const grounds = [...attached, ...groundsOf(passages)];
+  const fresh = found.filter(({ chunkId }) => !there.has(chunkId));
+  const recent = await recentPassages(unit, {
+    workspaceId: workspace.id,
+    messageIds: history.map(({ messageId }) => messageId),
+    known: [...there, ...fresh.map(({ chunkId }) => chunkId)],
+    first: workspace.topN - found.length,
+  });
+  await unit.rest();
+  const grounds = [
+    ...attached,
+    ...groundsOf(pinned.passages, 'PINNED'),
+    ...groundsOf(fresh, 'SEARCH'),
+    ...groundsOf(recent, 'RECENT'),
+  ];
   return { system, searchQuery: query, tone: settings?.tone ?? null, history, grounds };
 };
 
@@ -211,6 +228,7 @@ const answered = async (
   { system, tone, history, grounds }: Material,
   deltas: DeltaPublisher,
   signal: AbortSignal,
+  onPrompt: (prompt: Prompt) => void,
 ): Promise<AnswerResult> => {
   const parts = streamAnswer({
     deployment: callable.deployment,
@@ -219,8 +237,10 @@ const answered = async (
     history,
     question: question.prompt ?? question.content,
     passages: grounds,
+    generalKnowledge: workspace.chatMode !== 'QUERY',
     language: workspace.language,
     signal,
+    onPrompt,
     ...(workspace.temperature !== null && { temperature: workspace.temperature }),
   });
   for await (const part of parts) {

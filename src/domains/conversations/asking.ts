@@ -1,7 +1,7 @@
 import { eq, and, sql } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import { sole } from '../../database/rows.ts';
-import type { Transaction } from '../../database/unit-of-work.ts';
+import type { Transaction, UnitOfWork } from '../../database/unit-of-work.ts';
 import { Unavailable } from '../../errors.ts';
 import type { Context } from '../context.ts';
 import { deploymentFor, type Callable } from '../modelhub/deployments.ts';
@@ -15,6 +15,7 @@ import { claimsOn } from './allowance.ts';
 import { announce } from './conversation-events.ts';
 import { lockActiveConversation, nextPlace } from './conversation-lock.ts';
 import { messageById } from './loaders.ts';
+import { goOnAtNewest, placeIn, type Going } from './placing.ts';
 import { messages, runningAnswers, type MessageRow } from './tables.ts';
 import { writtenOut } from './slash-commands.ts';
 import { writtenText } from './written-text.ts';
@@ -40,6 +41,8 @@ export type Choices = Partial<
 export interface Question {
   readonly conversationId: string;
   readonly text: string;
+  /** The message that it follows; null begins anew, absent goes on where the conversation is. */
+  readonly parentId?: string | null | undefined;
   readonly choices?: Choices;
   /** Bounds that hold for it beside those of its asker. */
   readonly claims?: readonly QuotaClaim[];
@@ -52,6 +55,8 @@ export interface Asked {
   readonly answer: MessageRow;
   /** With the question's own choices in place of the workspace's. */
   readonly workspace: WorkspaceRow;
+  /** The question's own. */
+  readonly choices: Choices;
   readonly callable: Callable;
   readonly executionId: string;
   /** Whether something was promised to it of a bound. */
@@ -63,40 +68,69 @@ export type Means = Pick<Context, 'unit' | 'services'>;
 
 /**
  * Stores a question with its empty answer and the reservation of a model call, in one transaction. The unit sees as the asker does.
- * Throws BadUserInput, Conflict (conversation not ACTIVE, workspace archived, key missing), NotFound, QuotaExceeded,
- * Unavailable (model switched off).
+ * Throws BadUserInput, Conflict (conversation not ACTIVE, workspace archived, key missing, no room below the parent), NotFound,
+ * QuotaExceeded, Unavailable (model switched off).
  */
 export const storeQuestion = (means: Means, asker: Asker, asked: Question): Promise<Asked> => {
   const { unit } = means;
-  const { conversationId, choices = {}, claims = [] } = asked;
+  const { conversationId, parentId, choices = {}, claims = [] } = asked;
   const content = writtenText('text', asked.text);
   return unit.transact(async (transaction) => {
-    const { organizationId } = transaction;
-    const { workspaceId } = await lockActiveConversation(unit, conversationId);
-    const workspace = { ...(await found('Workspace', workspaceId, workspaceById(unit))), ...choices };
-    if (workspace.archivedAt !== null) throw archived();
-    const prompt = await writtenOut(unit, content);
-    const { newest, parentId, createdAt } = nextPlace(organizationId, conversationId);
-    const questions = await database
-      .with(newest)
-      .insert(messages)
-      .values({
-        organizationId,
-        workspaceId,
-        conversationId,
-        createdAt,
-        parentId,
-        role: 'USER',
-        senderId: asker.userId,
-        content,
-        prompt: prompt === content ? null : prompt,
-      })
-      .returning();
-    const question = sole(questions);
-    unit.record({ action: 'message.asked', type: 'Message', id: question.id, workspaceId });
-    announce(means, conversationId, { kind: 'message', messageId: question.id });
-    return { asker, workspace, question, ...(await beginAnswer(means, transaction, workspace, question, claims)) };
+    const conversation = await lockActiveConversation(unit, conversationId);
+    const workspace = await workspaceFor(unit, conversation.workspaceId, choices);
+    const question = await writeQuestion(means, asker, conversation, { content, parentId });
+    const begun = await beginAnswer(means, transaction, workspace, question, claims);
+    return { asker, workspace, choices, question, ...begun };
   });
+};
+
+/** The workspace of a question, with the question's own choices in place of its own. Throws Conflict (archived), NotFound. */
+export const workspaceFor = async (unit: UnitOfWork, id: string, choices: Choices): Promise<WorkspaceRow> => {
+  const workspace = await found('Workspace', id, workspaceById(unit));
+  if (workspace.archivedAt !== null) throw archived();
+  return { ...workspace, ...choices };
+};
+
+/** A question's words and its place: the message that it follows as {@link Question} says, and the one that it words anew. */
+interface Wording {
+  readonly content: string;
+  readonly parentId: string | null | undefined;
+  readonly editedFromId?: string;
+}
+
+/** Writes a question into a conversation that is locked, which goes on there. Throws NotFound and Conflict as `placeIn` does. */
+export const writeQuestion = async (
+  means: Means,
+  asker: Asker,
+  conversation: Going & Pick<MessageRow, 'workspaceId'>,
+  { content, parentId: behind, editedFromId }: Wording,
+): Promise<MessageRow> => {
+  const { unit } = means;
+  const { organizationId } = unit;
+  const { id: conversationId, workspaceId } = conversation;
+  const prompt = await writtenOut(unit, content);
+  const { newest, parentId, createdAt } = await placeIn(unit, conversation, behind);
+  const questions = await database
+    .with(newest)
+    .insert(messages)
+    .values({
+      organizationId,
+      workspaceId,
+      conversationId,
+      createdAt,
+      parentId,
+      editedFromId,
+      role: 'USER',
+      senderId: asker.userId,
+      content,
+      prompt: prompt === content ? null : prompt,
+    })
+    .returning();
+  const question = sole(questions);
+  await goOnAtNewest(organizationId, conversation);
+  unit.record({ action: 'message.asked', type: 'Message', id: question.id, workspaceId });
+  announce(means, conversationId, { kind: 'message', messageId: question.id });
+  return question;
 };
 
 /**

@@ -19,12 +19,15 @@ const whole = lazily(() =>
   Statement.select<ConversationRow>(database.select().from(conversations).where(known).for('update')),
 );
 /** What has to be known before a message is added. */
-type State = Pick<ConversationRow, 'status' | 'workspaceId' | 'endedAt' | 'waitingSince' | 'assignedToId'>;
+type State = Pick<
+  ConversationRow,
+  'id' | 'status' | 'workspaceId' | 'endedAt' | 'waitingSince' | 'assignedToId' | 'activeMessageId'
+>;
 const state = lazily(() => {
-  const { status, workspaceId, endedAt, waitingSince, assignedToId } = conversations;
+  const { id, status, workspaceId, endedAt, waitingSince, assignedToId, activeMessageId } = conversations;
   return Statement.select<State>(
     database
-      .select({ status, workspaceId, endedAt, waitingSince, assignedToId })
+      .select({ id, status, workspaceId, endedAt, waitingSince, assignedToId, activeMessageId })
       .from(conversations)
       .where(known)
       .for('update'),
@@ -41,14 +44,14 @@ const locked = async <Row>(statement: Statement<Row>, unit: UnitOfWork, conversa
 export const lockConversation = (unit: UnitOfWork, conversationId: string): Promise<ConversationRow> =>
   locked(whole(), unit, conversationId);
 
-/** Locks a conversation in which models answer, and gives its workspace. Throws NotFound, Conflict. */
+/** Locks a conversation in which models answer, and gives its workspace and where it goes on. Throws NotFound, Conflict. */
 export const lockActiveConversation = async (unit: UnitOfWork, conversationId: string): Promise<State> => {
   const row = await locked(state(), unit, conversationId);
   if (row.status !== 'ACTIVE') throw refusal('conversationId', row);
   return row;
 };
 
-/** Locks a conversation that takes messages, whoever answers in it, and gives its workspace. Throws NotFound, Conflict. */
+/** Locks a conversation that takes messages, whoever answers in it, and gives its workspace and where it goes on. Throws NotFound, Conflict. */
 export const lockOpenConversation = async (unit: UnitOfWork, conversationId: string): Promise<State> => {
   const row = await locked(state(), unit, conversationId);
   if (row.status === 'ENDED') throw refusal('conversationId', row);

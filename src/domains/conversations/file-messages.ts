@@ -7,7 +7,8 @@ import { lockedFile, renewFileReaders } from '../content/file-readers.ts';
 import { viewerOf, type Context } from '../context.ts';
 import { requireActive } from '../permissions.ts';
 import { announce } from './conversation-events.ts';
-import { lockOpenConversation, nextPlace } from './conversation-lock.ts';
+import { lockOpenConversation } from './conversation-lock.ts';
+import { goOnAtNewest, placeIn } from './placing.ts';
 import { messages, parsedFiles, type MessageRow } from './tables.ts';
 import { writtenText } from './written-text.ts';
 
@@ -38,7 +39,7 @@ const requireKind = (mimeType: string, type: MessageRow['type']): void => {
  */
 export const addFileMessage = (
   context: Context,
-  { conversationId, content, fileId, type, durationMs }: AddMessageInput & { readonly fileId: string },
+  { conversationId, content, fileId, type, durationMs, parentId: behind }: AddMessageInput & { readonly fileId: string },
 ): Promise<MessageRow> => {
   const { unit } = context;
   const viewer = viewerOf(context);
@@ -47,14 +48,15 @@ export const addFileMessage = (
   if (length !== null && (length < 1 || length > maxDurationMs))
     throw new BadUserInput('durationMs', `A recording has 1 to ${maxDurationMs} milliseconds.`);
   return unit.transact(async ({ organizationId }) => {
-    const { workspaceId } = await lockOpenConversation(unit, conversationId);
+    const conversation = await lockOpenConversation(unit, conversationId);
+    const { workspaceId } = conversation;
     requireActive(viewer, workspaceId);
     const file = await lockedFile(unit, fileId);
     const shown = type ?? kindOf(file.mimeType);
     requireKind(file.mimeType, shown);
     if (length !== null && shown !== 'AUDIO')
       throw new BadUserInput('durationMs', 'Only a recording, of the type AUDIO, has a length.');
-    const { newest, parentId, createdAt } = nextPlace(organizationId, conversationId);
+    const { newest, parentId, createdAt } = await placeIn(unit, conversation, behind);
     const row = { organizationId, workspaceId, conversationId, parentId, createdAt, fileId };
     const written = database
       .with(newest)
@@ -62,6 +64,7 @@ export const addFileMessage = (
       .values({ ...row, role: 'USER', senderId: viewer.userId, type: shown, content: caption, durationMs: length })
       .returning();
     const message = sole(await written);
+    await goOnAtNewest(organizationId, conversation);
     await renewFileReaders(unit, [fileId]);
     unit.record({ action: 'message.added', type: 'Message', id: message.id, workspaceId });
     announce(context, conversationId, { kind: 'message', messageId: message.id });

@@ -2,11 +2,17 @@ import { sql } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import type { Passage } from '../content/retrieval.ts';
+import type { AnswerPassageRow } from './answer-tables.ts';
 import { parsedFiles, type ParsedPassage } from './tables.ts';
 
 /** What a statement of an answer can rest on: a passage of a document, or of a file of the conversation. */
-export type Ground = Pick<Passage, 'title' | 'text' | 'start' | 'score'> &
-  (
+export type Ground = Pick<
+  Passage,
+  'title' | 'text' | 'start' | 'score' | 'similarity' | 'lexicalRank' | 'vectorRank'
+> & {
+  /** Where it came from. */
+  readonly origin: AnswerPassageRow['origin'];
+} & (
     | (Pick<Passage, 'chunkId' | 'documentId' | 'documentVersion'> & { readonly parsedFileId: null })
     | {
         readonly chunkId: null;
@@ -16,9 +22,14 @@ export type Ground = Pick<Passage, 'title' | 'text' | 'start' | 'score'> &
       }
   );
 
-/** Passages that search found, as grounds. */
-export const groundsOf = (passages: readonly Passage[]): Ground[] =>
-  passages.map((passage) => ({ ...passage, parsedFileId: null }));
+/** Passages of documents as grounds. */
+export const groundsOf = (
+  passages: readonly Passage[],
+  origin: Exclude<Ground['origin'], 'ATTACHED'> = 'SEARCH',
+): Ground[] => passages.map((passage) => ({ ...passage, origin, parsedFileId: null }));
+
+/** Of what no search has ranked. */
+const unranked = { similarity: null, lexicalRank: null, vectorRank: null };
 
 /** Tokens that files of a conversation may take of a model's window: half, so that there is room for what search finds. */
 export const attachedTokens = (contextWindow: number): number => Math.floor(contextWindow / 2);
@@ -66,8 +77,8 @@ export const attachedGrounds = async (
       room -= tokens;
       if (room < 0) return grounds;
       // They were put there on purpose: nothing fits better.
-      const ground = { title, text: text.slice(start, end), start, score: 1, parsedFileId };
-      grounds.push({ ...ground, chunkId: null, documentId: null, documentVersion: null });
+      const ground = { title, text: text.slice(start, end), start, score: 1, ...unranked, origin: 'ATTACHED' as const };
+      grounds.push({ ...ground, parsedFileId, chunkId: null, documentId: null, documentVersion: null });
     }
     if (!whole) return grounds;
   }

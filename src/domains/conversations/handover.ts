@@ -10,8 +10,9 @@ import { memberUserById } from '../tenancy/loaders.ts';
 import { discovery, viewerOfMember } from '../tenancy/viewers.ts';
 import type { Asked, Means } from './asking.ts';
 import { announce } from './conversation-events.ts';
-import { lockConversation, nextPlace, ofConversation } from './conversation-lock.ts';
+import { lockConversation, ofConversation } from './conversation-lock.ts';
 import { requireParticipant } from './conversation-rights.ts';
+import { goOnAtNewest, placeIn } from './placing.ts';
 import { refusal } from './refusal.ts';
 import { changeConversation, makeMove } from './states.ts';
 import { conversations, messages, type ConversationRow, type MessageRow } from './tables.ts';
@@ -99,7 +100,7 @@ export const answerConversation = (
       throw new Conflict('assignedTo', 'Take this conversation first: another answers in it, or nobody yet.', {
         assignedTo: assignedToId === null ? null : globalId('User', assignedToId),
       });
-    const { newest, parentId, createdAt } = nextPlace(organizationId, conversationId);
+    const { newest, parentId, createdAt } = await placeIn(unit, current, undefined);
     const row = { organizationId, workspaceId, conversationId, parentId, createdAt, content: text };
     const written = database
       .with(newest)
@@ -107,6 +108,7 @@ export const answerConversation = (
       .values({ ...row, role: 'AGENT', senderId: viewer.userId })
       .returning();
     const message = sole(await written);
+    await goOnAtNewest(organizationId, current);
     unit.record({ action: 'message.answered', type: 'Message', id: message.id, workspaceId });
     announce(context, conversationId, { kind: 'message', messageId: message.id });
     return message;

@@ -3,6 +3,7 @@ import { database } from '../../database/client.ts';
 import type { Context } from '../context.ts';
 import { lockConversation } from './conversation-lock.ts';
 import { requireOwner } from './conversation-rights.ts';
+import { goOnAtNewest } from './placing.ts';
 import { refusal } from './refusal.ts';
 import { changeConversation } from './states.ts';
 import { messages, type ConversationRow } from './tables.ts';
@@ -61,6 +62,7 @@ export const resetConversation = (
       .set({ includedInHistory: false })
       .where(ofHistory)
       .returning({ one: sql`1` });
+    await goOnAtNewest(organizationId, conversation);
     const { workspaceId } = conversation;
     const data = { messages: left.length };
     unit.record({ action: 'conversation.reset', type: 'Conversation', id, workspaceId, data });

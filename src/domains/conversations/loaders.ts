@@ -68,6 +68,7 @@ export const conversationNeeds = {
   durationSeconds: ['createdAt', 'endedAt'],
   recordingSeconds: [],
   messages: [],
+  path: ['activeMessageId'],
   shares: [],
   parsedFiles: [],
   parsedFileUsage: ['workspaceId'],
@@ -120,9 +121,15 @@ export const messageNeeds = {
   citations: [],
   parent: ['parentId'],
   conversation: ['conversationId'],
+  siblings: ['parentId', 'conversationId'],
+  siblingIndex: [],
+  siblingCount: [],
+  children: [],
+  editedFrom: ['editedFromId'],
 } satisfies Needs<Message, typeof messages.$inferSelect>;
 
-export const messagesByConversation = listOf({
+/** How a page of messages is read, and what of them is read for which field. */
+export const messageList = {
   from: messages,
   parent: messages.conversationId,
   columns: getTableColumns(messages),
@@ -133,7 +140,9 @@ export const messagesByConversation = listOf({
     feedback: { of: ownFeedbackByMessage, key: 'id' },
   },
   needs: messageNeeds,
-});
+} as const;
+
+export const messagesByConversation = listOf(messageList);
 
 const { text: _text, passages: _passages, ...lightParsedFile } = getTableColumns(parsedFiles);
 /** All of a parsed file but its text and passages, which are long. */

@@ -18,13 +18,15 @@ import { lockConversation, lockOpenConversation, nextPlace, ofConversation } fro
 import { requireOwner } from './conversation-rights.ts';
 import { addFileMessage, filesOfConversation, requireTextAlone } from './file-messages.ts';
 import { requireHandBack } from './handover.ts';
+import { goOnAtNewest, placeIn } from './placing.ts';
 import { refusal } from './refusal.ts';
 import { changeConversation, makeMove, moveTo } from './states.ts';
 import { conversations, messages, type ConversationRow, type MessageRow } from './tables.ts';
 import { standInTitle } from './titles.ts';
 import { writtenText } from './written-text.ts';
 
-const maxTitle = 255;
+/** Characters of a title of a conversation. */
+export const maxTitle = 255;
 
 const slugPattern = /^[a-z0-9]+(-[a-z0-9]+)*$/;
 const maxSlug = 100;
@@ -139,7 +141,10 @@ export const deleteConversation = (context: Context, id: string): Promise<string
 const { organizationId: ofTenant, userId: byViewer } = bound;
 const ofConversationId = sql.placeholder('conversationId');
 
-/** The next message of a conversation that is locked. Its workspace is null, which fails, where the conversation takes none. */
+/**
+ * The next message of a conversation that is locked, behind its newest. Its workspace is null, which fails, where the conversation takes none or
+ * goes on elsewhere.
+ */
 const nextMessage = lazily(() => {
   const { newest, parentId, createdAt } = nextPlace(ofTenant, ofConversationId);
   return logged(
@@ -153,7 +158,7 @@ const nextMessage = lazily(() => {
         id: sql.placeholder('id'),
         workspaceId: sql`(select ${conversations.workspaceId} from ${conversations}
           where ${conversations.organizationId} = ${ofTenant} and ${conversations.id} = ${ofConversationId} and ${conversations.status} <> 'ENDED'
-            and ${conversations.workspaceId} <> all(${sql.placeholder('archivedWorkspaces')}))`,
+            and ${conversations.activeMessageId} is null and ${conversations.workspaceId} <> all(${sql.placeholder('archivedWorkspaces')}))`,
         conversationId: ofConversationId,
         parentId,
         role: 'USER',
@@ -165,18 +170,31 @@ const nextMessage = lazily(() => {
   );
 });
 
+/** The conversation goes on behind a message that was chosen, and not behind its newest. */
+class GoesOnElsewhere extends Error {}
+
 /**
- * Adds a message that no model answers, also while a person does. Throws BadUserInput, Conflict (ENDED, archived, the file's bytes have not arrived),
- * NotFound (conversation, file).
+ * Adds a message that no model answers, also while a person does. Throws BadUserInput, Conflict (ENDED, archived, the file's bytes have not arrived,
+ * no room below the parent), NotFound (conversation, file, parent).
  */
-export const addMessage = (context: Context, input: AddMessageInput): Promise<MessageRow> => {
-  const { conversationId, content, fileId } = input;
+export const addMessage = async (context: Context, input: AddMessageInput): Promise<MessageRow> => {
+  const { conversationId, content, fileId, parentId } = input;
   if (typeof fileId === 'string') return addFileMessage(context, { ...input, fileId });
   requireTextAlone(input);
+  const text = writtenText('content', content);
+  if (parentId !== undefined) return addMessageAt(context, conversationId, parentId, text);
+  try {
+    return await addNextMessage(context, conversationId, text);
+  } catch (error) {
+    if (error instanceof GoesOnElsewhere) return addMessageAt(context, conversationId, undefined, text);
+    throw error;
+  }
+};
+
+const addNextMessage = (context: Context, conversationId: string, content: string): Promise<MessageRow> => {
   const { unit } = context;
   const viewer = viewerOf(context);
   const { userId } = viewer;
-  const text = writtenText('content', content);
   return unit.transact(async ({ organizationId, conclude }) => {
     const id = newId();
     announce(context, conversationId, { kind: 'message', messageId: id });
@@ -188,7 +206,7 @@ export const addMessage = (context: Context, input: AddMessageInput): Promise<Me
         userId,
         id,
         conversationId,
-        content: text,
+        content,
         archivedWorkspaces: uuidArray([...viewer.archivedWorkspaces]),
       }),
     ]);
@@ -196,6 +214,31 @@ export const addMessage = (context: Context, input: AddMessageInput): Promise<Me
     // Where the conversation takes no message, the insert fails without saying why.
     if (locked.status === 'rejected') throw locked.reason;
     requireActive(viewer, locked.value.workspaceId);
+    if (locked.value.activeMessageId !== null) throw new GoesOnElsewhere();
     throw added.reason;
+  });
+};
+
+/** Adds a message at another place than behind the newest. */
+const addMessageAt = (
+  context: Context,
+  conversationId: string,
+  behind: string | null | undefined,
+  content: string,
+): Promise<MessageRow> => {
+  const { unit } = context;
+  const viewer = viewerOf(context);
+  return unit.transact(async ({ organizationId, userId: senderId }) => {
+    const conversation = await lockOpenConversation(unit, conversationId);
+    const { workspaceId } = conversation;
+    requireActive(viewer, workspaceId);
+    const { newest, parentId, createdAt } = await placeIn(unit, conversation, behind);
+    const row = { organizationId, workspaceId, conversationId, role: 'USER' as const, senderId, content };
+    const insert = database.with(newest).insert(messages);
+    const added = sole(await insert.values({ ...row, parentId, createdAt }).returning());
+    await goOnAtNewest(organizationId, conversation);
+    unit.record({ action: 'message.added', type: 'Message', id: added.id, workspaceId });
+    announce(context, conversationId, { kind: 'message', messageId: added.id });
+    return added;
   });
 };

@@ -1,26 +1,70 @@
-import { and, eq, sql } from 'drizzle-orm';
-import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
+import { and, eq, isNull, sql } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
-import { uuidArray } from '../../database/loader.ts';
+import type { UnitOfWork } from '../../database/unit-of-work.ts';
+import { Conflict, NotFound } from '../../errors.ts';
+import { nextPlace, ofConversation } from './conversation-lock.ts';
+import { conversations, messages, type ConversationRow } from './tables.ts';
 
-/** A table whose rows have places in a short list, from 0. */
-type PlacedTable = PgTable & Record<'organizationId' | 'id' | 'position', PgColumn>;
+/** Messages that stand beside each other: below one message, or at the beginning of a conversation. */
+export const maxSiblings = 100;
 
-/** A list with one of its members moved to a place, the last one where there are fewer. */
-export const moved = (ids: readonly string[], id: string, position: number): string[] =>
-  ids.filter((each) => each !== id).toSpliced(position, 0, id);
+/** A conversation that is locked, and where it goes on. */
+export type Going = Pick<ConversationRow, 'id' | 'activeMessageId'>;
 
-/** Gives the rows of these ids the places that they have in the list; whoever calls it holds the lock of the list. */
-export const place = async (table: PlacedTable, organizationId: string, ids: readonly string[]): Promise<void> => {
-  const placeOf = sql`array_position(${uuidArray(ids)}::uuid[], ${table.id}) - 1`;
-  await database
-    .update(table)
-    .set({ position: placeOf })
+/**
+ * Places the next message of a conversation that is locked: below `parentId`, at the beginning (null), or where the conversation goes on
+ * (absent). Throws NotFound (no message of this conversation), Conflict (the parent is still being written, 100 messages stand there).
+ */
+export const placeIn = async (
+  unit: UnitOfWork,
+  { id, activeMessageId }: Going,
+  parentId: string | null | undefined,
+): Promise<ReturnType<typeof nextPlace>> => {
+  const place = nextPlace(unit.organizationId, id);
+  // The newest message has none below it, and nor has one that was chosen.
+  if (parentId === undefined)
+    return activeMessageId === null ? place : { ...place, parentId: sql`${activeMessageId}::uuid` };
+  if (parentId !== null) await requireParent(unit.organizationId, id, parentId);
+  await requireRoom(unit.organizationId, id, parentId);
+  return { ...place, parentId: sql`${parentId}::uuid` };
+};
+
+const requireParent = async (organizationId: string, conversationId: string, id: string): Promise<void> => {
+  const [parent] = await database
+    .select({ status: messages.status })
+    .from(messages)
     .where(
       and(
-        eq(table.organizationId, organizationId),
-        sql`${table.id} = any(${uuidArray(ids)}::uuid[])`,
-        sql`${table.position} <> ${placeOf}`,
+        eq(messages.organizationId, organizationId),
+        eq(messages.id, id),
+        eq(messages.conversationId, conversationId),
       ),
     );
+  if (parent === undefined) throw new NotFound('Message', id);
+  if (parent.status === 'STREAMING') throw new Conflict('parentId', 'This answer is still being written.');
+};
+
+/** Throws Conflict when below this message, or with null at the beginning of the conversation, as many stand as may. */
+export const requireRoom = async (
+  organizationId: string,
+  conversationId: string,
+  parentId: string | null,
+): Promise<void> => {
+  const there =
+    parentId === null
+      ? and(eq(messages.conversationId, conversationId), isNull(messages.parentId))
+      : eq(messages.parentId, parentId);
+  const siblings = await database
+    .select({ id: messages.id })
+    .from(messages)
+    .where(and(eq(messages.organizationId, organizationId), there))
+    .limit(maxSiblings);
+  if (siblings.length === maxSiblings)
+    throw new Conflict('messageId', `At most ${maxSiblings} messages stand beside each other.`, { limit: maxSiblings });
+};
+
+/** From here on a conversation that is locked goes on behind its newest message: one was added. */
+export const goOnAtNewest = async (organizationId: string, { id, activeMessageId }: Going): Promise<void> => {
+  if (activeMessageId === null) return;
+  await database.update(conversations).set({ activeMessageId: null }).where(ofConversation(organizationId, id));
 };

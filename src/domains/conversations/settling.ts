@@ -6,6 +6,7 @@ import { documents } from '../content/tables.ts';
 import { costOf, releaseExecution, settleExecution } from '../modelhub/executions.ts';
 import { settleQuota } from '../modelhub/quotas.ts';
 import { usedBy } from './allowance.ts';
+import { writeRecord, type Making } from './answer-records.ts';
 import type { Material } from './answering.ts';
 import type { Asked, Means } from './asking.ts';
 import type { AnswerFailure } from './events.ts';
@@ -16,15 +17,18 @@ import { citations, messages, runningAnswers } from './tables.ts';
 export type Ending =
   | { readonly kind: 'answered'; readonly result: AnswerResult; readonly material: Material }
   | { readonly kind: 'refused'; readonly text: string; readonly material: Material }
-  | {
+  | ({
       readonly kind: 'failed';
       readonly text: string;
       readonly error: AnswerFailure;
       /** What went wrong with the model, for the log. */
       readonly cause: string;
       readonly latencyMs: number;
-    }
-  | { readonly kind: 'cancelled'; readonly text: string; readonly latencyMs: number };
+    } & Reached)
+  | ({ readonly kind: 'cancelled'; readonly text: string; readonly latencyMs: number } & Reached);
+
+/** How far the work on an answer had come. */
+type Reached = Pick<Making, 'material' | 'prompt'>;
 
 const ofCitation = ({ passage, start, end }: Citation): string => `${passage} ${start} ${end}`;
 
@@ -57,10 +61,12 @@ const answeredFields = (
     inputTokens: usage.inputTokens,
     outputTokens: usage.outputTokens,
     cost: costOf(callable.price, usage.inputTokens, usage.outputTokens),
-    confidence: sureness,
-    belowThreshold: sureness < workspace.confidenceThreshold,
+    confidence: sureness.total,
+    belowThreshold: sureness.total < workspace.confidenceThreshold,
   };
   return {
+    sureness,
+    prompt: result,
     used,
     cited: boundedCitations(verified.citations, Math.max(workspace.topN, Math.min(used.length, maxCitations))),
     fields,
@@ -71,11 +77,15 @@ const answeredFields = (
 const fieldsOf = (ending: Ending, asked: Asked) => {
   if (ending.kind === 'answered') return answeredFields(ending, asked);
   const content = ending.text;
+  // What was refused would only mislead a model that reads it later.
   if (ending.kind === 'refused')
-    return { fields: { status: 'COMPLETED' as const, content, model: null, modelId: null } };
-  if (ending.kind === 'cancelled') return { fields: { status: 'CANCELLED' as const, content } };
+    return {
+      fields: { status: 'COMPLETED' as const, content, model: null, modelId: null, includedInHistory: false },
+    };
+  const { prompt } = ending;
+  if (ending.kind === 'cancelled') return { fields: { status: 'CANCELLED' as const, content }, prompt };
   const { code: errorCode, message: errorMessage } = ending.error;
-  return { fields: { status: 'FAILED' as const, content, errorCode, errorMessage } };
+  return { fields: { status: 'FAILED' as const, content, errorCode, errorMessage }, prompt };
 };
 
 /** Changes an answer that is being written, and no other. */
@@ -90,7 +100,7 @@ const actions = {
 } as const;
 
 /**
- * Writes down how an answer ended, with its citations and the call's log, in one transaction. False when the answer was no
+ * Writes down how an answer ended, with its citations, its record and the call's log, in one transaction. False when the answer was no
  * longer awaited: its conversation was deleted, or another process has ended it.
  */
 export const settle = async ({ unit, services }: Means, asked: Asked, ending: Ending): Promise<boolean> => {
@@ -98,9 +108,10 @@ export const settle = async ({ unit, services }: Means, asked: Asked, ending: En
   return unit.transact(async (transaction) => {
     const { organizationId } = transaction;
     const { answer, executionId, callable } = asked;
-    const { fields, used, cited } = { used: [], cited: [], ...fieldsOf(ending, asked) };
-    const outcome = { confidence: null, belowThreshold: false, ...fields };
-    const conversation = await conversationToChange(asked, outcome);
+    const outcome = { used: [], cited: [], prompt: null, sureness: null, ...fieldsOf(ending, asked) };
+    const { fields, used, cited, prompt, sureness: confidence } = outcome;
+    const told = { confidence: null, belowThreshold: false, ...fields };
+    const conversation = await conversationToChange(asked, told);
     const settled = await database
       .update(messages)
       .set({ ...fields, leaseUntil: null, processedAt: sql`now()` })
@@ -111,11 +122,12 @@ export const settle = async ({ unit, services }: Means, asked: Asked, ending: En
     else await settleExecution(transaction, executionId, outcomeOf(ending), callable.price);
     if (asked.claimed) await settleQuota(transaction, answer.id, consumed);
     if (settled.length === 0) return false;
-    if (conversation !== null) await concludeExchange({ unit, services }, conversation, asked, outcome);
+    if (conversation !== null) await concludeExchange({ unit, services }, conversation, asked, told);
     const { workspaceId } = answer;
+    const { material } = ending;
     const readers = await readersOf(
       organizationId,
-      cited.flatMap(({ passage }) => used[passage]?.documentId ?? []),
+      (material?.grounds ?? []).flatMap(({ documentId }) => documentId ?? []),
     );
     const rows = cited.flatMap((one, position) => {
       const ground = used[one.passage];
@@ -139,14 +151,15 @@ export const settle = async ({ unit, services }: Means, asked: Asked, ending: En
       };
     });
     if (rows.length > 0) await database.insert(citations).values(rows);
+    await writeRecord(asked, { material, prompt, confidence, readers });
     unit.record({ action: actions[ending.kind], type: 'Message', id: answer.id, workspaceId });
     return true;
   });
 };
 
 /**
- * Who may read the documents cited, as far as the asker still sees them: what was deleted, or taken from their sight, while the model wrote
- * is not cited. They stay locked, so that a change of their readers comes before the citations or finds them.
+ * Who may read the documents that the answer was made of, as far as the asker still sees them: what was deleted, or taken from their sight,
+ * while the model wrote is not cited. They stay locked, so that a change of their readers comes before the citations and passages or finds them.
  */
 const readersOf = async (organizationId: string, ids: readonly string[]): Promise<Map<string, string[] | null>> => {
   if (ids.length === 0) return new Map();

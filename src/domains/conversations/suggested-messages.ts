@@ -11,7 +11,7 @@ import type {
 } from '../../generated/resolvers.ts';
 import type { Context } from '../context.ts';
 import { found } from '../nodes.ts';
-import { moved, place } from './placing.ts';
+import { moved, place } from './ordering.ts';
 import { suggestedMessageById } from './prompt-loaders.ts';
 import { lockWorkspaceForPrompts, refuse, requireRoom, textIssues } from './prompt-rules.ts';
 import { suggestedMessages, type SuggestedMessageRow } from './prompt-tables.ts';

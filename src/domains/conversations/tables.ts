@@ -152,6 +152,8 @@ export const messages = tenantTable(
     workspaceId: uuid().notNull(),
     conversationId: uuid().notNull(),
     parentId: uuid(),
+    /** The message beside it whose text a person has written anew here. */
+    editedFromId: uuid(),
     role: word(messageRoles).notNull(),
     type: word(messageTypes).notNull().default('TEXT'),
     /** The member who wrote it; null for models. */
@@ -200,6 +202,14 @@ export const messages = tenantTable(
       foreignColumns: [message.organizationId, message.id],
     }).onDelete('cascade'),
     foreignKey({
+      name: 'messages_edited_from_id_fkey',
+      columns: [message.organizationId, message.editedFromId],
+      foreignColumns: [message.organizationId, message.id],
+    }).onDelete('cascade'),
+    index('messages_edited_from_id_index')
+      .on(message.organizationId, message.editedFromId)
+      .where(sql`${message.editedFromId} is not null`),
+    foreignKey({
       name: 'messages_file_id_fkey',
       columns: [message.organizationId, message.fileId],
       foreignColumns: [files.organizationId, files.id],
@@ -217,6 +227,10 @@ export const messages = tenantTable(
       message.workspaceId,
     ),
     index('messages_parent_id_index').on(message.organizationId, message.parentId),
+    // The first messages of a conversation, which have no parent to be found by.
+    index('messages_root_index')
+      .on(message.organizationId, message.conversationId, message.createdAt, message.id)
+      .where(sql`${message.parentId} is null`),
     index('messages_lease_until_index')
       .on(message.organizationId, message.leaseUntil)
       .where(sql`${message.status} = 'STREAMING'`),

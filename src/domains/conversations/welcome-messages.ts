@@ -10,7 +10,7 @@ import type {
   WelcomeMessageInput,
 } from '../../generated/resolvers.ts';
 import type { Context } from '../context.ts';
-import { moved, place } from './placing.ts';
+import { moved, place } from './ordering.ts';
 import { lockLibrary, refuse, requireRoom, textIssues } from './prompt-rules.ts';
 import { welcomeMessages, type WelcomeMessageRow } from './prompt-tables.ts';
 
