@@ -1,0 +1,72 @@
+import { and, asc, desc, eq, inArray, or, sql } from 'drizzle-orm';
+import { database } from '../../database/client.ts';
+import type { UnitOfWork } from '../../database/unit-of-work.ts';
+import { messages, type MessageRow } from './tables.ts';
+
+/** An answer as it is stored; its text is partial while it is STREAMING. */
+export type StoredAnswer = Pick<
+  MessageRow,
+  'id' | 'createdAt' | 'role' | 'status' | 'content' | 'errorCode' | 'errorMessage'
+>;
+
+/** A message's place in its conversation, which is in the order of times. */
+export type Place = Pick<MessageRow, 'createdAt' | 'id'>;
+
+const { id, createdAt, role, status, content, errorCode, errorMessage } = messages;
+const fields = { id, createdAt, role, status, content, errorCode, errorMessage };
+
+/** Answers that can be under way in a conversation at a time and are looked at. */
+const maxUnderWay = 100;
+
+const inConversation = (unit: UnitOfWork, conversationId: string) =>
+  and(eq(messages.organizationId, unit.organizationId), eq(messages.conversationId, conversationId));
+
+/** The answers of a conversation that are being written, and the messages of these ids, oldest first; at most 100. */
+export const answersUnderWay = (
+  unit: UnitOfWork,
+  conversationId: string,
+  ids: readonly string[],
+): Promise<StoredAnswer[]> =>
+  unit.run(() =>
+    database
+      .select(fields)
+      .from(messages)
+      .where(and(inConversation(unit, conversationId), or(eq(status, 'STREAMING'), inArray(id, [...ids]))))
+      .orderBy(asc(createdAt), asc(id))
+      .limit(maxUnderWay),
+  );
+
+/** The first answers of a conversation that were begun after a place, oldest first. */
+export const answersAfter = (
+  unit: UnitOfWork,
+  conversationId: string,
+  place: Place,
+  first: number,
+): Promise<StoredAnswer[]> =>
+  unit.run(() =>
+    database
+      .select(fields)
+      .from(messages)
+      .where(
+        and(
+          inConversation(unit, conversationId),
+          sql`(${createdAt}, ${id}) > (${place.createdAt}, ${place.id})`,
+          eq(role, 'ASSISTANT'),
+        ),
+      )
+      .orderBy(asc(createdAt), asc(id))
+      .limit(first),
+  );
+
+/** The newest message's place; undefined where there is none. */
+export const newestPlace = async (unit: UnitOfWork, conversationId: string): Promise<Place | undefined> => {
+  const [newest] = await unit.run(() =>
+    database
+      .select({ createdAt, id })
+      .from(messages)
+      .where(inConversation(unit, conversationId))
+      .orderBy(desc(createdAt), desc(id))
+      .limit(1),
+  );
+  return newest;
+};
