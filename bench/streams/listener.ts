@@ -39,12 +39,13 @@ export class Listener {
   cuts = 0;
   /** Resolves when it is connected for the first time. */
   readonly connected: Promise<void>;
-  readonly #conversationId: string;
+  /** Global id. */
+  readonly conversationId: string;
   #stop: () => void = () => undefined;
   #stopped = false;
 
   constructor(url: string, token: string, conversationId: string) {
-    this.#conversationId = conversationId;
+    this.conversationId = conversationId;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.connected = promise;
     void this.#follow(url, token, resolve);
@@ -70,7 +71,7 @@ export class Listener {
         on: { connected },
       });
       this.#stop = () => void client.dispose();
-      const variables = { conversationId: this.#conversationId, after: this.#after() };
+      const variables = { conversationId: this.conversationId, after: this.#after() };
       try {
         for await (const { data, errors } of client.iterate<{ answerStream: Event }>({ query, variables })) {
           if (data === null || data === undefined) throw new Error(JSON.stringify(errors));

@@ -18,6 +18,15 @@ export const storedIn = async (ownerUrl: string): Promise<Map<string, StoredMess
   return new Map(rows.map((row) => [globalId('Message', row.id), row]));
 };
 
+/** How many answers each conversation has, by its global id. */
+export const answersIn = async (ownerUrl: string): Promise<Map<string, number>> => {
+  const owner = postgres(ownerUrl, { max: 1 });
+  const rows = await owner<{ id: string; count: number }[]>`
+    select conversation_id as id, count(*)::int as count from messages where role = 'ASSISTANT' group by conversation_id`;
+  await owner.end();
+  return new Map(rows.map(({ id, count }) => [globalId('Conversation', id), count]));
+};
+
 /** How what was heard compares with what is stored. */
 export interface Findings {
   /** Answers whose beginning or end was heard, and their questions. */
@@ -31,12 +40,8 @@ export interface Findings {
   readonly faults: readonly string[];
 }
 
-/** Compares what listeners heard with what is stored; `expected` answers were asked for. */
-export const findingsOf = (
-  listeners: readonly Listener[],
-  stored: ReadonlyMap<string, StoredMessage>,
-  expected: number,
-): Findings => {
+/** Compares what listeners heard with what is stored. */
+export const findingsOf = (listeners: readonly Listener[], stored: ReadonlyMap<string, StoredMessage>): Findings => {
   const faults: string[] = [];
   const acknowledged = new Set<string>();
   const lost = new Set<string>();
@@ -54,12 +59,13 @@ export const findingsOf = (
       if (!text.startsWith(row.content)) faults.push(`${messageId} was told otherwise than it is stored`);
     } else faults.push(`${messageId} ended as ${end ?? 'nothing'} and is ${row.status}`);
   }
-  const questions = [...stored.values()].filter(({ role }) => role === 'USER').length;
-  if (acknowledged.size !== expected) faults.push(`${acknowledged.size} of ${expected} answers were heard of`);
-  const missing = Math.max(acknowledged.size - questions, 0);
+  const rows = [...stored.values()];
+  const answers = rows.filter(({ role }) => role === 'ASSISTANT').length;
+  if (acknowledged.size !== answers) faults.push(`${acknowledged.size} of ${answers} answers were heard of`);
+  const questions = rows.filter(({ role }) => role === 'USER').length;
   return {
     acknowledged: acknowledged.size * 2,
-    lost: lost.size + missing,
+    lost: lost.size + Math.max(acknowledged.size - questions, 0),
     interrupted: interrupted.size,
     unstoredAtMost,
     faults,
