@@ -31,12 +31,12 @@ export interface Following {
    * any, what there is of the answers being written, and what is begun from now on.
    */
   readonly after?: readonly AnswerPosition[];
+  /** Silence during an answer after which is looked whether its end was missed: notifications between processes can be lost. 10,000. */
+  readonly silenceMs?: number;
 }
 
 /** Notices that wait for a slow listener, of some kilobytes at most; a slower one goes on with what is stored by then. */
 const maxWaiting = 200;
-/** Silence during an answer after which is looked whether its end was missed: notifications between processes can be lost. */
-const silenceMs = 10_000;
 /** How long the writer of an answer has to tell a missing piece again. */
 const againMs = 500;
 /** Between two tries to read while the database is away. */
@@ -63,6 +63,7 @@ class AnswerFollower implements AsyncIterableIterator<AnswerNotice> {
   readonly #bus: Services['bus'];
   readonly #conversationId: string;
   readonly #reader: Following['reader'];
+  readonly #silenceMs: number;
   readonly #told = new ToldAnswers();
   /** When the writer of an answer was last asked for a missing piece of it. */
   readonly #askedAt = new Map<string, number>();
@@ -76,8 +77,10 @@ class AnswerFollower implements AsyncIterableIterator<AnswerNotice> {
   #toRead: 'underWay' | 'after' | undefined = 'underWay';
   #over = false;
 
-  constructor({ bus }: Pick<Services, 'bus'>, conversationId: string, { reader, after = [] }: Following) {
+  constructor({ bus }: Pick<Services, 'bus'>, conversationId: string, following: Following) {
+    const { reader, after = [], silenceMs = 10_000 } = following;
     this.#bus = bus;
+    this.#silenceMs = silenceMs;
     this.#conversationId = conversationId;
     this.#reader = reader;
     for (const { messageId, position } of after) this.#told.has(messageId, position);
@@ -130,7 +133,7 @@ class AnswerFollower implements AsyncIterableIterator<AnswerNotice> {
         throw error;
       },
     );
-    const heard = await (this.#awaitsMore() ? orSilence(this.#coming) : this.#coming);
+    const heard = await (this.#awaitsMore() ? orSilence(this.#coming, this.#silenceMs) : this.#coming);
     if (heard !== 'silence') this.#coming = undefined;
     return heard;
   }
@@ -235,7 +238,7 @@ class AnswerFollower implements AsyncIterableIterator<AnswerNotice> {
   }
 }
 
-const orSilence = (coming: Promise<Heard>): Promise<Heard> => {
+const orSilence = (coming: Promise<Heard>, silenceMs: number): Promise<Heard> => {
   const { promise, resolve } = Promise.withResolvers<Heard>();
   const timer = setTimeout(() => resolve('silence'), silenceMs);
   return Promise.race([coming, promise]).finally(() => clearTimeout(timer));
