@@ -116,11 +116,13 @@ const urql = (token: string | null): Api => {
       if (error !== undefined) throw error;
       return data ?? {};
     },
-    subscribe: (query, variables, next, ended) =>
-      client.subscription<Data>(query, variables).subscribe(({ data, error }) => {
+    subscribe: (query, variables, next, ended) => {
+      const subscription = client.subscription<Data>(query, variables).subscribe(({ data, error }) => {
         if (error !== undefined) ended();
-        else if (data !== undefined && data !== null) next(data);
-      }).unsubscribe,
+        else if (data !== undefined) next(data);
+      });
+      return () => subscription.unsubscribe();
+    },
     cut,
     stop: () => void socket.dispose(),
   };

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { DeltaPublisher } from '../src/domains/conversations/deltas.ts';
 import type { AnswerNotice } from '../src/domains/conversations/events.ts';
 import { ToldAnswers } from '../src/domains/conversations/told-answers.ts';

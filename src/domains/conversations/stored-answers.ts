@@ -1,4 +1,5 @@
-import { and, asc, desc, eq, inArray, or, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, inArray, sql } from 'drizzle-orm';
+import { unionAll } from 'drizzle-orm/pg-core';
 import { database } from '../../database/client.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { messages, type MessageRow } from './tables.ts';
@@ -21,20 +22,27 @@ const maxUnderWay = 100;
 const inConversation = (unit: UnitOfWork, conversationId: string) =>
   and(eq(messages.organizationId, unit.organizationId), eq(messages.conversationId, conversationId));
 
+// Written out, because a plan that is kept for all values takes the index of the answers being written only where it sees the value.
+const isStreaming = sql`${status} = 'STREAMING'`;
+
 /** The answers of a conversation that are being written, and the messages of these ids, oldest first; at most 100. */
 export const answersUnderWay = (
   unit: UnitOfWork,
   conversationId: string,
   ids: readonly string[],
 ): Promise<StoredAnswer[]> =>
-  unit.run(() =>
-    database
+  unit.run(() => {
+    // Apart, so that neither is looked for among all messages of the conversation.
+    const named = database
       .select(fields)
       .from(messages)
-      .where(and(inConversation(unit, conversationId), or(eq(status, 'STREAMING'), inArray(id, [...ids]))))
-      .orderBy(asc(createdAt), asc(id))
-      .limit(maxUnderWay),
-  );
+      .where(and(inConversation(unit, conversationId), inArray(id, [...ids]), sql`not ${isStreaming}`));
+    const written = database
+      .select(fields)
+      .from(messages)
+      .where(and(inConversation(unit, conversationId), isStreaming));
+    return unionAll(named, written).orderBy(asc(createdAt), asc(id)).limit(maxUnderWay);
+  });
 
 /** The first answers of a conversation that were begun after a place, oldest first. */
 export const answersAfter = (
