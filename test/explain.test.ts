@@ -547,7 +547,7 @@ onPostgres('what a subscriber goes on with is found among many messages without 
       await newestPlace(unit, long);
       await answersAfter(unit, long, { createdAt: at(399_000), id: idOf(message, 399_000) }, 20);
     });
-    expect(plans).toHaveLength(3);
+    expect(plans).toHaveLength(4);
     for (const plan of plans) {
       const { scans, most } = effort(plan);
       expect(scans).toEqual([]);

@@ -12,7 +12,14 @@ import {
   type EndNotice,
   type TellAgain,
 } from './events.ts';
-import { answersAfter, answersUnderWay, newestPlace, type Place, type StoredAnswer } from './stored-answers.ts';
+import {
+  answersAfter,
+  answersUnderWay,
+  isLater,
+  newestPlace,
+  type Place,
+  type StoredAnswer,
+} from './stored-answers.ts';
 import { ToldAnswers } from './told-answers.ts';
 
 /** How far somebody has been told of an answer. */
@@ -205,13 +212,13 @@ class AnswerFollower implements AsyncIterableIterator<AnswerNotice> {
     const last = this.#told.last;
     const rows = await answersUnderWay(unit, this.#conversationId, last === undefined ? awaited : [...awaited, last]);
     const knownPlace = rows.findLast((row) => this.#told.endOf(row.id) !== undefined);
-    if (knownPlace !== undefined && isLater(knownPlace, this.#place)) this.#place = knownPlace;
+    if (knownPlace !== undefined && isBehind(knownPlace, this.#place)) this.#place = knownPlace;
     this.#place ??= (await newestPlace(unit, this.#conversationId)) ?? beginning;
     const found = new Set(rows.map(({ id }) => id));
     // Deleted, or out of the listener's sight.
     for (const id of awaited) if (!found.has(id)) this.#told.has(id, null);
     // Those begun later are read in their order.
-    for (const row of rows) if (!isLater(row, this.#place) || awaited.includes(row.id)) this.#tellStored(row);
+    for (const row of rows) if (!isBehind(row, this.#place) || awaited.includes(row.id)) this.#tellStored(row);
   }
 
   /** Tells of answers that were begun after all that are known. */
@@ -244,12 +251,9 @@ const orSilence = (coming: Promise<Heard>, silenceMs: number): Promise<Heard> =>
   return Promise.race([coming, promise]).finally(() => clearTimeout(timer));
 };
 
-/** Times are written alike by the database, so that they are in the order of their text. */
-const isLater = (place: Place, than: Place | undefined): boolean =>
-  than === undefined ||
-  than === beginning ||
-  place.createdAt > than.createdAt ||
-  (place.createdAt === than.createdAt && place.id > than.id);
+/** A conversation without messages has no place that anything could be before. */
+const isBehind = (place: Place, than: Place | undefined): boolean =>
+  than === undefined || than === beginning || isLater(place, than);
 
 const endOfStored = ({
   id: messageId,

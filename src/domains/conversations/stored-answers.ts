@@ -1,5 +1,4 @@
-import { and, asc, desc, eq, inArray, sql } from 'drizzle-orm';
-import { unionAll } from 'drizzle-orm/pg-core';
+import { and, asc, desc, eq, inArray, sql, type SQL } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { messages, type MessageRow } from './tables.ts';
@@ -26,23 +25,30 @@ const inConversation = (unit: UnitOfWork, conversationId: string) =>
 const isStreaming = sql`${status} = 'STREAMING'`;
 
 /** The answers of a conversation that are being written, and the messages of these ids, oldest first; at most 100. */
-export const answersUnderWay = (
+export const answersUnderWay = async (
   unit: UnitOfWork,
   conversationId: string,
   ids: readonly string[],
-): Promise<StoredAnswer[]> =>
-  unit.run(() => {
-    // Apart, so that neither is looked for among all messages of the conversation.
-    const named = database
-      .select(fields)
-      .from(messages)
-      .where(and(inConversation(unit, conversationId), inArray(id, [...ids]), sql`not ${isStreaming}`));
-    const written = database
-      .select(fields)
-      .from(messages)
-      .where(and(inConversation(unit, conversationId), isStreaming));
-    return unionAll(named, written).orderBy(asc(createdAt), asc(id)).limit(maxUnderWay);
-  });
+): Promise<StoredAnswer[]> => {
+  // Apart, so that neither is looked for among all messages of the conversation.
+  const read = (which: SQL | undefined) =>
+    unit.run(() =>
+      database
+        .select(fields)
+        .from(messages)
+        .where(and(inConversation(unit, conversationId), which))
+        .limit(maxUnderWay),
+    );
+  const written = await read(isStreaming);
+  const named = ids.length === 0 ? [] : await read(inArray(id, [...ids]));
+  // An answer can have ended between the two.
+  const rows = new Map([...written, ...named].map((row) => [row.id, row]));
+  return [...rows.values()].sort((one, other) => (isLater(one, other) ? 1 : -1)).slice(0, maxUnderWay);
+};
+
+/** Whether a place comes behind another. Times are written alike by the database, so that they are in the order of their text. */
+export const isLater = (place: Place, than: Place): boolean =>
+  place.createdAt > than.createdAt || (place.createdAt === than.createdAt && place.id > than.id);
 
 /** The first answers of a conversation that were begun after a place, oldest first. */
 export const answersAfter = (
