@@ -29,6 +29,7 @@ import {
   slashCommandList,
 } from '../src/domains/conversations/prompt-loaders.ts';
 import { sharesByConversation } from '../src/domains/conversations/shares.ts';
+import { answersAfter, answersUnderWay, newestPlace } from '../src/domains/conversations/stored-answers.ts';
 import { jobList } from '../src/domains/platform/loaders.ts';
 import { memberList, workspaceList } from '../src/domains/tenancy/loaders.ts';
 import { discovery, viewerOfMember } from '../src/domains/tenancy/viewers.ts';
@@ -670,4 +671,22 @@ onPostgres('a batch of the chunks that lack a vector comes from their ordered in
   const chunks = nodes.filter((node) => node['Relation Name'] === 'document_chunks');
   expect(chunks).toMatchObject([{ 'Index Name': 'document_chunks_workspace_id_index', 'Actual Rows': 96 }]);
   expect(chunks[0]?.['Rows Removed by Filter'] ?? 0).toBeLessThan(2);
+});
+
+onPostgres('what a subscriber goes on with is found among many messages without reading them', async () => {
+  const long = idOf(conversation, 0);
+  for (const scope of [member, administrator]) {
+    const plans = await plansOf(scope, async (unit) => {
+      await answersUnderWay(unit, long, [idOf(message, 8000), idOf(message, 8004)]);
+      await newestPlace(unit, long);
+      await answersAfter(unit, long, { createdAt: at(399_000), id: idOf(message, 399_000) }, 20);
+    });
+    expect(plans).toHaveLength(4);
+    for (const plan of plans) {
+      const { scans, most } = effort(plan);
+      expect(scans).toEqual([]);
+      expect(most).toBeLessThan(500);
+      for (const node of plan) expect(node['Rows Removed by Filter'] ?? 0).toBeLessThan(500);
+    }
+  }
 });

@@ -73,7 +73,7 @@ test.each(lists)(
       });
     expect(await set(['A', 'B', 'C'])).toEqual({
       [`set${thing}Messages`]: {
-        [`${one}s`]: ['A', 'B', 'C'].map((name, position) => ({ ...made(name), position })),
+        [`${one}s`]: ['A', 'B', 'C'].map((name, position) => Object.assign(made(name), { position })),
       },
     });
     expect(await order()).toEqual(['A', 'B', 'C']);

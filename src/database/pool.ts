@@ -195,9 +195,9 @@ export class Pool {
 
   /**
    * Hears what is notified on a channel, on a connection of its own, which is opened anew whenever it is lost, until the function
-   * returned is called. Throws when the first cannot be opened. What is notified in between is missed.
+   * returned is called. Throws when the first cannot be opened. What is notified in between is missed; `missed` is called once it hears again.
    */
-  async listen(channel: string, heard: (payload: string) => void): Promise<() => Promise<void>> {
+  async listen(channel: string, heard: (payload: string) => void, missed: () => void): Promise<() => Promise<void>> {
     let stopped = false;
     let client: Client | undefined;
     const again = async (lost: Client): Promise<void> => {
@@ -205,7 +205,7 @@ export class Pool {
       client = undefined;
       void lost.end({ timeout: 0 });
       await pause(listenAgainMs);
-      if (!stopped) await open().catch(() => undefined);
+      if (!stopped) await open().then(missed, () => undefined);
     };
     const open = async (): Promise<void> => {
       const own: Client = postgres(this.#options.url, {

@@ -1,9 +1,9 @@
-import type { Bus } from './bus.ts';
+import type { Bus, SubscriptionTerms } from './bus.ts';
 
 /** Messages that wait for a slow subscriber; a slower one loses its place and starts over. */
-const maxWaiting = 10_000;
+const manyWaiting = 10_000;
 
-/** A subscriber that fell too far behind. */
+/** A subscriber that has missed messages: it was too slow, or asked to be told when the process was cut off from the others. */
 export class FellBehind extends Error {
   constructor() {
     super('The subscriber fell too far behind.');
@@ -11,7 +11,10 @@ export class FellBehind extends Error {
 }
 
 interface Subscriber {
+  readonly looksUpMissed: boolean;
   push(message: object): void;
+  /** Something was missed. */
+  fail(): void;
   end(): void;
 }
 
@@ -28,14 +31,20 @@ export class LocalBus implements Bus {
     for (const subscriber of this.#topics.get(topic) ?? []) subscriber.push(message);
   }
 
-  subscribe(topic: string): AsyncIterableIterator<object> {
+  /** Tells those who can look up what they missed that something may have been. */
+  interrupt(): void {
+    for (const subscribers of this.#topics.values())
+      for (const subscriber of subscribers) if (subscriber.looksUpMissed) subscriber.fail();
+  }
+
+  subscribe(topic: string, terms: SubscriptionTerms = {}): AsyncIterableIterator<object> {
     const subscribers = this.#topics.get(topic) ?? new Set();
     this.#topics.set(topic, subscribers);
     const leave = (subscriber: Subscriber) => {
       subscribers.delete(subscriber);
       if (subscribers.size === 0 && this.#topics.get(topic) === subscribers) this.#topics.delete(topic);
     };
-    return waiting((subscriber) => {
+    return waiting(terms, (subscriber) => {
       subscribers.add(subscriber);
       return () => leave(subscriber);
     });
@@ -52,7 +61,10 @@ export class LocalBus implements Bus {
 }
 
 /** An iterator over what is pushed from now on, whether or not somebody waits at that moment. */
-const waiting = (join: (subscriber: Subscriber) => () => void): AsyncIterableIterator<object> => {
+const waiting = (
+  { maxWaiting = manyWaiting, looksUpMissed = false }: SubscriptionTerms,
+  join: (subscriber: Subscriber) => () => void,
+): AsyncIterableIterator<object> => {
   const messages: object[] = [];
   let waiter: { resolve(result: IteratorResult<object>): void; reject(error: Error): void } | undefined;
   let failure: Error | undefined;
@@ -68,19 +80,23 @@ const waiting = (join: (subscriber: Subscriber) => () => void): AsyncIterableIte
     if (waiter !== undefined) {
       waiter.resolve({ value: message, done: false });
       waiter = undefined;
-    } else if (messages.push(message) > maxWaiting) {
-      failure = new FellBehind();
-      end();
-    }
+    } else if (messages.push(message) > maxWaiting) fail();
   };
-  const leave = join({ push, end });
+  const fail = () => {
+    failure = new FellBehind();
+    messages.length = 0;
+    waiter?.reject(failure);
+    waiter = undefined;
+    end();
+  };
+  const leave = join({ looksUpMissed, push, fail, end });
   return {
     [Symbol.asyncIterator]() {
       return this;
     },
     next: () => {
-      const message = messages.shift();
       if (failure !== undefined) return Promise.reject(failure);
+      const message = messages.shift();
       if (message !== undefined) return Promise.resolve({ value: message, done: false });
       if (ended) return Promise.resolve(done);
       return new Promise((resolve, reject) => (waiter = { resolve, reject }));

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Pool } from '../database/pool.ts';
-import type { Bus } from './bus.ts';
+import type { Bus, SubscriptionTerms } from './bus.ts';
 import { LocalBus } from './local-bus.ts';
 
 const channel = 'tessera';
@@ -38,11 +38,12 @@ export class PostgresBus implements Bus {
 
   /** Starts to listen, on a connection of its own that reconnects by itself. */
   async open(): Promise<this> {
-    this.#stopListening = await this.#pool.listen(channel, (payload) => {
+    const heard = (payload: string) => {
       // The cast is safe: only this class notifies on the channel, and the server's role alone can reach this database.
       const { from, topic, message } = JSON.parse(payload) as Envelope;
       if (from !== this.#name) this.#local.deliver(topic, message);
-    });
+    };
+    this.#stopListening = await this.#pool.listen(channel, heard, () => this.#local.interrupt());
     return this;
   }
 
@@ -67,8 +68,8 @@ export class PostgresBus implements Bus {
     }
   }
 
-  subscribe(topic: string): AsyncIterableIterator<object> {
-    return this.#local.subscribe(topic);
+  subscribe(topic: string, terms?: SubscriptionTerms): AsyncIterableIterator<object> {
+    return this.#local.subscribe(topic, terms);
   }
 
   /** Sends what is under way, and ends all subscriptions. */

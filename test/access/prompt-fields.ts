@@ -71,8 +71,10 @@ const emptied = async (_owner: Person, ids: Ids, bed: Testbed): Promise<Record<s
 
 /** Two earlier prompts of the filled workspace, of versions that it comes to by no other way. */
 const earlierPrompts = async (_owner: Person, ids: Ids, bed: Testbed): Promise<Record<string, string>> => {
+  const { organizationId, workspaceId } = inWorkspaceOf(ids);
   const rows = [1_000_001, 1_000_002].map((version) => ({
-    ...inWorkspaceOf(ids),
+    organizationId,
+    workspaceId,
     id: newId(),
     version,
     prompt: `${secret} ${version}`,

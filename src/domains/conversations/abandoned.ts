@@ -17,6 +17,12 @@ const overdue = lt(runningAnswers.leaseUntil, sql`now()`);
 
 /** Ends the answers whose writers have not reported in time, of all tenants, each in a unit of its own. Gives their number. */
 export const failAbandonedAnswers = async (services: Services): Promise<number> => {
+  let ended = 0;
+  for (let some = atOnce; some === atOnce; ended += some) some = await failSome(services);
+  return ended;
+};
+
+const failSome = async (services: Services): Promise<number> => {
   const everywhere = new UnitOfWork(nowhere, { ...services, origin });
   const found = await everywhere.run(() =>
     database

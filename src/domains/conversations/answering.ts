@@ -12,10 +12,18 @@ import type { Services } from '../services.ts';
 import { settingsByWorkspace } from '../tenancy/workspace-loaders.ts';
 import { leaseSeconds, renewLease, type Asked, type Means } from './asking.ts';
 import { DeltaPublisher } from './deltas.ts';
-import { answersTopic, cancelTopic, type AnswerFailure, type AnswerNotice } from './events.ts';
+import {
+  answersTopic,
+  cancelTopic,
+  tellAgainTopic,
+  type AnswerFailure,
+  type AnswerNotice,
+  type TellAgain,
+} from './events.ts';
 import { attachedGrounds, attachedTokens, groundsOf, type Ground } from './grounds.ts';
 import type { PromptFill } from './answer-records.ts';
 import { historyBefore } from './history.ts';
+import { keepPartialText } from './partial-text.ts';
 import { recentPassages } from './recent-passages.ts';
 import { settle, type Ending } from './settling.ts';
 import { systemPromptFor } from './system-prompt.ts';
@@ -51,6 +59,9 @@ export const toldSoFar = (conversationId: string): { messageId: string; text: st
     .filter(([, each]) => each.conversationId === conversationId && each.deltas.told !== '')
     .map(([messageId, { deltas }]) => ({ messageId, text: deltas.told }));
 
+/** The same of one answer; undefined when this process does not write it. */
+export const toldOf = (messageId: string): string | undefined => running.get(messageId)?.deltas.told;
+
 /** Resolves when no answer is being written any more. */
 export const settled = async (): Promise<void> => {
   while (running.size > 0) await Promise.all([...running.values()].map(({ done }) => done));
@@ -80,6 +91,8 @@ export const writeAnswer = (services: Services, unit: UnitOfWork, asked: Asked):
   );
   const abort = new AbortController();
   const stopWatching = watch(services, unit, asked, abort);
+  const stopTellingAgain = tellAgain(services, answer.id, deltas);
+  const stopKeeping = keepPartialText(services, unit, answer, () => deltas.told);
   publish({ kind: 'started', messageId: answer.id });
   const done = work(services, unit, asked, deltas, abort.signal)
     .then((ending) => {
@@ -95,6 +108,8 @@ export const writeAnswer = (services: Services, unit: UnitOfWork, asked: Asked):
     .finally(() => {
       deltas.close();
       stopWatching();
+      stopTellingAgain();
+      stopKeeping();
       running.delete(answer.id);
     });
   running.set(answer.id, { conversationId: question.conversationId, deltas, abort, done });
@@ -134,6 +149,17 @@ const watch = (services: Services, unit: UnitOfWork, asked: Asked, abort: AbortC
     clearInterval(timer);
     void wishes.return?.();
   };
+};
+
+/** Tells pieces again that somebody has missed, until the function returned is called. */
+const tellAgain = ({ bus, log }: Services, messageId: string, deltas: DeltaPublisher): (() => void) => {
+  const wishes = bus.subscribe(tellAgainTopic(messageId));
+  const hear = async () => {
+    // The cast is safe: only this domain publishes on the topic.
+    for await (const wish of wishes) deltas.tellAgain((wish as TellAgain).from);
+  };
+  hear().catch((error: unknown) => log.warn({ err: error, messageId }, 'Missed pieces are no longer told again.'));
+  return () => void wishes.return?.();
 };
 
 /** Retrieves and answers; every failure becomes an ending. */
@@ -266,6 +292,7 @@ const failureOf = (error: unknown): AnswerFailure => {
 const causeOf = (error: unknown): string => (error instanceof ModelFailure ? error.kind : failureOf(error).code);
 
 const noticeOf = (ending: Ending, messageId: string): AnswerNotice => {
-  if (ending.kind === 'failed') return { kind: 'failed', messageId, error: ending.error };
-  return { kind: ending.kind === 'cancelled' ? 'cancelled' : 'completed', messageId };
+  const { length } = ending.kind === 'answered' ? ending.result.text : ending.text;
+  if (ending.kind === 'failed') return { kind: 'failed', messageId, length, error: ending.error };
+  return { kind: ending.kind === 'cancelled' ? 'cancelled' : 'completed', messageId, length };
 };

@@ -19,7 +19,7 @@ const patienceMs = 3000;
 
 /**
  * Stops an answer, wherever it is being written, and gives it as it then is.
- * Throws Conflict (it is not being written, the workspace is archived), Forbidden (asked by another, and not the workspace's ADMIN), NotFound.
+ * Throws Conflict (it is not being written, the workspace is archived), Forbidden (asked by another, and not an EDITOR of the workspace), NotFound.
  */
 export const cancelAnswer = async (context: Context, messageId: string): Promise<MessageRow> => {
   const { unit, services } = context;
@@ -27,7 +27,7 @@ export const cancelAnswer = async (context: Context, messageId: string): Promise
   const question = answer.parentId === null ? null : await messageById(unit).load(answer.parentId);
   await unit.rest();
   const viewer = viewerOf(context);
-  if (question?.senderId !== viewer.userId) requirePermission(viewer, 'CONVERSATION_MANAGE', answer.workspaceId);
+  if (question?.senderId !== viewer.userId) requirePermission(viewer, 'CONVERSATION_ANSWER', answer.workspaceId);
   requireActive(viewer, answer.workspaceId);
   if (answer.status !== 'STREAMING') throw new Conflict('messageId', 'This answer is not being written.');
   if (await stopAnswer(messageId)) return answerNow(context, messageId);

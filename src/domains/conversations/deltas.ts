@@ -25,14 +25,20 @@ export class DeltaPublisher {
     this.#timer ??= setTimeout(() => this.flush(), gatherMs);
   }
 
+  /** Goes back to a position for those who have missed what came after it; all who do so at the same time are told together. */
+  tellAgain(from: number): void {
+    if (from >= this.#told) return;
+    this.#told = from;
+    this.#timer ??= setTimeout(() => this.flush(), gatherMs);
+  }
+
   /** Tells at once what has been gathered. */
   flush(): void {
     this.close();
-    while (this.#told < this.text.length) {
+    for (let end = this.#end(this.#told); end > this.#told; end = this.#end(this.#told)) {
       const position = this.#told;
-      const piece = this.text.slice(position, this.#end(position));
-      this.#told += piece.length;
-      this.#tell(piece, position);
+      this.#told = end;
+      this.#tell(this.text.slice(position, end), position);
     }
   }
 
@@ -42,10 +48,10 @@ export class DeltaPublisher {
     this.#timer = undefined;
   }
 
-  /** Never between the two halves of a character. */
+  /** Never between the two halves of a character; the second may not have come yet. */
   #end(position: number): number {
     const end = Math.min(position + maxTold, this.text.length);
     const last = this.text.charCodeAt(end - 1);
-    return end < this.text.length && last >= 0xd800 && last <= 0xdbff ? end - 1 : end;
+    return end > position && last >= 0xd800 && last <= 0xdbff ? end - 1 : end;
   }
 }

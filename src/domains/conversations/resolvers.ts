@@ -46,7 +46,7 @@ export const resolvers: Resolvers = {
   },
   Subscription: {
     answerStream: {
-      subscribe: (_root, { conversationId }, context) => answerStream(context, conversationId),
+      subscribe: (_root, args, context) => answerStream(context, args),
     },
   },
   Workspace: {

@@ -1,10 +1,11 @@
-import type { ResolversTypes } from '../../generated/resolvers.ts';
+import { BadUserInput, NotFound } from '../../errors.ts';
+import type { AnswerPositionInput, ResolversTypes, SubscriptionAnswerStreamArgs } from '../../generated/resolvers.ts';
 import { globalId } from '../../ids.ts';
 import type { Context } from '../context.ts';
 import { found } from '../nodes.ts';
 import { renewSubscriber } from '../tenancy/subscribers.ts';
 import type { AnswerNotice } from './events.ts';
-import { followAnswers } from './following.ts';
+import { followAnswers, type AnswerPosition } from './following.ts';
 import { conversationById, messageById } from './loaders.ts';
 
 /** How old the knowledge of a subscriber's rights may be at a delivery. */
@@ -12,17 +13,22 @@ const recheckMs = 3000;
 
 type Event = Awaited<ResolversTypes['AnswerEvent']>;
 
+/** Positions that a subscriber may go on from: answers of one conversation that are written at the same time. */
+const maxPositions = 20;
+
 /**
- * What happens to a conversation's answers from now on, beginning with what there is of those being written here. Ends when the
- * subscriber may no longer see the conversation. Between events no connection is held. Throws NotFound.
+ * What happens to a conversation's answers: after what the subscriber has, or without that from now on, beginning with what there is of those
+ * being written. Ends when the subscriber may no longer see the conversation. Between events no connection is held. Throws NotFound
+ * (the conversation, or a message that is not in it), BadUserInput (too many positions, or a negative one).
  */
 export const answerStream = async (
   context: Context,
-  conversationId: string,
+  { conversationId, after: given }: SubscriptionAnswerStreamArgs,
 ): Promise<AsyncIterableIterator<{ answerStream: Event }>> => {
   await found('Conversation', conversationId, conversationById(context.unit));
+  const after = await positionsIn(context, conversationId, given ?? []);
   await context.unit.rest();
-  const notices = followAnswers(context.services, conversationId);
+  const notices = followAnswers(context.services, conversationId, { reader: context, after });
   let checkedAt = Date.now();
 
   const stillVisible = async (): Promise<boolean> => {
@@ -52,6 +58,23 @@ export const answerStream = async (
   return events;
 };
 
+const positionsIn = async (
+  { unit }: Context,
+  conversationId: string,
+  given: readonly AnswerPositionInput[],
+): Promise<AnswerPosition[]> => {
+  if (given.length > maxPositions) throw new BadUserInput('after', `At most ${maxPositions} positions.`);
+  return Promise.all(
+    given.map(async ({ messageId, position = null }, index) => {
+      if (position !== null && position < 0)
+        throw new BadUserInput(`after.${index}.position`, 'A position is not negative.');
+      const message = await found('Message', messageId, messageById(unit));
+      if (message.conversationId !== conversationId) throw new NotFound('Message', messageId);
+      return { messageId, position };
+    }),
+  );
+};
+
 /** Looks up the subscriber's rights anew; the context goes on with them. */
 const seesConversation = async (context: Context, conversationId: string): Promise<boolean> => {
   if (!(await renewSubscriber(context, 'CONVERSATION_READ'))) return false;
@@ -64,8 +87,10 @@ const seesConversation = async (context: Context, conversationId: string): Promi
 const eventOf = async (context: Context, notice: AnswerNotice): Promise<Event | undefined> => {
   const messageId = globalId('Message', notice.messageId);
   if (notice.kind === 'started') return { __typename: 'AnswerStarted', messageId };
-  if (notice.kind === 'delta')
-    return { __typename: 'AnswerDelta', messageId, text: notice.text, position: notice.position };
+  if (notice.kind === 'delta') {
+    const { text, position } = notice;
+    return { __typename: 'AnswerDelta', messageId, text, position, end: position + text.length };
+  }
   if (notice.kind === 'failed') return { __typename: 'AnswerFailed', messageId, error: notice.error };
   if (notice.kind === 'cancelled') return { __typename: 'AnswerCancelled', messageId };
   // A fresh unit, whose loaders know nothing from before the answer.

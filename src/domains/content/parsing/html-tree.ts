@@ -41,7 +41,9 @@ export const parseHtml = async (html: string): Promise<HtmlDocument> => {
   const { parseHTML } = await import('linkedom');
   await checkDepth(html);
   const isPage = /<(?:html|body)[\s>]/i.test(html);
-  return parseHTML(isPage ? html : `<html><body>${html}</body></html>`).document;
+  const page: object = parseHTML(isPage ? html : `<html><body>${html}</body></html>`);
+  // The cast is safe: the library's types name a browser's window, which holds the document.
+  return (page as { document: HtmlDocument }).document;
 };
 
 const checkDepth = async (html: string): Promise<void> => {
