@@ -3,6 +3,8 @@ import { database } from '../../database/client.ts';
 import { nowhere, UnitOfWork, wholeOf } from '../../database/unit-of-work.ts';
 import { abandonExecutions } from '../modelhub/executions.ts';
 import type { Services } from '../services.ts';
+import { agentInvocationByMessage } from './agent-loaders.ts';
+import { endRunOf, patienceHours } from './agent-records.ts';
 import { settleWithin } from './answering.ts';
 import { answersTopic, type AnswerFailure, type AnswerNotice } from './events.ts';
 import { streaming } from './settling.ts';
@@ -10,7 +12,11 @@ import { messages, runningAnswers } from './tables.ts';
 
 const everyMs = 15_000;
 const atOnce = 100;
-const failure: AnswerFailure = { code: 'UNAVAILABLE', message: 'The server stopped while answering.' };
+const stopped: AnswerFailure = { code: 'UNAVAILABLE', message: 'The server stopped while answering.' };
+const undecided: AnswerFailure = {
+  code: 'CONFLICT',
+  message: `The agent waited ${patienceHours} hours for a decision on the use of a tool.`,
+};
 const origin = { requestId: 'abandoned-answers', address: null, userAgent: null };
 const overdue = lt(runningAnswers.leaseUntil, sql`now()`);
 
@@ -41,6 +47,9 @@ const failAnswer = (
       .returning({ messageId: runningAnswers.messageId });
     // Another process was faster, or the writer has reported after all.
     if (gone === undefined) return;
+    const run = await agentInvocationByMessage(unit).load(messageId);
+    const waited = run?.status === 'WAITING_FOR_APPROVAL';
+    const failure = waited ? undecided : stopped;
     const { code: errorCode, message: errorMessage } = failure;
     const [failed] = await database
       .update(messages)
@@ -48,6 +57,8 @@ const failAnswer = (
       .where(streaming(organizationId, eq(messages.id, messageId)))
       .returning({ conversationId: messages.conversationId, workspaceId: messages.workspaceId });
     await abandonExecutions(transaction, messageId);
+    const reason = waited ? 'NOT_DECIDED' : 'INTERRUPTED';
+    await endRunOf(unit, services, messageId, { status: 'FAILED', reason, message: errorMessage });
     if (failed === undefined) return;
     const { conversationId, workspaceId } = failed;
     unit.record({ action: 'answer.failed', type: 'Message', id: messageId, workspaceId });

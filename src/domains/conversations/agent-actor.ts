@@ -4,15 +4,15 @@ import { decisionIn } from '../permissions.ts';
 import type { Services } from '../services.ts';
 import { discovery, scopeOf, viewerOfCredential } from '../tenancy/viewers.ts';
 import { RunStopped } from './agent-failure.ts';
-import { agentRulesByWorkspace, usualRules, type AgentRules } from './agent-settings.ts';
-import type { AgentInvocationRow } from './agent-tables.ts';
+import { agentRulesByWorkspace, usualRules } from './agent-settings.ts';
+import type { AgentInvocationRow, AgentSettingsRow } from './agent-tables.ts';
 import { conversationById } from './loaders.ts';
 
 /** For whom a run acts at this moment, what they see, and what the workspace lets agents do. */
 export interface Actor {
   readonly viewer: Viewer;
   readonly unit: UnitOfWork;
-  readonly rules: AgentRules;
+  readonly rules: AgentSettingsRow;
 }
 
 const kinds = ['SESSION', 'API_KEY', 'DEVICE', 'EXTENSION_KEY'] as const;

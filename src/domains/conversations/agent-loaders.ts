@@ -10,7 +10,10 @@ export const agentInvocationById = loadOne(
       .select()
       .from(agentInvocations)
       .where(
-        and(eq(agentInvocations.organizationId, bound.organizationId), sql`${agentInvocations.id} = any(${bound.keys})`),
+        and(
+          eq(agentInvocations.organizationId, bound.organizationId),
+          sql`${agentInvocations.id} = any(${bound.keys})`,
+        ),
       ),
   (run) => run.id,
 );
@@ -61,7 +64,9 @@ export const agentToolCallById = loadOne(
     database
       .select(lightCall)
       .from(agentToolCalls)
-      .where(and(eq(agentToolCalls.organizationId, bound.organizationId), sql`${agentToolCalls.id} = any(${bound.keys})`)),
+      .where(
+        and(eq(agentToolCalls.organizationId, bound.organizationId), sql`${agentToolCalls.id} = any(${bound.keys})`),
+      ),
   (call) => call.id,
 );
 
@@ -71,7 +76,9 @@ export const agentToolResultById = loadOne(
     database
       .select({ id: agentToolCalls.id, result: agentToolCalls.result })
       .from(agentToolCalls)
-      .where(and(eq(agentToolCalls.organizationId, bound.organizationId), sql`${agentToolCalls.id} = any(${bound.keys})`)),
+      .where(
+        and(eq(agentToolCalls.organizationId, bound.organizationId), sql`${agentToolCalls.id} = any(${bound.keys})`),
+      ),
   (call) => call.id,
 );
 

@@ -13,11 +13,8 @@ import { isHostPattern } from './allowed-hosts.ts';
 
 const maxHosts = 100;
 
-/** What a workspace lets agents do. */
-export type AgentRules = Pick<AgentSettingsRow, 'workspaceId' | 'tools' | 'allowedHosts' | 'maxSteps' | 'maxCost'>;
-
 /** The rules of a workspace that has said nothing. */
-export const usualRules = (workspaceId: string): AgentRules => ({
+export const usualRules = (workspaceId: string): AgentSettingsRow => ({
   workspaceId,
   tools: null,
   allowedHosts: [],
@@ -58,7 +55,7 @@ export interface Offer {
 }
 
 /** Which tools agents may use in a workspace on behalf of a viewer, who sees it. */
-export const offersOf = (tools: AgentTools, rules: AgentRules, viewer: Viewer): Offer[] =>
+export const offersOf = (tools: AgentTools, rules: AgentSettingsRow, viewer: Viewer): Offer[] =>
   Object.entries(tools).map(([name, tool]) => {
     const usual = !tool.changes && tool.optIn !== true;
     const allowed = rules.tools === null ? usual : rules.tools.includes(name);
@@ -70,7 +67,8 @@ export const offersOf = (tools: AgentTools, rules: AgentRules, viewer: Viewer): 
 const faultsOf = ({ tools, allowedHosts, maxSteps, maxCost }: UpdateAgentSettingsInput, known: AgentTools) => {
   const issues: InputIssue[] = [];
   for (const [place, name] of (tools ?? []).entries())
-    if (!Object.hasOwn(known, name)) issues.push({ field: `tools.${place}`, message: 'There is no tool of this name.' });
+    if (!Object.hasOwn(known, name))
+      issues.push({ field: `tools.${place}`, message: 'There is no tool of this name.' });
   if ((allowedHosts?.length ?? 0) > maxHosts)
     issues.push({ field: 'allowedHosts', message: `At most ${maxHosts} hosts can be named.` });
   for (const [place, host] of (allowedHosts ?? []).slice(0, maxHosts).entries())
@@ -90,7 +88,7 @@ export const isCost = (cost: string): boolean => /^\d{1,5}(\.\d{1,12})?$/.test(c
  * Changes what agents may do in a workspace: absent leaves as it is. Throws BadUserInput, Conflict (archived), Forbidden (needs ADMIN in it),
  * NotFound.
  */
-export const updateAgentSettings = (context: Context, input: UpdateAgentSettingsInput): Promise<AgentRules> => {
+export const updateAgentSettings = (context: Context, input: UpdateAgentSettingsInput): Promise<AgentSettingsRow> => {
   const { unit, services } = context;
   const { workspaceId, tools, allowedHosts, maxSteps, maxCost } = input;
   return unit.transact(async ({ organizationId }) => {

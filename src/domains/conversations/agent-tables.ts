@@ -52,7 +52,11 @@ export const agentSettings = tenantTable(
     }).onDelete('cascade'),
   ],
 );
-export type AgentSettingsRow = typeof agentSettings.$inferSelect;
+/** Those of a workspace that has said nothing have no row. */
+export type AgentSettingsRow = Pick<
+  typeof agentSettings.$inferSelect,
+  'workspaceId' | 'tools' | 'allowedHosts' | 'maxSteps' | 'maxCost'
+>;
 
 /** A run with tools that writes one answer. */
 export const agentInvocations = tenantTable(

@@ -66,11 +66,30 @@ export const settleWithin = async (graceMs: number): Promise<void> => {
   clearTimeout(timer);
 };
 
+/** How an answer is written. */
+export interface Author {
+  /** Whether the answer begins now; false where writing goes on that was set aside. */
+  readonly begins: boolean;
+  /** Writes, and becomes an ending however it goes; null when the answer is set aside for now. */
+  readonly write: (deltas: DeltaPublisher, signal: AbortSignal) => Promise<Ending | null>;
+  /** Stores how it ended; false when the answer was no longer awaited. */
+  readonly settle: (ending: Ending) => Promise<boolean>;
+}
+
 /**
- * Writes the answer to a stored question, whether or not anybody goes on waiting for it. Resolves when it is settled, well or not,
+ * Writes the answer to a stored question, whether or not anybody goes on waiting for it. Resolves when it is settled, well or not, or set aside,
  * and never rejects. The unit is one of its own.
  */
-export const writeAnswer = (services: Services, unit: UnitOfWork, asked: Asked): Promise<void> => {
+export const writeAnswer = (
+  services: Services,
+  unit: UnitOfWork,
+  asked: Asked,
+  author: Author = {
+    begins: true,
+    write: (deltas, signal) => work(services, unit, asked, deltas, signal),
+    settle: (ending) => settle(unit, asked, ending),
+  },
+): Promise<void> => {
   const { answer, question } = asked;
   const publish = (notice: AnswerNotice) => services.bus.publish(answersTopic(question.conversationId), notice);
   const deltas = new DeltaPublisher((text, position) =>
@@ -78,11 +97,13 @@ export const writeAnswer = (services: Services, unit: UnitOfWork, asked: Asked):
   );
   const abort = new AbortController();
   const stopWatching = watch(services, unit, asked, abort);
-  publish({ kind: 'started', messageId: answer.id });
-  const done = work(services, unit, asked, deltas, abort.signal)
+  if (author.begins) publish({ kind: 'started', messageId: answer.id });
+  const done = author
+    .write(deltas, abort.signal)
     .then((ending) => {
       deltas.flush();
-      return settlePatiently(unit, asked, ending).then((first) =>
+      if (ending === null) return undefined;
+      return settlePatiently(() => author.settle(ending)).then((first) =>
         first ? publish(noticeOf(ending, answer.id)) : undefined,
       );
     })
@@ -103,10 +124,10 @@ const settleTries = 5;
 const settleAgainMs = 1000;
 
 /** A database that is away for some seconds costs no answer that is written already. */
-const settlePatiently = async (unit: UnitOfWork, asked: Asked, ending: Ending): Promise<boolean> => {
+const settlePatiently = async (settleOnce: () => Promise<boolean>): Promise<boolean> => {
   for (let attempt = 1; ; attempt++)
     try {
-      return await settle(unit, asked, ending);
+      return await settleOnce();
     } catch (error) {
       if (!(error instanceof Unavailable) || attempt === settleTries) throw error;
       await pause(settleAgainMs);
@@ -151,15 +172,25 @@ const work = async (
     const result = await answered(asked, material, deltas, signal);
     return { kind: 'answered', result, material };
   } catch (error) {
-    const latencyMs = performance.now() - began;
-    const text = clean(error instanceof ModelFailure ? error.text : deltas.text);
-    if (signal.aborted && signal.reason !== shutdown) return { kind: 'cancelled', text, latencyMs };
-    const failure = failureOf(error);
-    if (failure.code === 'INTERNAL_SERVER_ERROR') services.log.error({ err: error }, 'An answer failed.');
-    return { kind: 'failed', text, error: failure, cause: causeOf(error), latencyMs };
+    return endingOf(services, error, deltas, signal, performance.now() - began);
   } finally {
     await unit.rest();
   }
+};
+
+/** The ending of an answer whose writing threw; what there is of it stays. */
+export const endingOf = (
+  services: Services,
+  error: unknown,
+  deltas: DeltaPublisher,
+  signal: AbortSignal,
+  latencyMs: number,
+): Ending => {
+  const text = clean(error instanceof ModelFailure ? error.text : deltas.text);
+  if (signal.aborted && signal.reason !== shutdown) return { kind: 'cancelled', text, latencyMs };
+  const failure = failureOf(error);
+  if (failure.code === 'INTERNAL_SERVER_ERROR') services.log.error({ err: error }, 'An answer failed.');
+  return { kind: 'failed', text, error: failure, cause: causeOf(error), latencyMs };
 };
 
 /** What an answer is made from. */
@@ -230,7 +261,8 @@ const answered = async (
   throw new ModelFailure('INTERRUPTED', 'The model ended without an answer.');
 };
 
-const clean = (text: string): string => text.replaceAll('\0', '');
+/** Without NUL, which Postgres keeps in no text. */
+export const clean = (text: string): string => text.replaceAll('\0', '');
 
 const failureOf = (error: unknown): AnswerFailure => {
   if (error instanceof ModelFailure && error.kind === 'CANCELLED')

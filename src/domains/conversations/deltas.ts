@@ -36,6 +36,13 @@ export class DeltaPublisher {
     }
   }
 
+  /** Begins the text anew: the next piece is told from position 0. What was gathered and not told is dropped. */
+  restart(): void {
+    this.close();
+    this.text = '';
+    this.#told = 0;
+  }
+
   /** Tells nothing more by itself. */
   close(): void {
     clearTimeout(this.#timer);
