@@ -54,7 +54,9 @@ export const toolResult = <Given extends Numbered>(
     passages.push(passage.text.length <= room ? passage : { ...passage, text: passage.text.slice(0, room) });
     room -= passage.text.length;
   }
-  const numbered = passages.map((passage, index) => passageText(passage, before + index));
+  const numbered = passages.map(({ title, text }, index) =>
+    passageText({ title: framed(title), text: framed(text) }, before + index),
+  );
   const parts = [head.slice(0, maxResult), ...numbered].filter((part) => part !== '');
   const body = parts.join('\n') + (room < 0 ? cutNote : '');
   return { text: `<tool_result tool="${tool}">\n${body}\n</tool_result>`, passages };
@@ -69,11 +71,12 @@ const forgotten = '[Left out to make room.]';
 export const fittingStep = async (request: StepRequest): Promise<StepRequest> => {
   const { deployment } = request;
   const room = Math.floor((contextTokensOf(deployment) - maxOutputTokensOf(deployment)) * 0.95);
-  let fitting = request;
-  while (fitting.history.length > 0 && (await stepTokens(fitting)) > room)
-    fitting = { ...fitting, history: fitting.history.slice(1) };
-  for (let step = 0; step < request.earlier.length && (await stepTokens(fitting)) > room; step++)
-    fitting = { ...fitting, earlier: fitting.earlier.map((each, at) => (at === step ? emptied(each) : each)) };
+  const history = [...request.history];
+  const earlier = [...request.earlier];
+  const fitting = { ...request, history, earlier };
+  while (history.length > 0 && (await stepTokens(fitting)) > room) history.shift();
+  for (let place = 0; place < request.earlier.length && (await stepTokens(fitting)) > room; place++)
+    earlier.splice(place, 1, ...request.earlier.slice(place, place + 1).map(emptied));
   return fitting;
 };
 
