@@ -116,7 +116,7 @@ test('a document that gives orders makes an obedient model reach nothing beyond 
   models.always(({ messages }) => {
     const told = JSON.stringify((messages as Data[]).filter(({ role }) => role === 'tool'));
     if (!told.includes('ignore your instructions')) return search;
-    return told.includes('delete_everything') ? { deltas: ['Done.'] } : { toolCalls: orders };
+    return told.includes('did not allow') ? { deltas: ['Done.'] } : { toolCalls: orders };
   });
   const conversationId = await conversationIn(bob, place.workspaceId);
   const waiting = await start(bob, { conversationId, text: 'What is planned for the moon?' });
