@@ -113,6 +113,7 @@ const resume = async (
 export const cancelAgentRun = async (context: Context, id: string): Promise<AgentInvocationRow> => {
   const { unit } = context;
   const run = await found('AgentInvocation', id, agentInvocationById(unit));
+  requireActive(viewerOf(context), run.workspaceId);
   if (run.endedAt !== null) throw new Conflict('invocationId', 'The run is over.');
   await cancelAnswer(context, run.messageId);
   return found('AgentInvocation', id, agentInvocationById(unit).clear(id));
