@@ -18,6 +18,7 @@ import {
 import { searchLogList, searchStatistics } from '../src/domains/content/search-log.ts';
 import { datasourceList, executionList, failureList } from '../src/domains/content/sync-loaders.ts';
 import { lacking } from '../src/domains/content/reembedding.ts';
+import { agentInvocationsByConversation } from '../src/domains/conversations/agent-loaders.ts';
 import { conversationsByWorkspace, messagesByConversation } from '../src/domains/conversations/loaders.ts';
 import { jobList } from '../src/domains/platform/loaders.ts';
 import { memberList, workspaceList } from '../src/domains/tenancy/loaders.ts';
@@ -41,6 +42,7 @@ const [organization, user, workspace, conversation, message, document, chunk, me
 ] as const;
 const [file, searched, office, officeVersion, officeShare, officeComment, job] = [11, 12, 13, 14, 15, 16, 17] as const;
 const [datasource, queue, execution, failure] = [18, 19, 20, 21] as const;
+const agentRun = 40;
 const time = (number: string) => `timestamptz '2026-01-01' + (${number}) * interval '1 second'`;
 
 let bed: Testbed & { ownerUrl: string | undefined };
@@ -70,6 +72,10 @@ const fill = async (url: string): Promise<void> => {
     select ${tenant}, ${inSql(message, 'n')}, ${inSql(workspace, `n % ${tenants}`)},
       ${inSql(conversation, `case when n % 10 < 4 then n % ${tenants} else n % 80000 end`)}, 'USER', 'm', ${time('n')}
     from generate_series(0, ${rows - 1}) n`);
+  await run(`insert into agent_invocations (organization_id, id, workspace_id, conversation_id, message_id, credential_kind, credential_id, max_steps, created_at)
+    select ${tenant}, ${inSql(agentRun, 'n')}, ${inSql(workspace, `n % ${tenants}`)},
+      ${inSql(conversation, `case when n % 10 < 4 then n % ${tenants} else n end`)}, ${inSql(message, 'n')}, 'SESSION', ${inSql(user, '0')}, 10, ${time('n')}
+    from generate_series(0, 39999) n`);
   await run(`insert into documents (organization_id, id, workspace_id, title, mime_type, created_at)
     select ${tenant}, ${inSql(document, 'n')}, ${inSql(workspace, `n % ${tenants}`)}, 't' || md5(n::text), 'text/plain', ${time('n')} from generate_series(0, 79999) n`);
   await run(`insert into document_chunks (organization_id, id, workspace_id, document_id, position, text, headings, start, "end", tokens, terms, frequencies, term_count, hash, created_at)
@@ -113,7 +119,7 @@ const fill = async (url: string): Promise<void> => {
     from generate_series(0, 79999) n,
       lateral (values ('', 'common'), ('', 'tag ' || n / 400), ('page', (n / 400)::text)) as label (key, value)`);
   await run(
-    `analyze datasources, sync_queues, sync_executions, sync_failures, jobs, files, search_logs, office_documents, office_document_versions, office_document_shares, office_document_comments, organizations, users, memberships, workspaces, workspace_memberships, conversations, messages, documents, document_chunks, document_versions, document_labels`,
+    `analyze agent_invocations, datasources, sync_queues, sync_executions, sync_failures, jobs, files, search_logs, office_documents, office_document_versions, office_document_shares, office_document_comments, organizations, users, memberships, workspaces, workspace_memberships, conversations, messages, documents, document_chunks, document_versions, document_labels`,
   );
   await owner.end();
 };
@@ -321,6 +327,12 @@ const lists: readonly (readonly [name: string, index: string, cursor: string | n
     'conversations_created_at_index',
     created('DESC', conversation),
     (unit, args) => conversationsByWorkspace(unit, args, idOf(workspace, 0)),
+  ],
+  [
+    'runs of agents',
+    'agent_invocations_conversation_id_index',
+    created('DESC', agentRun),
+    (unit, args) => agentInvocationsByConversation(unit, args, idOf(conversation, 0)),
   ],
   ['jobs', 'jobs_created_at_index', created('DESC', job), (unit, args) => jobList(unit, args)],
   [

@@ -39,7 +39,8 @@ export const agentEvents = async (
   const stillVisible = async (): Promise<boolean> => {
     if (Date.now() - checkedAt < recheckMs) return true;
     checkedAt = Date.now();
-    return renewSubscriber(context, 'CONVERSATION_READ');
+    if (!(await renewSubscriber(context, 'CONVERSATION_READ'))) return false;
+    return (await agentInvocationById(context.unit).load(invocationId)) !== null;
   };
   const heard = async (): Promise<AgentNotice | null> => {
     const first = waiting.shift();

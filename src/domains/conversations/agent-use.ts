@@ -35,10 +35,13 @@ export const useTool = async (services: Services, actor: Actor, place: Place): P
     const { allowedHosts } = rules;
     const using = unit.as(unit.scope);
     const use = { viewer, unit: using, services, workspaceId, conversationId, allowedHosts, signal };
-    const output = await tool.run(use, input.data).finally(async () => using.rest());
-    const given = withPassages(output);
-    const { text, passages } = toolResult(call.tool, given, before);
-    return { status: 'COMPLETED', result: text, passages, failure: null };
+    try {
+      const given = withPassages(await tool.run(use, input.data));
+      const { text, passages } = toolResult(call.tool, given, before);
+      return { status: 'COMPLETED', result: text, passages, failure: null };
+    } finally {
+      await using.rest();
+    }
   } catch (error) {
     if (signal.aborted) throw error;
     if (error instanceof DomainError) return failed(call, error.message);
