@@ -210,6 +210,7 @@ test('a session that ends in the middle of a step ends the run before the next t
   const conversationId = await conversationIn(bob, place.workspaceId);
   models.script({ ...search, delayMs: 700 });
   const id = await begin(dora, conversationId);
+  await modelCalled(1);
   await dora.want('mutation { signOut { signedOut } }');
   const run = await quiet(bob, id);
   expect(run).toMatchObject({ status: 'FAILED', error: { reason: 'RIGHTS_LOST' }, message: { status: 'FAILED' } });
@@ -227,6 +228,7 @@ test('a tool that the workspace takes away while the model writes is not used', 
     { deltas: ['Not allowed.'] },
   );
   const id = await begin(bob, conversationId);
+  await modelCalled(1);
   await allow({ allowedHosts: [] });
   const run = await quiet(bob, id);
   expect(run.steps[0].calls[0]).toMatchObject({ status: 'FAILED', failure: expect.stringContaining('any more') });
@@ -238,7 +240,7 @@ test('a run whose process died between two steps fails, one that waits does not,
   const dying = await conversationIn(bob, place.workspaceId);
   models.script({ toolCalls: [{ name: 'list_documents', input: {} }] }, { deltas: ['Never'], stallAfter: 1 });
   const id = await begin(bob, dying);
-  for (let tries = 0; completions().length < 2 && tries < 200; tries++) await pauseFor(30);
+  await modelCalled(2);
   await outOfTime((await runNow(bob, id)).message.id);
   await failAbandonedAnswers(bed.server.installation.services);
   const failed = await runNow(bob, id);
@@ -276,6 +278,11 @@ test('a run whose process died between two steps fails, one that waits does not,
 });
 
 const pauseFor = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Waits until the model was called so often. */
+const modelCalled = async (times: number): Promise<void> => {
+  for (let tries = 0; completions().length < times && tries < 200; tries++) await pauseFor(30);
+};
 
 const begin = async (person: Person, conversationId: string): Promise<string> => {
   const data: Data = await person.want(
