@@ -27,7 +27,7 @@ beforeAll(async () => {
   [bed, models] = await Promise.all([startTestbed({ MODEL_TIMEOUT_SECONDS: '5' }), startOpenAiServer()]);
   ada = await bed.signUp('Ada');
   place = await agentPlace(bed, ada, models);
-}, 60_000);
+}, 120_000);
 beforeEach(() => models.reset());
 afterAll(async () => {
   await models.stop();

@@ -42,7 +42,7 @@ beforeAll(async () => {
   ada = await bed.signUp('Ada');
   place = await agentPlace(bed, ada, models);
   bob = await joined(bed, ada.organizationId, 'Bob', 'MEMBER', place.workspaceId, 'EDITOR');
-}, 60_000);
+}, 120_000);
 beforeEach(() => {
   models.reset();
   web.requests.length = 0;
