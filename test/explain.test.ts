@@ -22,6 +22,7 @@ import type { Viewer } from '../src/domains/context.ts';
 import { feedbackByWorkspace } from '../src/domains/conversations/feedback.ts';
 import { waitingConversations } from '../src/domains/conversations/lifecycle-loaders.ts';
 import { passagesByAnswer } from '../src/domains/conversations/explanation-loaders.ts';
+import { agentInvocationsByConversation } from '../src/domains/conversations/agent-loaders.ts';
 import { conversationsByWorkspace, messagesByConversation } from '../src/domains/conversations/loaders.ts';
 import {
   promptHistoryByWorkspace,
@@ -61,6 +62,7 @@ const [datasource, queue, execution, failure] = [18, 19, 20, 21] as const;
 const [prompt, command, variable] = [22, 23, 24] as const;
 const [opinion, link] = [25, 26] as const;
 const passage = 27;
+const agentRun = 40;
 const time = (number: string) => `timestamptz '2026-01-01' + (${number}) * interval '1 second'`;
 
 let bed: Testbed & { ownerUrl: string | undefined };
@@ -106,6 +108,10 @@ const fill = async (url: string): Promise<void> => {
   await run(`insert into answer_passages (organization_id, id, workspace_id, message_id, position, origin, title, start, "end", score, used, created_at)
     select ${tenant}, ${inSql(passage, 'n')}, ${inSql(workspace, `n % ${tenants}`)}, ${inSql(message, `n % ${tenants}`)}, n, 'SEARCH', 't', 0, 1, 1, true, ${time('n')}
     from generate_series(0, 79999) n`);
+  await run(`insert into agent_invocations (organization_id, id, workspace_id, conversation_id, message_id, credential_kind, credential_id, max_steps, created_at)
+    select ${tenant}, ${inSql(agentRun, 'n')}, ${inSql(workspace, `n % ${tenants}`)},
+      ${inSql(conversation, `case when n % 10 < 4 then n % ${tenants} else n end`)}, ${inSql(message, 'n')}, 'SESSION', ${inSql(user, '0')}, 10, ${time('n')}
+    from generate_series(0, 39999) n`);
   await run(`insert into documents (organization_id, id, workspace_id, title, mime_type, created_at)
     select ${tenant}, ${inSql(document, 'n')}, ${inSql(workspace, `n % ${tenants}`)}, 't' || md5(n::text), 'text/plain', ${time('n')} from generate_series(0, 79999) n`);
   await run(`insert into document_chunks (organization_id, id, workspace_id, document_id, position, text, headings, start, "end", tokens, terms, frequencies, term_count, hash, created_at)
@@ -158,7 +164,7 @@ const fill = async (url: string): Promise<void> => {
     from generate_series(0, 79999) n,
       lateral (values ('', 'common'), ('', 'tag ' || n / 400), ('page', (n / 400)::text)) as label (key, value)`);
   await run(
-    `analyze prompt_history, slash_commands, prompt_variables, datasources, sync_queues, sync_executions, sync_failures, jobs, files, search_logs, office_documents, office_document_versions, office_document_shares, office_document_comments, organizations, users, memberships, workspaces, workspace_memberships, conversations, conversation_shares, feedback, messages, answer_passages, documents, document_chunks, document_versions, document_labels`,
+    `analyze prompt_history, slash_commands, prompt_variables, datasources, sync_queues, sync_executions, sync_failures, jobs, files, search_logs, office_documents, office_document_versions, office_document_shares, office_document_comments, organizations, users, memberships, workspaces, workspace_memberships, conversations, conversation_shares, feedback, messages, answer_passages, agent_invocations, documents, document_chunks, document_versions, document_labels`,
   );
   await owner.end();
 };
@@ -419,6 +425,12 @@ const lists: readonly List[] = [
     'conversation_shares_created_at_index',
     created('DESC', link),
     (unit, args) => sharesByConversation(unit, args, idOf(conversation, 0)),
+  ],
+  [
+    'runs of agents',
+    'agent_invocations_conversation_id_index',
+    created('DESC', agentRun),
+    (unit, args) => agentInvocationsByConversation(unit, args, idOf(conversation, 0)),
   ],
   ['jobs', 'jobs_created_at_index', created('DESC', job), (unit, args) => jobList(unit, args)],
   [

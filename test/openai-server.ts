@@ -22,6 +22,8 @@ export type Reply = {
   /** Ends the stream without finish reason and usage. */
   unfinished?: boolean;
   finishReason?: string;
+  /** Tools that the model wants used, after the pieces. */
+  toolCalls?: { name: string; input: unknown }[];
   /** Leaves the usage out. */
   noUsage?: boolean;
   /** Sent as they are after the pieces, in place of the end of the stream. */
@@ -75,7 +77,9 @@ const ended = (response: ServerResponse): Promise<void> =>
   new Promise((resolve) => void response.once('close', () => resolve()));
 
 const stream = async (response: ServerResponse, reply: Reply): Promise<void> => {
-  const { deltas = ['Hello', ' there', '.'], stallAfter, cutAfter, gapMs = 0, finishReason = 'stop' } = reply;
+  const { stallAfter, cutAfter, gapMs = 0, toolCalls } = reply;
+  const { deltas = toolCalls ? [] : ['Hello', ' there', '.'], finishReason = toolCalls ? 'tool_calls' : 'stop' } =
+    reply;
   response.writeHead(200, { 'content-type': 'text/event-stream', ...reply.headers });
   const send = (data: string) => void response.write(`data: ${data}\n\n`);
   for (const [sent, content] of deltas.entries()) {
@@ -86,6 +90,10 @@ const stream = async (response: ServerResponse, reply: Reply): Promise<void> => 
     send(chunk({ role: 'assistant', content }));
     // Lets a piece reach the client before the connection may break.
     if (cutAfter !== undefined) await pause(20);
+  }
+  for (const [index, { name, input }] of (reply.toolCalls ?? []).entries()) {
+    const called = { name, arguments: typeof input === 'string' ? input : JSON.stringify(input) };
+    send(chunk({ tool_calls: [{ index, id: `given_${index}`, type: 'function', function: called }] }));
   }
   if (deltas.length === stallAfter) return ended(response);
   if (deltas.length === cutAfter) return void response.destroy();

@@ -36,7 +36,13 @@ export const asOwner = async (bed: OwnedBed, ...statements: string[]): Promise<R
 /** A unit that sees all of an organization as its administrators and jobs do. */
 export const wholeOf = (bed: Testbed, organization: string): UnitOfWork => {
   const organizationId = uuidOf(organization);
-  const scope = { ...nowhere, organizationId, principals: [organizationId], workspaces: '*' as const, rooms: '*' as const };
+  const scope = {
+    ...nowhere,
+    organizationId,
+    principals: [organizationId],
+    workspaces: '*' as const,
+    rooms: '*' as const,
+  };
   return new UnitOfWork(scope, { ...bed.server.installation.services, origin });
 };
 

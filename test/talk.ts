@@ -14,7 +14,8 @@ export const uuidOf = (id: string): string => parseGlobalId(id)?.uuid ?? '';
 export const unitOf = (bed: Testbed, organization: string | null): UnitOfWork => {
   const { services } = bed.server.installation;
   const organizationId = organization === null ? null : uuidOf(organization);
-  const scope = organizationId === null ? nowhere : { ...nowhere, organizationId, workspaces: '*' as const, rooms: '*' as const };
+  const scope =
+    organizationId === null ? nowhere : { ...nowhere, organizationId, workspaces: '*' as const, rooms: '*' as const };
   return new UnitOfWork(scope, { ...services, origin });
 };
 

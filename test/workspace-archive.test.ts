@@ -14,6 +14,7 @@ import { conversationIn, workspaceOf } from './talk.ts';
 import { uploaded } from './uploading.ts';
 import { startTestbed, type Person, type Testbed } from './testbed.ts';
 import { fingerprint } from './access/cast.ts';
+import { filledAgents } from './access/filled-agents.ts';
 import { filledSync } from './access/filled-sync.ts';
 import './source-connector.ts';
 
@@ -101,6 +102,10 @@ const changes: Readonly<Record<string, string>> = {
   handBackConversation: '(input: { id: $conversation }) { conversation { id } }',
   endConversation: '(input: { id: $conversation }) { conversation { id } }',
   reopenConversation: '(input: { id: $conversation }) { conversation { id } }',
+  startAgentRun: '(input: { conversationId: $conversation, text: "Roses?" }) { answer { id } }',
+  approveToolCall: '(input: { callId: $AgentToolCall, approved: true }) { call { id } }',
+  cancelAgentRun: '(input: { invocationId: $AgentInvocation }) { invocation { id } }',
+  updateAgentSettings: '(input: { workspaceId: $workspace, maxSteps: 5 }) { agentSettings { maxSteps } }',
   deleteConversation: '(input: { id: $conversation }) { deletedId }',
   leaveWorkspace: '(input: { workspaceId: $workspace }) { deletedId }',
 };
@@ -113,6 +118,9 @@ const idle: Readonly<Record<string, string>> = {
   reprocessDocument: 'status',
   cancelAnswer: 'messageId',
   cancelSync: 'id',
+  startAgentRun: 'agentModel',
+  approveToolCall: 'callId',
+  cancelAgentRun: 'invocationId',
 };
 
 let bed: Testbed;
@@ -191,6 +199,11 @@ const filled = async (name: string): Promise<Filled> => {
   return {
     ...people,
     ...(await filledSync(bed, ada, workspaceId, 'First')),
+    ...(await filledAgents(
+      bed,
+      { organizationId: ada.organizationId, userId: ada.userId, workspaceId, conversationId },
+      false,
+    )),
     OtherFailure,
     workspace: workspaceId,
     document: addDocument.document.id,
@@ -295,7 +308,7 @@ describe('in an archived workspace', () => {
           documents: { totalCount: 1 },
         },
         search: { edges: [{ node: { text: expect.stringContaining('Roses') } }] },
-        conversation: { messages: { totalCount: 2 } },
+        conversation: { messages: { totalCount: 4 } },
       });
   });
 });

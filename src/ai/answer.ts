@@ -48,7 +48,7 @@ export type AnswerPart = { type: 'delta'; text: string } | { type: 'result'; res
 const longestPauseSeconds = 60;
 
 /** A provider that asks for a longer pause than the caller waits is believed at once, not tried again too early. */
-const patientFor = (model: LanguageModelV3, waitMs: number): LanguageModelV3 =>
+export const patientFor = (model: LanguageModelV3, waitMs: number): LanguageModelV3 =>
   wrapLanguageModel({
     model,
     middleware: {

@@ -48,7 +48,8 @@ const slack = 0.05;
 /** Passages may take this share of the room while there is a history to fit in. */
 const passagesShare = 0.75;
 
-const languageName = (language: string): string => {
+/** The English name of a language, by its code. */
+export const languageName = (language: string): string => {
   const code = /^[a-z]{2,3}/iu.exec(language)?.[0] ?? 'en';
   return new Intl.DisplayNames(['en'], { type: 'language' }).of(code) ?? 'English';
 };
@@ -90,7 +91,8 @@ const oneLine = (title: string): string =>
     .trim()
     .slice(0, 200);
 
-const passageText = ({ title, text }: Passage, index: number): string =>
+/** A passage as models read it, under its number, which is counted from 1 where `index` is from 0. */
+export const passageText = ({ title, text }: Pick<Passage, 'title' | 'text'>, index: number): string =>
   `<passage number="[${index + 1}]" document="${oneLine(title)}">\n${framed(text)}\n</passage>`;
 
 const lastMessage = (passages: readonly string[], question: string): string =>

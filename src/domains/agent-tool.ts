@@ -11,9 +11,27 @@ export interface ToolUse {
   readonly services: Services;
   readonly workspaceId: string;
   readonly conversationId: string;
+  /** Hosts that the workspace lets agents fetch pages from, `example.com`, and with `*.` all below it. */
+  readonly allowedHosts: readonly string[];
   /** Aborted when the run is stopped. */
   readonly signal: AbortSignal;
 }
+
+/** A passage that a tool gave: the model reads it under a number, and the answer may cite it. */
+export interface ToolPassage {
+  readonly chunkId: string | null;
+  readonly documentId: string;
+  readonly documentVersion: number;
+  readonly title: string;
+  /** Exactly what the document's version has from `start` on, in UTF-16 code units. */
+  readonly text: string;
+  readonly start: number;
+  /** How well it fits what was asked for, 0 to 1. */
+  readonly score: number;
+}
+
+/** What a tool gave: a text, or a text and passages that go with it. */
+export type ToolOutput = string | { readonly text: string; readonly passages: readonly ToolPassage[] };
 
 /**
  * Something that an agent can do. Each domain's `tools.ts` exports `tools`, by name: letters, digits and `_`, at most 64 characters, as
@@ -30,9 +48,17 @@ export interface AgentTool<Input = unknown> {
   readonly changes: boolean;
   /** Whether a workspace has to name it before agents use it, as for all that change something. */
   readonly optIn?: boolean;
-  /** Uses it; gives what the model reads. A DomainError is told to the model; anything else ends the run. */
-  readonly run: (use: ToolUse, input: Input) => Promise<string>;
+  /** Whether it asks hosts outside: it is not offered where the workspace allows none. */
+  readonly reachesOut?: boolean;
+  /** Uses it; gives what the model reads. A DomainError is told to the model; of any other failure the model learns that it happened. */
+  readonly run: (use: ToolUse, input: Input) => Promise<ToolOutput>;
 }
+
+/** A tool among others, whatever it takes: what the model gives is checked by `input` before `run` sees it. */
+export const agentTool = <Input>(tool: AgentTool<Input>): AgentTool => ({
+  ...tool,
+  run: (use, input) => tool.run(use, tool.input.parse(input)),
+});
 
 /** Tools by name. */
 export type AgentTools = Readonly<Record<string, AgentTool>>;

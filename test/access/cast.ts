@@ -15,6 +15,7 @@ import { globalId } from '../../src/ids.ts';
 import { apiKeyOf, deviceOf, extensionKeyOf } from '../machines.ts';
 import { conversationIn, promote, unitOf, uuidOf, workspaceOf } from '../talk.ts';
 import { Person, type Testbed } from '../testbed.ts';
+import { filledAgents } from './filled-agents.ts';
 import { filledSync } from './filled-sync.ts';
 import type { Caller } from './fixture.ts';
 
@@ -281,6 +282,23 @@ const filled = async (
       { providerId: provider.id, label: `${secret} key`, key: `sk-${secret}-1234` },
     )
   ).createProviderKey;
+  const { model: agent } = (
+    await asPlatform('mutation ($input: CreateModelInput!) { createModel(input: $input) { model { id } } }', {
+      providerId: provider.id,
+      name: 'agent',
+      contextWindow: 8192,
+      capabilities: ['TOOLS'],
+      inputPrice: '0.000001',
+      outputPrice: '0.000001',
+    })
+  ).createModel;
+  await want('mutation ($input: SetWorkspaceModelInput!) { setWorkspaceModel(input: $input) { workspace { id } } }', {
+    workspaceId,
+    modelId: agent.id,
+    purpose: 'AGENT',
+  });
+  const { organizationId, userId } = owner;
+  const run = await filledAgents(bed, { organizationId, userId, workspaceId, conversationId: Conversation }, false);
   const { edges } = (await want('{ viewer { organization { members(first: 1) { edges { node { id } } } } } }')).viewer
     .organization.members;
   const belonging = (await want(`{ workspace(id: "${workspaceId}") { members(first: 1) { edges { node { id } } } } }`))
@@ -298,6 +316,7 @@ const filled = async (
     ConversationShare: share.id,
     ShareToken,
     ParsedFile: parsedFile.id,
+    ...run,
     Provider: provider.id,
     Model: model.id,
     ProviderKey: providerKey.id,

@@ -107,7 +107,10 @@ const perform = (context: Context, operation: BulkWork['operation'], id: string)
 };
 
 /** What the requester may do now, within the limits of what they showed; null when that has ended. A session may: a sign-in is not needed for long. */
-export const viewerNow = async ({ unit, services }: Work, { kind, id }: BulkWork['credential']): Promise<Viewer | null> => {
+export const viewerNow = async (
+  { unit, services }: Work,
+  { kind, id }: BulkWork['credential'],
+): Promise<Viewer | null> => {
   const { userId } = unit.scope;
   if (userId === null) return null;
   const whose = { organizationId: unit.organizationId, userId };

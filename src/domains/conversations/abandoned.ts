@@ -4,6 +4,8 @@ import { nowhere, UnitOfWork, wholeOf } from '../../database/unit-of-work.ts';
 import { abandonExecutions } from '../modelhub/executions.ts';
 import { nothingUsed, settleQuota } from '../modelhub/quotas.ts';
 import type { Services } from '../services.ts';
+import { agentInvocationByMessage } from './agent-loaders.ts';
+import { endRunOf, patienceHours } from './agent-records.ts';
 import { settleWithin } from './answering.ts';
 import { answersTopic, type AnswerFailure, type AnswerNotice } from './events.ts';
 import { streaming } from './settling.ts';
@@ -11,7 +13,11 @@ import { messages, runningAnswers } from './tables.ts';
 
 const everyMs = 15_000;
 const atOnce = 100;
-const failure: AnswerFailure = { code: 'UNAVAILABLE', message: 'The server stopped while answering.' };
+const stopped: AnswerFailure = { code: 'UNAVAILABLE', message: 'The server stopped while answering.' };
+const undecided: AnswerFailure = {
+  code: 'CONFLICT',
+  message: `The agent waited ${patienceHours} hours for a decision on the use of a tool.`,
+};
 const origin = { requestId: 'abandoned-answers', address: null, userAgent: null };
 const overdue = lt(runningAnswers.leaseUntil, sql`now()`);
 
@@ -48,6 +54,9 @@ const failAnswer = (
       .returning({ messageId: runningAnswers.messageId });
     // Another process was faster, or the writer has reported after all.
     if (gone === undefined) return;
+    const run = await agentInvocationByMessage(unit).load(messageId);
+    const waited = run?.status === 'WAITING_FOR_APPROVAL';
+    const failure = waited ? undecided : stopped;
     const { code: errorCode, message: errorMessage } = failure;
     const [failed] = await database
       .update(messages)
@@ -56,6 +65,8 @@ const failAnswer = (
       .returning({ conversationId: messages.conversationId, workspaceId: messages.workspaceId });
     await abandonExecutions(transaction, messageId);
     await settleQuota(transaction, messageId, nothingUsed);
+    const reason = waited ? 'NOT_DECIDED' : 'INTERRUPTED';
+    await endRunOf(unit, services, messageId, { status: 'FAILED', reason, message: errorMessage });
     if (failed === undefined) return;
     const { conversationId, workspaceId } = failed;
     unit.record({ action: 'answer.failed', type: 'Message', id: messageId, workspaceId });

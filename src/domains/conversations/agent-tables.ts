@@ -1,10 +1,22 @@
 import { sql } from 'drizzle-orm';
 import { boolean, check, foreignKey, index, integer, jsonb, numeric, text, unique, uuid } from 'drizzle-orm/pg-core';
 import { confined, moment, oneOf, tenantTable, word } from '../../database/tenant-table.ts';
+import type { ToolPassage } from '../agent-tool.ts';
 import { workspaces } from '../tenancy/tables.ts';
 import { conversations, messages } from './tables.ts';
 
 export const agentStatuses = ['RUNNING', 'WAITING_FOR_APPROVAL', 'COMPLETED', 'FAILED', 'CANCELLED'] as const;
+/** Why a run FAILED. */
+export const agentFailures = [
+  'MAX_STEPS',
+  'MAX_COST',
+  'MAX_TIME',
+  'RIGHTS_LOST',
+  'NOT_DECIDED',
+  'INTERRUPTED',
+  'MODEL',
+] as const;
+export type AgentFailure = (typeof agentFailures)[number];
 export const toolCallStatuses = [
   'WAITING_FOR_APPROVAL',
   'APPROVED',
@@ -40,7 +52,11 @@ export const agentSettings = tenantTable(
     }).onDelete('cascade'),
   ],
 );
-export type AgentSettingsRow = typeof agentSettings.$inferSelect;
+/** Those of a workspace that has said nothing have no row. */
+export type AgentSettingsRow = Pick<
+  typeof agentSettings.$inferSelect,
+  'workspaceId' | 'tools' | 'allowedHosts' | 'maxSteps' | 'maxCost'
+>;
 
 /** A run with tools that writes one answer. */
 export const agentInvocations = tenantTable(
@@ -66,7 +82,7 @@ export const agentInvocations = tenantTable(
     inputTokens: integer().notNull().default(0),
     outputTokens: integer().notNull().default(0),
     cost: numeric({ precision: 18, scale: 12 }),
-    errorCode: text(),
+    errorCode: word(agentFailures),
     errorMessage: text(),
     endedAt: moment(),
   },
@@ -139,6 +155,8 @@ export const agentToolCalls = tenantTable(
     changes: boolean().notNull(),
     /** What the tool gave, as the model reads it; null until then. */
     result: text(),
+    /** The passages that came with the result; the model knows the first by the number after those of the calls before. */
+    passages: jsonb().$type<readonly ToolPassage[]>().notNull().default([]),
     /** Why it FAILED, for a person. */
     failure: text(),
     decidedById: uuid(),
@@ -155,4 +173,5 @@ export const agentToolCalls = tenantTable(
     }).onDelete('cascade'),
   ],
 );
-export type AgentToolCallRow = typeof agentToolCalls.$inferSelect;
+/** What the tool gave is read apart, because it is long. */
+export type AgentToolCallRow = Omit<typeof agentToolCalls.$inferSelect, 'result' | 'passages'>;

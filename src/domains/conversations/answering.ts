@@ -10,7 +10,7 @@ import { pinnedPassages } from '../content/pinned.ts';
 import { retrieve } from '../content/retrieval.ts';
 import type { Services } from '../services.ts';
 import { settingsByWorkspace } from '../tenancy/workspace-loaders.ts';
-import { leaseSeconds, renewLease, type Asked, type Means } from './asking.ts';
+import { leaseSeconds, renewLease, type Asked } from './asking.ts';
 import { DeltaPublisher } from './deltas.ts';
 import {
   answersTopic,
@@ -79,11 +79,30 @@ export const settleWithin = async (graceMs: number): Promise<void> => {
   clearTimeout(timer);
 };
 
+/** How an answer is written. */
+export interface Author {
+  /** Whether the answer begins now; false where writing goes on that was set aside. */
+  readonly begins: boolean;
+  /** Writes, and becomes an ending however it goes; null when the answer is set aside for now. */
+  readonly write: (deltas: DeltaPublisher, signal: AbortSignal) => Promise<Ending | null>;
+  /** Stores how it ended; false when the answer was no longer awaited. */
+  readonly settle: (ending: Ending) => Promise<boolean>;
+}
+
 /**
- * Writes the answer to a stored question, whether or not anybody goes on waiting for it. Resolves when it is settled, well or not,
+ * Writes the answer to a stored question, whether or not anybody goes on waiting for it. Resolves when it is settled, well or not, or set aside,
  * and never rejects. The unit is one of its own.
  */
-export const writeAnswer = (services: Services, unit: UnitOfWork, asked: Asked): Promise<void> => {
+export const writeAnswer = (
+  services: Services,
+  unit: UnitOfWork,
+  asked: Asked,
+  author: Author = {
+    begins: true,
+    write: (deltas, signal) => work(services, unit, asked, deltas, signal),
+    settle: (ending) => settle({ unit, services }, asked, ending),
+  },
+): Promise<void> => {
   const { answer, question } = asked;
   const publish = (notice: AnswerNotice) => services.bus.publish(answersTopic(question.conversationId), notice);
   const deltas = new DeltaPublisher((text, position) =>
@@ -93,11 +112,13 @@ export const writeAnswer = (services: Services, unit: UnitOfWork, asked: Asked):
   const stopWatching = watch(services, unit, asked, abort);
   const stopTellingAgain = tellAgain(services, answer.id, deltas);
   const stopKeeping = keepPartialText(services, unit, answer, () => deltas.told);
-  publish({ kind: 'started', messageId: answer.id });
-  const done = work(services, unit, asked, deltas, abort.signal)
+  if (author.begins) publish({ kind: 'started', messageId: answer.id });
+  const done = author
+    .write(deltas, abort.signal)
     .then((ending) => {
       deltas.flush();
-      return settlePatiently({ unit, services }, asked, ending).then((first) =>
+      if (ending === null) return undefined;
+      return settlePatiently(() => author.settle(ending)).then((first) =>
         first ? publish(noticeOf(ending, answer.id)) : undefined,
       );
     })
@@ -120,10 +141,10 @@ const settleTries = 5;
 const settleAgainMs = 1000;
 
 /** A database that is away for some seconds costs no answer that is written already. */
-const settlePatiently = async (means: Means, asked: Asked, ending: Ending): Promise<boolean> => {
+const settlePatiently = async (settleOnce: () => Promise<boolean>): Promise<boolean> => {
   for (let attempt = 1; ; attempt++)
     try {
-      return await settle(means, asked, ending);
+      return await settleOnce();
     } catch (error) {
       if (!(error instanceof Unavailable) || attempt === settleTries) throw error;
       await pause(settleAgainMs);
@@ -162,6 +183,12 @@ const tellAgain = ({ bus, log }: Services, messageId: string, deltas: DeltaPubli
   return () => void wishes.return?.();
 };
 
+/** How far the work on an answer came before it broke off. */
+interface Reached {
+  material: Material | null;
+  prompt: PromptFill | null;
+}
+
 /** Retrieves and answers; every failure becomes an ending. */
 const work = async (
   services: Services,
@@ -171,7 +198,7 @@ const work = async (
   signal: AbortSignal,
 ): Promise<Ending> => {
   const began = performance.now();
-  const reached: { material: Material | null; prompt: PromptFill | null } = { material: null, prompt: null };
+  const reached: Reached = { material: null, prompt: null };
   try {
     const material = await materialOf(services, unit, asked);
     reached.material = material;
@@ -183,15 +210,26 @@ const work = async (
     });
     return { kind: 'answered', result, material };
   } catch (error) {
-    const latencyMs = performance.now() - began;
-    const text = clean(error instanceof ModelFailure ? error.text : deltas.text);
-    if (signal.aborted && signal.reason !== shutdown) return { kind: 'cancelled', text, latencyMs, ...reached };
-    const failure = failureOf(error);
-    if (failure.code === 'INTERNAL_SERVER_ERROR') services.log.error({ err: error }, 'An answer failed.');
-    return { kind: 'failed', text, error: failure, cause: causeOf(error), latencyMs, ...reached };
+    return endingOf(services, error, deltas, signal, performance.now() - began, reached);
   } finally {
     await unit.rest();
   }
+};
+
+/** The ending of an answer whose writing threw; what there is of it stays. */
+export const endingOf = (
+  services: Services,
+  error: unknown,
+  deltas: DeltaPublisher,
+  signal: AbortSignal,
+  latencyMs: number,
+  reached: Reached = { material: null, prompt: null },
+): Ending => {
+  const text = clean(error instanceof ModelFailure ? error.text : deltas.text);
+  if (signal.aborted && signal.reason !== shutdown) return { kind: 'cancelled', text, latencyMs, ...reached };
+  const failure = failureOf(error);
+  if (failure.code === 'INTERNAL_SERVER_ERROR') services.log.error({ err: error }, 'An answer failed.');
+  return { kind: 'failed', text, error: failure, cause: causeOf(error), latencyMs, ...reached };
 };
 
 /** What an answer is made from. */
@@ -276,7 +314,8 @@ const answered = async (
   throw new ModelFailure('INTERRUPTED', 'The model ended without an answer.');
 };
 
-const clean = (text: string): string => text.replaceAll('\0', '');
+/** Without NUL, which Postgres keeps in no text. */
+export const clean = (text: string): string => text.replaceAll('\0', '');
 
 const failureOf = (error: unknown): AnswerFailure => {
   if (error instanceof ModelFailure && error.kind === 'CANCELLED')

@@ -1,4 +1,4 @@
-import { eq, and, sql } from 'drizzle-orm';
+import { eq, and, sql, type SQLWrapper } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import { sole } from '../../database/rows.ts';
 import type { Transaction, UnitOfWork } from '../../database/unit-of-work.ts';
@@ -182,13 +182,16 @@ export const answerNow = async (context: Context, id: string): Promise<MessageRo
   return answer;
 };
 
+/** A promise is not taken back by one that was made before it, as when an answer is set aside for long. */
+const atLeast = (leaseUntil: SQLWrapper) => sql`greatest(${leaseUntil}, ${leaseEnd})`;
+
 /** Promises for another lease's time that the answer is being written; false when it is no longer awaited. */
 export const renewLease = async ({ question, answer, claimed }: Asked, unit: Context['unit']): Promise<boolean> =>
   unit.transact(async (transaction) => {
     const { organizationId } = transaction;
     const renewed = await database
       .update(messages)
-      .set({ leaseUntil: leaseEnd })
+      .set({ leaseUntil: atLeast(messages.leaseUntil) })
       .where(
         and(
           eq(messages.organizationId, organizationId),
@@ -199,7 +202,10 @@ export const renewLease = async ({ question, answer, claimed }: Asked, unit: Con
       )
       .returning({ id: messages.id });
     if (renewed.length === 0) return false;
-    await database.update(runningAnswers).set({ leaseUntil: leaseEnd }).where(eq(runningAnswers.messageId, answer.id));
+    await database
+      .update(runningAnswers)
+      .set({ leaseUntil: atLeast(runningAnswers.leaseUntil) })
+      .where(eq(runningAnswers.messageId, answer.id));
     if (claimed) await renewQuota(transaction, { targetId: answer.id, leaseSeconds: promiseSeconds });
     return true;
   });

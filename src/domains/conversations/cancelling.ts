@@ -7,6 +7,8 @@ import { abandonExecutions } from '../modelhub/executions.ts';
 import { nothingUsed, settleQuota } from '../modelhub/quotas.ts';
 import { found } from '../nodes.ts';
 import { requireActive, requirePermission } from '../permissions.ts';
+import { agentInvocationByMessage } from './agent-loaders.ts';
+import { endRunOf } from './agent-records.ts';
 import { stopAnswer } from './answering.ts';
 import { answerNow } from './asking.ts';
 import { answersTopic, cancelTopic, type AnswerNotice } from './events.ts';
@@ -30,7 +32,16 @@ export const cancelAnswer = async (context: Context, messageId: string): Promise
   if (question?.senderId !== viewer.userId) requirePermission(viewer, 'CONVERSATION_ANSWER', answer.workspaceId);
   requireActive(viewer, answer.workspaceId);
   if (answer.status !== 'STREAMING') throw new Conflict('messageId', 'This answer is not being written.');
-  if (await stopAnswer(messageId)) return answerNow(context, messageId);
+  const run = await agentInvocationByMessage(unit).load(messageId);
+  await unit.rest();
+  // Nobody is at work on it.
+  if (run?.status === 'WAITING_FOR_APPROVAL') return markCancelled(context, answer);
+  if (await stopAnswer(messageId)) {
+    const now = await found('Message', messageId, messageById(unit).clear(messageId));
+    await unit.rest();
+    // An agent may have set it aside at that moment.
+    return now.status === 'STREAMING' ? markCancelled(context, answer) : now;
+  }
   services.bus.publish(cancelTopic(messageId), {});
   for (const deadline = Date.now() + patienceMs; Date.now() < deadline; await pause(200)) {
     const now = await found('Message', messageId, messageById(unit).clear(messageId));
@@ -53,6 +64,7 @@ const markCancelled = async (context: Context, { id, workspaceId, conversationId
     await database.delete(runningAnswers).where(eq(runningAnswers.messageId, id));
     await abandonExecutions(transaction, id);
     await settleQuota(transaction, id, { ...nothingUsed, MESSAGES: 1 });
+    await endRunOf(unit, services, id, { status: 'CANCELLED' });
     unit.record({ action: 'answer.cancelled', type: 'Message', id, workspaceId });
     const notice: AnswerNotice = { kind: 'cancelled', messageId: id };
     unit.afterCommit(() => services.bus.publish(answersTopic(conversationId), notice));

@@ -42,6 +42,12 @@ export class DeltaPublisher {
     }
   }
 
+  /** Goes on behind a text that was told before, as by another process. */
+  resume(text: string): void {
+    this.text = text;
+    this.#told = text.length;
+  }
+
   /** Tells nothing more by itself. */
   close(): void {
     clearTimeout(this.#timer);

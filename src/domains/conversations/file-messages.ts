@@ -39,7 +39,14 @@ const requireKind = (mimeType: string, type: MessageRow['type']): void => {
  */
 export const addFileMessage = (
   context: Context,
-  { conversationId, content, fileId, type, durationMs, parentId: behind }: AddMessageInput & { readonly fileId: string },
+  {
+    conversationId,
+    content,
+    fileId,
+    type,
+    durationMs,
+    parentId: behind,
+  }: AddMessageInput & { readonly fileId: string },
 ): Promise<MessageRow> => {
   const { unit } = context;
   const viewer = viewerOf(context);

@@ -5,6 +5,8 @@ import { viewerOf } from '../context.ts';
 import { found } from '../nodes.ts';
 import { wantedOf } from '../selection.ts';
 import { memberUserById, workspaceById } from '../tenancy/loaders.ts';
+import { startsRun } from './agent-asking.ts';
+import { runAgent } from './agent-starting.ts';
 import { writeAnswer } from './answering.ts';
 import { answerNow, storeQuestion } from './asking.ts';
 import { cancelAnswer } from './cancelling.ts';
@@ -37,6 +39,7 @@ export const resolvers: Resolvers = {
     }),
     addMessage: async (_root, { input }, context) => ({ message: await addMessage(context, input) }),
     ask: async (_root, { input }, context) => {
+      if (await startsRun(context, input.conversationId, input.text)) return runAgent(context, input, true);
       const asker = { userId: viewerOf(context).userId, visitorId: null };
       const asked = await storeQuestion(context, asker, input);
       await writeAnswer(context.services, context.unit.as(context.unit.scope), asked);

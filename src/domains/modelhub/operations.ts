@@ -80,6 +80,7 @@ export const createModel = async (context: Context, input: CreateModelInput): Pr
     name: name.trim(),
     version: version ?? '',
     type,
+    capabilities: [...new Set(input.capabilities ?? [])],
     contextWindow,
     inputPrice: inputPrice ?? null,
     outputPrice: outputPrice ?? null,

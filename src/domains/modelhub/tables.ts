@@ -19,6 +19,8 @@ import { organizations } from '../tenancy/tables.ts';
 export const providerStatuses = ['ACTIVE', 'INACTIVE', 'DEPRECATED'] as const;
 export const dialects = ['BUILTIN', 'OPENAI', 'ANTHROPIC', 'GOOGLE', 'OPENAI_COMPATIBLE'] as const;
 export const modelTypes = ['TEXT', 'CODE', 'IMAGE', 'VOICE', 'VIDEO', 'EMBEDDING'] as const;
+/** What a model can do beside writing. */
+export const modelCapabilities = ['TOOLS'] as const;
 export const executionStatuses = ['PENDING', 'SUCCESS', 'ERROR'] as const;
 
 /** Whoever runs models: a company, a server of one's own, or Tessera itself. */
@@ -56,7 +58,7 @@ export const models = pgTable(
     name: text().notNull(),
     version: text().notNull().default(''),
     type: word(modelTypes).notNull(),
-    capabilities: text().array().notNull().default([]),
+    capabilities: word(modelCapabilities).array().notNull().default([]),
     /** Tokens that question, passages, history and answer share. */
     contextWindow: integer().notNull(),
     /** US dollars for one token; null: unknown. */

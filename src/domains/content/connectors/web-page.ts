@@ -58,7 +58,8 @@ const versionOf = ({ headers, bytes }: WebAnswer): SourceVersion => {
 const validator = (value: string | null): string | null =>
   value !== null && value !== '' && value.length <= maxValidatorLength ? value : null;
 
-const contentOf = ({ url, headers, bytes }: WebAnswer): Pick<SourceContent, 'bytes' | 'mimeType'> => {
+/** What is to be read in an answer. Text comes in UTF-8 where the server names its charset. Throws SourceFailure INVALID when it is nothing to read. */
+export const contentOf = ({ url, headers, bytes }: WebAnswer): Pick<SourceContent, 'bytes' | 'mimeType'> => {
   // A server that says nothing of the type most likely serves pages.
   const { type, charset } = mediaTypeOf(headers.get('content-type') ?? 'text/html');
   if (!readable.has(type))

@@ -1,0 +1,1 @@
+ALTER TABLE "agent_tool_calls" ADD COLUMN "passages" jsonb DEFAULT '[]'::jsonb NOT NULL;
