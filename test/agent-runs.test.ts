@@ -56,7 +56,11 @@ test('an agent searches, and what it answers from the passages is cited', async 
     failure: null,
   });
   expect(last).toMatchObject({ position: 2, text: 'Roses are watered every three days in summer [1].', calls: [] });
-  expect(run.message).toMatchObject({ status: 'COMPLETED', content: last.text, inputTokens: 22 });
+  expect(run.message).toMatchObject({
+    status: 'COMPLETED',
+    content: `Let me look.\n\n${String(last.text)}`,
+    inputTokens: 22,
+  });
   expect(run.message.citations).toEqual([
     {
       quote: 'Roses are watered every three days in summer.',
@@ -221,7 +225,11 @@ test('bounds on steps and cost end a run, and what there is stays', async () => 
   models.always(() => ({ ...search, deltas: ['Once more.'] }));
   const many = await start(ada, { conversationId, text: 'Roses?', maxSteps: 2 });
   expect(many).toMatchObject({ status: 'FAILED', stepCount: 2, error: { reason: 'MAX_STEPS' } });
-  expect(many.message).toMatchObject({ status: 'FAILED', content: 'Once more.', error: { code: 'QUOTA_EXCEEDED' } });
+  expect(many.message).toMatchObject({
+    status: 'FAILED',
+    content: 'Once more.\n\nOnce more.',
+    error: { code: 'QUOTA_EXCEEDED' },
+  });
   expect(many.steps).toHaveLength(2);
   models.reset();
   const dear = await start(ada, { conversationId, text: 'Roses?', maxCost: '0.000001' });

@@ -178,7 +178,7 @@ test('a tool gives the model no more than its bound, and says that the rest is l
 
 test('others in the workspace see that a run is there, and neither its steps nor its calls, and decide nothing', async () => {
   await allow({ tools: everything, allowedHosts: [] });
-  const carol = await joined(bed, ada.organizationId, 'Carol', 'MEMBER', place.workspaceId, 'EDITOR');
+  const carol = await joined(bed, ada.organizationId, 'Carol', 'MEMBER', place.workspaceId, 'VIEWER');
   const conversationId = await conversationIn(bob, place.workspaceId);
   models.script({ toolCalls: [{ name: 'add_document', input: { title: 'Mine', text: 'x' } }] }, { deltas: ['Saved.'] });
   const waiting = await start(bob, { conversationId, text: 'Save it.' });

@@ -27,7 +27,7 @@ import { clean, endingOf, writeAnswer, type Author } from './answering.ts';
 import { withoutPrefix } from './agent-words.ts';
 import type { Asked } from './asking.ts';
 import type { DeltaPublisher } from './deltas.ts';
-import type { Ground } from './grounds.ts';
+import { unranked, type Ground } from './grounds.ts';
 import { historyBefore } from './history.ts';
 import { settle, type Ending } from './settling.ts';
 import { systemPromptFor } from './system-prompt.ts';
@@ -139,7 +139,11 @@ const nowActing = async (work: Work, signal: AbortSignal): Promise<Actor> => {
 /** Passages that the tools of a run gave, in the order of their numbers. */
 const groundsOf = (steps: readonly StoredStep[]): Ground[] =>
   steps.flatMap(({ calls }) =>
-    calls.flatMap(({ passages }) => passages.map((passage) => ({ ...passage, parsedFileId: null }) as Ground)),
+    calls.flatMap(({ passages }) =>
+      passages.map((passage): Ground =>
+        Object.assign(passage, unranked, { origin: 'TOOL', parsedFileId: null } as const),
+      ),
+    ),
   );
 
 const use = async (work: Work, actor: Actor, call: StoredCall, before: number, signal: AbortSignal): Promise<void> => {

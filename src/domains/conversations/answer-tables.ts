@@ -60,7 +60,7 @@ export const answerRecords = tenantTable(
 );
 export type AnswerExplanationRow = typeof answerRecords.$inferSelect;
 
-export const passageOrigins = ['SEARCH', 'PINNED', 'ATTACHED', 'RECENT'] as const;
+export const passageOrigins = ['SEARCH', 'PINNED', 'ATTACHED', 'RECENT', 'TOOL'] as const;
 
 /** A passage that stood in the prompt of an answer, or was found and had no room. Seen by whoever may read the document. */
 export const answerPassages = tenantTable(

@@ -13,7 +13,11 @@ export type Ground = Pick<
   /** Where it came from. */
   readonly origin: AnswerPassageRow['origin'];
 } & (
-    | (Pick<Passage, 'chunkId' | 'documentId' | 'documentVersion'> & { readonly parsedFileId: null })
+    | (Pick<Passage, 'documentId' | 'documentVersion'> & {
+        /** Null where a tool read the document itself. */
+        readonly chunkId: string | null;
+        readonly parsedFileId: null;
+      })
     | {
         readonly chunkId: null;
         readonly documentId: null;
@@ -25,11 +29,11 @@ export type Ground = Pick<
 /** Passages of documents as grounds. */
 export const groundsOf = (
   passages: readonly Passage[],
-  origin: Exclude<Ground['origin'], 'ATTACHED'> = 'SEARCH',
+  origin: Exclude<Ground['origin'], 'ATTACHED' | 'TOOL'> = 'SEARCH',
 ): Ground[] => passages.map((passage) => ({ ...passage, origin, parsedFileId: null }));
 
-/** Of what no search has ranked. */
-const unranked = { similarity: null, lexicalRank: null, vectorRank: null };
+/** Of what no search has ranked, or nobody knows how. */
+export const unranked = { similarity: null, lexicalRank: null, vectorRank: null };
 
 /** Tokens that files of a conversation may take of a model's window: half, so that there is room for what search finds. */
 export const attachedTokens = (contextWindow: number): number => Math.floor(contextWindow / 2);

@@ -1,0 +1,2 @@
+ALTER TABLE "answer_passages" DROP CONSTRAINT "answer_passages_origin_check";--> statement-breakpoint
+ALTER TABLE "answer_passages" ADD CONSTRAINT "answer_passages_origin_check" CHECK ("answer_passages"."origin" in ('SEARCH', 'PINNED', 'ATTACHED', 'RECENT', 'TOOL'));
