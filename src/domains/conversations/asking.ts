@@ -31,11 +31,23 @@ export type Choices = Partial<
   Pick<WorkspaceRow, 'chatModelId' | 'chatMode' | 'temperature' | 'systemPrompt' | 'historyLength'>
 >;
 
+/** A bound that a question counts against, besides those of its asker, workspace and organization. */
+export interface QuotaClaim {
+  readonly subject: 'WIDGET' | 'VISITOR' | 'ADDRESS';
+  /** Whose bound it is: an id, or for an address the hash of it. */
+  readonly subjectKey: string;
+  readonly measure: 'MESSAGES';
+  readonly amount: number;
+  readonly limit: number;
+  readonly window: 'DAY';
+}
+
 /** A question as it comes in. */
 export interface Question {
   readonly conversationId: string;
   readonly text: string;
   readonly choices?: Choices;
+  readonly claims?: readonly QuotaClaim[];
 }
 
 /** A question that is stored, and what is needed to answer it. */

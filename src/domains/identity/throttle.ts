@@ -41,6 +41,10 @@ export const limits = {
   claim: { each: 20, address: 100, seconds: 900 },
   loginLink: { each: 20, address: 100, seconds: 900 },
   pairing: { each: 20, address: 100, seconds: 900 },
+  /** Conversations that visitors of widgets begin. */
+  visit: { each: 60, address: 60, seconds: 900 },
+  /** What visitors send in a conversation, besides the limits of their widget. */
+  visitorMessage: { each: 20, address: 120, seconds: 60 },
 } as const satisfies Readonly<Record<string, Limit>>;
 
 export type Throttles = Readonly<Record<keyof typeof limits, Throttle>>;
