@@ -155,12 +155,16 @@
       .trim()
       .split(/\n{2,}/)
       .map((paragraph) => {
-        const parts = paragraph.split(/(https?:\/\/[^\s<>"')\]]+[^\s<>"')\].,;:!?]|\[\d{1,3}\])/g).map((part) => {
+        const parts = paragraph.split(/(https?:\/\/[^\s<>"')\]]+[^\s<>"')\].,;:!?]| ?\[\d{1,3}\])/g).map((part) => {
           if (/^https?:\/\//.test(part))
             return make('a', { href: part, target: '_blank', rel: 'noopener noreferrer nofollow' }, part);
-          return /^\[\d+\]$/.test(part) ? (settings.showSources ? make('sup', {}, part.slice(1, -1)) : '') : part;
+          return /^ ?\[\d+\]$/.test(part)
+            ? settings.showSources
+              ? make('sup', {}, part.trim().slice(1, -1))
+              : ''
+            : part;
         });
-        return make('p', {}, ...parts);
+        return make('p', { dir: 'auto' }, ...parts);
       });
 
   const sourcesOf = (sources) =>
@@ -172,7 +176,7 @@
         'ol',
         {},
         ...sources.map(({ marker, title, quote }) =>
-          make('li', { value: marker }, make('b', {}, title), make('q', {}, quote)),
+          make('li', { value: marker }, make('b', { dir: 'auto' }, title), make('q', { dir: 'auto' }, quote)),
         ),
       ),
     );
@@ -185,7 +189,7 @@
 
   const log = make('div', { class: 'log', role: 'log', 'aria-live': 'polite', tabindex: '0' });
   const list = make('div', { class: 'list' });
-  const greeting = make('div', { class: 'message ASSISTANT greeting', dir: 'auto', hidden: '' });
+  const greeting = make('div', { class: 'message ASSISTANT greeting', hidden: '' });
   const earlier = make('button', { class: 'plain', type: 'button', hidden: '' }, words.earlier);
   const notice = make('p', { class: 'notice', hidden: '' });
   const fault = make('p', { class: 'fault', role: 'alert', hidden: '' });
@@ -251,7 +255,7 @@
     const who = { USER: words.you, ASSISTANT: words.assistant, AGENT: words.agent }[role] ?? '';
     const element = make(
       'div',
-      { class: `message ${role}`, dir: 'auto' },
+      { class: `message ${role}` },
       make('span', { class: role === 'AGENT' ? 'who' : 'hidden' }, who),
       body,
     );
@@ -530,7 +534,7 @@
       height: min(620px, calc(100vh - 120px)); display: flex; flex-direction: column; background: var(--paper); border: 1px solid var(--line);
       border-radius: 16px; overflow: hidden; box-shadow: 0 12px 40px #0003; }
     .left .launcher, .left .panel { inset-inline: 20px auto; }
-    header { display: flex; align-items: center; gap: 4px; padding: 12px 10px 12px 18px; background: var(--accent); color: var(--on-accent); }
+    header { display: flex; align-items: center; gap: 4px; padding-block: 12px; padding-inline: 18px 10px; background: var(--accent); color: var(--on-accent); }
     header button { width: 34px; height: 34px; border-radius: 8px; display: grid; place-items: center; }
     header button:hover { background: #fff3; } header button:focus-visible { outline-color: currentColor; outline-offset: -2px; }
     h2 { all: unset; flex: 1; font-weight: 600; font-size: 16px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
@@ -551,7 +555,7 @@
     .thumbs { display: flex; gap: 2px; margin-top: 6px; margin-inline-start: -6px; }
     .thumbs button { width: 30px; height: 30px; border-radius: 8px; display: grid; place-items: center; color: var(--soft); }
     .thumbs svg { width: 16px; height: 16px; } .thumbs button:hover { background: var(--line); }
-    .thumbs [aria-pressed=true] { color: var(--paper); background: var(--soft); }
+    .thumbs [aria-pressed=true], .thumbs [aria-pressed=true]:hover { color: var(--paper); background: var(--soft); }
     .dots { display: inline-flex; gap: 4px; padding: 7px 2px; }
     .dots i { width: 7px; height: 7px; border-radius: 50%; background: var(--soft); animation: beat 1.2s infinite; }
     .dots i:nth-child(2) { animation-delay: .2s; } .dots i:nth-child(3) { animation-delay: .4s; }
