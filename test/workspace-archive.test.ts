@@ -14,6 +14,7 @@ import { conversationIn, workspaceOf } from './talk.ts';
 import { uploaded } from './uploading.ts';
 import { startTestbed, type Person, type Testbed } from './testbed.ts';
 import { fingerprint } from './access/cast.ts';
+import { filledEmbed } from './access/filled-embed.ts';
 import { filledSync } from './access/filled-sync.ts';
 import './source-connector.ts';
 
@@ -69,6 +70,11 @@ const changes: Readonly<Record<string, string>> = {
   giveFeedback: '(input: { messageId: $message, score: 1 }) { feedback { id } }',
   addParsedFile: '(input: { conversationId: $conversation, fileId: $file }) { parsedFile { id } }',
   moveParsedFile: '(input: { id: $parsedFile }) { deletedId }',
+  createEmbedWidget: '(input: { workspaceId: $workspace, name: "Other" }) { embedWidget { id } }',
+  updateEmbedWidget: '(input: { id: $EmbedWidget, name: "Other" }) { embedWidget { id } }',
+  disableEmbedWidget: '(input: { id: $EmbedWidget }) { embedWidget { id } }',
+  enableEmbedWidget: '(input: { id: $EmbedWidget }) { embedWidget { id } }',
+  deleteEmbedWidget: '(input: { id: $EmbedWidget }) { deletedId }',
   deleteParsedFile: '(input: { id: $otherParsedFile }) { deletedId }',
   deleteConversation: '(input: { id: $conversation }) { deletedId }',
   leaveWorkspace: '(input: { workspaceId: $workspace }) { deletedId }',
@@ -144,6 +150,7 @@ const filled = async (name: string): Promise<Filled> => {
   return {
     ...people,
     ...(await filledSync(bed, ada, workspaceId, 'First')),
+    ...(await filledEmbed(bed, ada, workspaceId, 'First')),
     OtherFailure,
     workspace: workspaceId,
     document: addDocument.document.id,

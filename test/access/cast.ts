@@ -15,6 +15,7 @@ import { globalId } from '../../src/ids.ts';
 import { apiKeyOf, deviceOf, extensionKeyOf } from '../machines.ts';
 import { conversationIn, promote, unitOf, uuidOf, workspaceOf } from '../talk.ts';
 import { Person, type Testbed } from '../testbed.ts';
+import { filledEmbed } from './filled-embed.ts';
 import { filledSync } from './filled-sync.ts';
 import type { Caller } from './fixture.ts';
 
@@ -302,6 +303,7 @@ const filled = async (
     BrowserExtensionKey: await extensionKeyOf(owner, `${secret} browser`),
     ...(await peopleOf(want, bed, workspaceId)),
     ...(await filledSync(bed, owner, workspaceId, secret)),
+    ...(await filledEmbed(bed, owner, workspaceId, secret)),
   };
 };
 

@@ -1,4 +1,4 @@
-import { and, eq } from 'drizzle-orm';
+import { and, eq, sql } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import { nowhere, UnitOfWork, type Origin } from '../../database/unit-of-work.ts';
 import { DomainError, NotFound } from '../../errors.ts';
@@ -39,7 +39,7 @@ class WidgetClosed extends DomainError {
 
 /**
  * The widget of a public id for a page of this origin, whether it is open or not. Throws NotFound (no such widget, or its organization is
- * deleted), Forbidden (`reason` ORIGIN_NOT_ALLOWED).
+ * deleted or suspended), Forbidden (`reason` ORIGIN_NOT_ALLOWED).
  */
 export const widgetOnPage = async (
   services: Services,
@@ -75,7 +75,11 @@ const lookedUp = async (
   const inside = outside.as({ ...nowhere, organizationId, workspaces: '*' });
   const [row] = await readOnce(inside, () =>
     database
-      .select({ widget: embedWidgets, archivedAt: workspaces.archivedAt, deletedAt: organizations.deletedAt })
+      .select({
+        widget: embedWidgets,
+        archivedAt: workspaces.archivedAt,
+        gone: sql<boolean>`${organizations.deletedAt} is not null or ${organizations.suspendedAt} is not null`,
+      })
       .from(embedWidgets)
       .innerJoin(
         workspaces,
@@ -84,7 +88,7 @@ const lookedUp = async (
       .innerJoin(organizations, eq(organizations.id, organizationId))
       .where(and(eq(embedWidgets.organizationId, organizationId), eq(embedWidgets.id, widgetId))),
   );
-  if (row === undefined || row.deletedAt !== null) return undefined;
+  if (row === undefined || row.gone) return undefined;
   return { widget: row.widget, archived: row.archivedAt !== null };
 };
 
