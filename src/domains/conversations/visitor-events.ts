@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { and, asc, eq, sql } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
+import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { globalId } from '../../ids.ts';
 import type { Services } from '../services.ts';
 import { writeAnswer } from './answering.ts';
@@ -112,9 +113,25 @@ interface Standing extends VisitStatus {
   readonly rows: readonly MessageRow[];
 }
 
+/** A conversation's messages from one of them on, oldest first; from its beginning without one. A message of another conversation gives none. */
+export const messagesFrom = (unit: UnitOfWork, conversationId: string, from: string | null): Promise<MessageRow[]> => {
+  const { organizationId } = unit;
+  // Their times differ within a conversation, and those that do not are told apart by whoever has been told.
+  const since = sql`${messages.createdAt} >= (select m.created_at from ${messages} m
+    where m.organization_id = ${organizationId} and m.id = ${from} and m.conversation_id = ${conversationId})`;
+  const ofConversation = and(eq(messages.organizationId, organizationId), eq(messages.conversationId, conversationId));
+  return unit.run(() =>
+    database
+      .select()
+      .from(messages)
+      .where(from === null ? ofConversation : and(ofConversation, since))
+      .orderBy(asc(messages.createdAt), asc(messages.id))
+      .limit(atOnce),
+  );
+};
+
 /** How the conversation stands, with its messages from a place on; null once it is gone. */
-const standing = async (visitor: Visitor, from: string | null): Promise<Standing | null> => {
-  const { unit, visit } = visitor;
+const standing = async ({ unit, visit }: Visitor, from: string | null): Promise<Standing | null> => {
   const { organizationId, conversationId } = visit;
   const [conversation] = await unit.run(() =>
     database
@@ -122,27 +139,7 @@ const standing = async (visitor: Visitor, from: string | null): Promise<Standing
       .from(conversations)
       .where(and(eq(conversations.organizationId, organizationId), eq(conversations.id, conversationId))),
   );
-  if (conversation === undefined) return null;
-  // A place that is gone, or in no conversation of theirs, gives nothing.
-  const since = sql`(${messages.createdAt}, ${messages.id}) >= (select m.created_at, m.id from ${messages} m
-    where m.organization_id = ${organizationId} and m.id = ${from} and m.conversation_id = ${conversationId})`;
-  const ofConversation = and(eq(messages.organizationId, organizationId), eq(messages.conversationId, conversationId));
-  const rows = await unit.run(() =>
-    from === null
-      ? database
-          .select()
-          .from(messages)
-          .where(ofConversation)
-          .orderBy(asc(messages.createdAt), asc(messages.id))
-          .limit(atOnce)
-      : database
-          .select()
-          .from(messages)
-          .where(and(ofConversation, since))
-          .orderBy(asc(messages.createdAt), asc(messages.id))
-          .limit(atOnce),
-  );
-  return { ...conversation, rows };
+  return conversation === undefined ? null : { ...conversation, rows: await messagesFrom(unit, conversationId, from) };
 };
 
 /** What listeners have been told last of each message. */
