@@ -85,7 +85,7 @@ describe('asking', () => {
 
     expect(kindsOf(events)).toEqual(['message', 'started', 'delta', 'completed']);
     expect(events[0]?.data.message).toMatchObject({ role: 'USER', text: question, status: 'COMPLETED' });
-    const { message } = events.at(-1)?.data;
+    const message: Data = events.at(-1)?.data.message;
     expect(textOf(events)).toBe(message.text);
     expect(message.sources).toEqual([
       { marker: 1, title: 'The rose book', quote: expect.stringContaining('every three days') },
@@ -125,7 +125,7 @@ describe('asking', () => {
     );
     await open.say('First?');
     await open.say('Second?', { temperature: 1.5, prompt: 'Speak like a pirate.' });
-    const { temperature, messages: sent } = models.seen.at(-1)?.body as Data;
+    const { temperature, messages: sent }: Data = models.seen.at(-1)?.body ?? {};
     expect(temperature).toBe(1.5);
     expect(JSON.stringify(sent)).toContain('Speak like a pirate.');
     expect(JSON.stringify(sent)).not.toContain('First?');
@@ -323,7 +323,7 @@ describe('refusals', () => {
     const refused = await page.ask('GET', '/events');
     expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '5']);
     expect(refused.body.errors[0].extensions).toEqual({ code: 'RATE_LIMITED', retryAfterSeconds: 5 });
-    await Promise.all(streams.map((stream) => stream.body?.cancel()));
+    for (const stream of streams) await stream.body?.cancel();
   });
 });
 
@@ -360,7 +360,7 @@ describe('one conversation and nothing else', () => {
   test('a visitor says what they think of an answer, and may think again', async () => {
     const page = await visitorOf();
     const events = await page.say(question);
-    const { id } = events.at(-1)?.data.message;
+    const id: string = events.at(-1)?.data.message.id;
     expect((await page.ask('POST', '/feedback', { messageId: id, score: -1, comment: 'Too short' })).status).toBe(200);
     expect((await page.ask('POST', '/feedback', { messageId: id, score: 1 })).status).toBe(200);
     const scores = (await page.ask('GET', '/messages')).body.messages.map((message: Data) => message.score);
