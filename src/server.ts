@@ -21,7 +21,8 @@ import { serveSockets } from './gateway/sockets.ts';
 import { openInstallation, systemOrigin, type Installation } from './installation.ts';
 import { failure, json, refuse, refuseSocket } from './refusal.ts';
 import type { FolderRequest } from './serving/folder.ts';
-import { folders } from './serving/folders.ts';
+import { endStreams } from './serving/event-stream.ts';
+import { folders, ownOriginRules } from './serving/folders.ts';
 import type { Settings } from './settings.ts';
 
 /** A running server. */
@@ -112,9 +113,9 @@ export const startServer = async ({
     });
     // A body that nobody read must not keep the connection.
     response.once('finish', () => request.complete || request.destroy());
+    const path = (request.url ?? '/').split('?')[0] ?? '/';
     const proceed = (): void => {
       const fault = faultOf(request);
-      const path = (request.url ?? '/').split('?')[0] ?? '/';
       const page = files.get(path);
       const work =
         fault !== undefined
@@ -137,7 +138,8 @@ export const startServer = async ({
       });
     };
     // Programs send no origin, and there is nothing to decide for them.
-    if (request.headers.origin === undefined) {
+    if (ownOriginRules.has(path.split('/')[1] ?? '')) proceed();
+    else if (request.headers.origin === undefined) {
       response.setHeader('vary', 'Origin');
       proceed();
     } else crossOrigin(request, response, proceed);
@@ -159,6 +161,7 @@ export const startServer = async ({
       for (const response of running) if (!response.headersSent) response.setHeader('connection', 'close');
       const closed = new Promise<void>((resolve) => stopListening(http, resolve));
       const goodbyes = sockets.close();
+      endStreams();
       const answers = conversations.stop(left(reserveMs));
       await within(announcementMs, closed);
       draining.announced = true;

@@ -31,6 +31,8 @@ import {
 } from '../src/domains/conversations/prompt-loaders.ts';
 import { sharesByConversation } from '../src/domains/conversations/shares.ts';
 import { answersAfter, answersUnderWay, newestPlace } from '../src/domains/conversations/stored-answers.ts';
+import { embedConversationsByWidget, embedWidgetsByWorkspace } from '../src/domains/conversations/embed-loaders.ts';
+import { messagesFrom } from '../src/domains/conversations/visitor-events.ts';
 import { jobList } from '../src/domains/platform/loaders.ts';
 import { memberList, workspaceList } from '../src/domains/tenancy/loaders.ts';
 import { discovery, viewerOfMember } from '../src/domains/tenancy/viewers.ts';
@@ -63,6 +65,7 @@ const [prompt, command, variable] = [22, 23, 24] as const;
 const [opinion, link] = [25, 26] as const;
 const passage = 27;
 const agentRun = 40;
+const [widget, visit] = [80, 81] as const;
 const time = (number: string) => `timestamptz '2026-01-01' + (${number}) * interval '1 second'`;
 
 let bed: Testbed & { ownerUrl: string | undefined };
@@ -130,6 +133,11 @@ const fill = async (url: string): Promise<void> => {
   await run(`insert into search_logs (organization_id, id, workspace_id, user_id, query, hit_count, latency_ms, created_at)
     select ${tenant}, ${inSql(searched, 'n')}, ${inSql(workspace, `n % ${tenants}`)}, ${inSql(user, 'n % 20')}, 'q' || n % 50, n % 3, 1, ${time('n')}
     from generate_series(0, 79999) n`);
+  await run(`insert into embed_widgets (organization_id, id, workspace_id, public_id, name, created_at)
+    select ${tenant}, ${inSql(widget, 'n')}, ${inSql(workspace, `n % ${tenants}`)}, n, 'w', ${time('n')} from generate_series(0, 19999) n`);
+  await run(`insert into embed_conversations (organization_id, id, workspace_id, conversation_id, widget_id, visitor_id, origin, created_at)
+    select ${tenant}, ${inSql(visit, 'n')}, ${inSql(workspace, `n % ${tenants}`)}, ${inSql(conversation, 'n')}, ${inSql(widget, `n % ${tenants}`)}, ${inSql(user, 'n')}, 'o', ${time('n')}
+    from generate_series(0, 79999) n`);
   // All are seen by the tenant's first member, who owns every other one; one in twenty is deleted.
   const readers = `array[${inSql(user, `n % ${tenants}`)}, ${tenant}]`;
   await run(`insert into office_documents (organization_id, id, readers, owner_id, kind, title, content, size, saved_at, created_at, deleted_at)
@@ -164,7 +172,7 @@ const fill = async (url: string): Promise<void> => {
     from generate_series(0, 79999) n,
       lateral (values ('', 'common'), ('', 'tag ' || n / 400), ('page', (n / 400)::text)) as label (key, value)`);
   await run(
-    `analyze prompt_history, slash_commands, prompt_variables, datasources, sync_queues, sync_executions, sync_failures, jobs, files, search_logs, office_documents, office_document_versions, office_document_shares, office_document_comments, organizations, users, memberships, workspaces, workspace_memberships, conversations, conversation_shares, feedback, messages, answer_passages, agent_invocations, documents, document_chunks, document_versions, document_labels`,
+    `analyze prompt_history, slash_commands, prompt_variables, datasources, sync_queues, sync_executions, sync_failures, jobs, files, search_logs, office_documents, office_document_versions, office_document_shares, office_document_comments, organizations, users, memberships, workspaces, workspace_memberships, conversations, conversation_shares, feedback, messages, answer_passages, agent_invocations, embed_widgets, embed_conversations, documents, document_chunks, document_versions, document_labels`,
   );
   await owner.end();
 };
@@ -464,6 +472,18 @@ const lists: readonly List[] = [
     (unit, args) => searchLogList(unit, { ...args, filter: { userId: { eq: idOf(user, 0) } } }, idOf(workspace, 0)),
   ],
   [
+    'widgets',
+    'embed_widgets_created_at_index',
+    created('DESC', widget),
+    (unit, args) => embedWidgetsByWorkspace(unit, args, idOf(workspace, 0)),
+  ],
+  [
+    "visitors' conversations",
+    'embed_conversations_created_at_index',
+    created('DESC', visit),
+    (unit, args) => embedConversationsByWidget(unit, args, idOf(widget, 0)),
+  ],
+  [
     'messages',
     'messages_created_at_index',
     created('ASC', message),
@@ -569,6 +589,24 @@ onPostgres('commands and variables are read without those of other members', asy
       const rows = scans.map((node) => node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0));
       expect({ table, scans: scans.length, rows: Math.max(...rows) }).toEqual({ table, scans: 1, rows: 240 });
     }
+});
+
+onPostgres("what is new in a visitor's conversation is read from where the visitor is", async () => {
+  const visitor: Scope = {
+    ...member,
+    userId: null,
+    principals: [idOf(workspace, 0)],
+    workspaces: [idOf(workspace, 0)],
+    conversationId: idOf(conversation, 0),
+  };
+  const plans = await plansOf(visitor, (unit) => messagesFrom(unit, idOf(conversation, 0), idOf(message, 8000)));
+  expect(plans).toHaveLength(1);
+  const nodes = plans[0] ?? [];
+  expect(nodes.flatMap((node) => node['Index Name'] ?? []).sort()).toEqual([
+    'messages_created_at_index',
+    'messages_pkey',
+  ]);
+  expect(nodes.filter((node) => node['Node Type'] === 'Sort' || node['Actual Rows'] > 100 + 33)).toEqual([]);
 });
 
 onPostgres('statistics of searches read those of the time alone', async () => {

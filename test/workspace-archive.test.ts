@@ -15,6 +15,7 @@ import { uploaded } from './uploading.ts';
 import { startTestbed, type Person, type Testbed } from './testbed.ts';
 import { fingerprint } from './access/cast.ts';
 import { filledAgents } from './access/filled-agents.ts';
+import { filledEmbed } from './access/filled-embed.ts';
 import { filledSync } from './access/filled-sync.ts';
 import './source-connector.ts';
 
@@ -86,6 +87,11 @@ const changes: Readonly<Record<string, string>> = {
   giveFeedback: '(input: { messageId: $message, score: 1 }) { feedback { id } }',
   addParsedFile: '(input: { conversationId: $conversation, fileId: $file }) { parsedFile { id } }',
   moveParsedFile: '(input: { id: $parsedFile }) { deletedId }',
+  createEmbedWidget: '(input: { workspaceId: $workspace, name: "Other" }) { embedWidget { id } }',
+  updateEmbedWidget: '(input: { id: $EmbedWidget, name: "Other" }) { embedWidget { id } }',
+  disableEmbedWidget: '(input: { id: $EmbedWidget }) { embedWidget { id } }',
+  enableEmbedWidget: '(input: { id: $EmbedWidget }) { embedWidget { id } }',
+  deleteEmbedWidget: '(input: { id: $EmbedWidget }) { deletedId }',
   deleteParsedFile: '(input: { id: $otherParsedFile }) { deletedId }',
   reviewFeedback: '(input: { id: $feedback }) { feedback { id } }',
   deleteFeedback: '(input: { id: $feedback }) { deletedId }',
@@ -204,6 +210,7 @@ const filled = async (name: string): Promise<Filled> => {
       { organizationId: ada.organizationId, userId: ada.userId, workspaceId, conversationId },
       false,
     )),
+    ...(await filledEmbed(bed, ada, workspaceId, 'First')),
     OtherFailure,
     workspace: workspaceId,
     document: addDocument.document.id,

@@ -20,8 +20,11 @@ export type Folder = (request: FolderRequest) => Promise<void>;
 const statuses: Readonly<Record<string, number>> = {
   BAD_USER_INPUT: 400,
   CONFLICT: 409,
+  FORBIDDEN: 403,
   NOT_FOUND: 404,
   QUOTA_EXCEEDED: 429,
+  RATE_LIMITED: 429,
+  UNAUTHENTICATED: 401,
   UNAVAILABLE: 503,
 };
 
@@ -37,6 +40,9 @@ export const only =
 /** Tells a domain's failure in JSON. Throws whatever else it is given. */
 export const tell = async ({ request, response }: FolderRequest, error: unknown): Promise<void> => {
   if (!(error instanceof DomainError)) throw error;
+  const { retryAfterSeconds } = error.extensions;
+  if (typeof retryAfterSeconds === 'number' && !response.headersSent)
+    response.setHeader('retry-after', String(retryAfterSeconds));
   await refuse(request, response, statuses[String(error.extensions.code)] ?? 400, { errors: [error.toJSON()] });
 };
 

@@ -1,5 +1,7 @@
 import { archives } from './archives.ts';
 import { avatars } from './avatars.ts';
+import { embedScript } from './embed-script.ts';
+import { embed } from './embed.ts';
 import { files } from './files.ts';
 import type { Folder } from './folder.ts';
 import { uploads } from './uploads.ts';
@@ -10,4 +12,9 @@ export const folders: ReadonlyMap<string, Folder> = new Map([
   ['downloads', archives],
   ['files', files],
   ['avatars', avatars],
+  ['embed', embed],
+  ['embed.js', embedScript],
 ]);
+
+/** First parts of the path that decide by themselves which pages may ask there. */
+export const ownOriginRules: ReadonlySet<string> = new Set(['embed', 'embed.js']);

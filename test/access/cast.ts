@@ -16,6 +16,7 @@ import { apiKeyOf, deviceOf, extensionKeyOf } from '../machines.ts';
 import { conversationIn, promote, unitOf, uuidOf, workspaceOf } from '../talk.ts';
 import { Person, type Testbed } from '../testbed.ts';
 import { filledAgents } from './filled-agents.ts';
+import { filledEmbed } from './filled-embed.ts';
 import { filledSync } from './filled-sync.ts';
 import type { Caller } from './fixture.ts';
 
@@ -330,6 +331,7 @@ const filled = async (
     ...(await peopleOf(want, bed, workspaceId)),
     ...(await promptsOf(want, workspaceId)),
     ...(await filledSync(bed, owner, workspaceId, secret)),
+    ...(await filledEmbed(bed, owner, workspaceId, secret)),
   };
 };
 

@@ -37,8 +37,11 @@ export interface Filled {
  * The system prompt of a question as the model reads it, with its variables filled in for who asks, now and there. Throws BadUserInput when it
  * becomes longer than 64,000 characters.
  */
-export const systemPromptFor = async (unit: UnitOfWork, { workspace, asker }: Asked): Promise<string> =>
-  (await filled(unit, workspace.systemPrompt ?? '', { userId: asker.userId, workspace })).text;
+export const systemPromptFor = async (unit: UnitOfWork, { workspace, asker, choices }: Asked): Promise<string> => {
+  // What a page sends in its visitor's name is filled with nothing: it would tell values that are the organization's.
+  if (asker.visitorId !== null && choices.systemPrompt) return choices.systemPrompt;
+  return (await filled(unit, workspace.systemPrompt ?? '', { userId: asker.userId, workspace })).text;
+};
 
 /** Fills in a prompt: no statement where nothing in it is kept in the database, else one. Throws BadUserInput (too long). */
 export const filled = async (unit: UnitOfWork, prompt: string, whom: Whom): Promise<Filled> => {

@@ -43,6 +43,10 @@ export const limits = {
   pairing: { each: 20, address: 100, seconds: 900 },
   /** Conversations shown by a link: read page by page, by many behind one address. */
   share: { each: 600, address: 600, seconds: 900 },
+  /** Conversations that visitors of widgets begin. */
+  visit: { each: 60, address: 60, seconds: 900 },
+  /** What visitors send in a conversation, besides the limits of their widget. */
+  visitorMessage: { each: 20, address: 120, seconds: 60 },
 } as const satisfies Readonly<Record<string, Limit>>;
 
 export type Throttles = Readonly<Record<keyof typeof limits, Throttle>>;
