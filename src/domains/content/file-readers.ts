@@ -15,8 +15,9 @@ const workspacesOf = (uses: typeof documents | typeof documentVersions): SQL => 
 
 /**
  * Who may read a file, by all that it is used for: the organization, whoever uploaded it (their user, or the key they did it with),
- * everybody while it is public, and the workspaces in which it was dropped into a conversation or a document is made from it, now or
- * in an earlier version. A narrowed document adds nobody here: its readers see its file only as long as they see its workspace.
+ * everybody while it is public, the workspaces in which it was dropped into a conversation or a document is made from it, now or
+ * in an earlier version, and the rooms in which it was sent: the workspace of an open one, else the room, which is a principal of whoever has
+ * entered it. A narrowed document adds nobody here: its readers see its file only as long as they see its workspace.
  */
 const fileReadersOf: SQL = sql`array(
   select ${files.organizationId}
@@ -28,6 +29,8 @@ const fileReadersOf: SQL = sql`array(
   union ${workspacesOf(documentVersions)}
   union select parsed.workspace_id from parsed_files as parsed
     where parsed.organization_id = ${files.organizationId} and parsed.file_id = ${files.id}
+  union select coalesce(attachment.open_to_id, attachment.room_id) from room_attachments as attachment
+    where attachment.organization_id = ${files.organizationId} and attachment.file_id = ${files.id}
 )`;
 
 /** Narrowed documents and earlier versions of an organization that are made from files for which the condition holds. */
