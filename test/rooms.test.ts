@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { fingerprint } from './access/cast.ts';
 import { colleagueOf, type Colleague } from './company.ts';
 import { workspaceOf } from './talk.ts';
 import { act, channelOf, listen, refused, sent, until } from './room-talk.ts';
@@ -221,6 +222,34 @@ describe('members of a channel', () => {
     await act(ben, 'unarchiveRoom', { id }, 'room { archivedAt }');
     await sent(cleo, id, 'Again');
   });
+});
+
+test('what is open to an archived workspace is read and not changed', async () => {
+  const closing = await workspaceOf(ada);
+  const id = await channelOf(ada, { name: 'Closing', workspaceId: closing });
+  const messageId = await sent(ada, id, 'Hello');
+  await ada.want('mutation ($id: ID!) { archiveWorkspace(input: { id: $id }) { workspace { id } } }', { id: closing });
+  const before = await fingerprint(bed, ada.organizationId);
+  for (const [person, name, input] of [
+    [ada, 'sendRoomMessage', { roomId: id, content: 'x' }],
+    [ada, 'editRoomMessage', { id: messageId, content: 'x' }],
+    [ada, 'deleteRoomMessage', { id: messageId }],
+    [ada, 'addReaction', { messageId, emoji: '👍' }],
+    [ada, 'removeReaction', { messageId, emoji: '👍' }],
+    [ada, 'updateRoom', { id, name: 'x' }],
+    [ada, 'archiveRoom', { id }],
+    [ada, 'unarchiveRoom', { id }],
+    [ada, 'deleteRoom', { id }],
+    [admin, 'joinRoom', { roomId: id }],
+    [ada, 'leaveRoom', { roomId: id }],
+    [ada, 'addRoomMembers', { roomId: id, userIds: [admin.userId] }],
+    [ada, 'removeRoomMember', { roomId: id, userId: ada.userId }],
+    [ada, 'changeRoomRole', { roomId: id, userId: ada.userId, role: 'MEMBER' }],
+    [ada, 'muteRoom', { roomId: id, muted: true }],
+  ] as const)
+    expect([name, await refused(person, name, input, '__typename')]).toEqual([name, 'CONFLICT workspaceId']);
+  expect(await fingerprint(bed, ada.organizationId)).toEqual(before);
+  expect(await roomOf(admin, id, 'lastMessage { content }')).toEqual({ lastMessage: { content: 'Hello' } });
 });
 
 test('rooms are listed by what was written last, and counted without a statement for each', async () => {

@@ -71,6 +71,7 @@ const changes: Readonly<Record<string, string>> = {
   moveParsedFile: '(input: { id: $parsedFile }) { deletedId }',
   deleteParsedFile: '(input: { id: $otherParsedFile }) { deletedId }',
   deleteConversation: '(input: { id: $conversation }) { deletedId }',
+  createRoom: '(input: { kind: CHANNEL, name: "Other", workspaceId: $workspace }) { room { id } }',
   leaveWorkspace: '(input: { workspaceId: $workspace }) { deletedId }',
 };
 /** They act on the archive itself. */
