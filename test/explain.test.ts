@@ -19,6 +19,18 @@ import { searchLogList, searchStatistics } from '../src/domains/content/search-l
 import { datasourceList, executionList, failureList } from '../src/domains/content/sync-loaders.ts';
 import { lacking } from '../src/domains/content/reembedding.ts';
 import { conversationsByWorkspace, messagesByConversation } from '../src/domains/conversations/loaders.ts';
+import {
+  lastMessageByRoom,
+  membersByRoom,
+  messagesByRoom,
+  newMentionsByRoom,
+  openRoomsByWorkspace,
+  ownRooms,
+  reactionsByMessage,
+  repliesByMessage,
+  unreadByRoom,
+} from '../src/domains/messaging/room-loaders.ts';
+import { newestMatches } from '../src/domains/messaging/room-search.ts';
 import { jobList } from '../src/domains/platform/loaders.ts';
 import { memberList, workspaceList } from '../src/domains/tenancy/loaders.ts';
 import { discovery, viewerOfMember } from '../src/domains/tenancy/viewers.ts';
@@ -41,6 +53,7 @@ const [organization, user, workspace, conversation, message, document, chunk, me
 ] as const;
 const [file, searched, office, officeVersion, officeShare, officeComment, job] = [11, 12, 13, 14, 15, 16, 17] as const;
 const [datasource, queue, execution, failure] = [18, 19, 20, 21] as const;
+const [room, roomPlace, roomMessage, roomPart] = [22, 23, 24, 25] as const;
 const time = (number: string) => `timestamptz '2026-01-01' + (${number}) * interval '1 second'`;
 
 let bed: Testbed & { ownerUrl: string | undefined };
@@ -112,8 +125,32 @@ const fill = async (url: string): Promise<void> => {
     select ${tenant}, ${inSql(workspace, `n % ${tenants}`)}, ${inSql(document, 'n')}, label.key, label.value
     from generate_series(0, 79999) n,
       lateral (values ('', 'common'), ('', 'tag ' || n / 400), ('page', (n / 400)::text)) as label (key, value)`);
+  // Channels open to one workspace, and every second one private; the tenant's first member is in fifty of both, and half of all that is written
+  // and half of the members are in its first channel.
+  const open = `case when n / 4 % 2 = 0 then ${inSql(workspace, `n % ${tenants}`)} end`;
+  const busy = inSql(room, `case when n % 8 < 4 then n % ${tenants} else n % 8000 end`);
+  const openOfBusy = `case when n % 8 < 4 or n % 8000 / 4 % 2 = 0 then ${inSql(workspace, `n % ${tenants}`)} end`;
+  await run(`insert into rooms (organization_id, id, kind, open_to_id, name, last_message_at, created_at)
+    select ${tenant}, ${inSql(room, 'n')}, 'CHANNEL', ${open}, 'r' || n, ${time('n')}, ${time('n')} from generate_series(0, 7999) n`);
+  await run(`insert into room_memberships (organization_id, id, room_id, open_to_id, user_id, created_at)
+    select ${tenant}, ${inSql(roomPlace, 'n')}, ${inSql(room, `case when n < 10000 then n % ${tenants} else (n - 10000) % 8000 end`)},
+      case when n < 10000 then ${inSql(workspace, `n % ${tenants}`)} when (n - 10000) / 4 % 2 = 0 then ${inSql(workspace, `n % ${tenants}`)} end,
+      ${inSql(user, `case when n between 10000 and 10399 then n % ${tenants} else n end`)}, ${time('n')}
+    from generate_series(0, 19999) n where n < 10000 or n > 10003`);
+  await run(`insert into room_messages (organization_id, id, room_id, open_to_id, sender_id, reply_to_id, content, created_at)
+    select ${tenant}, ${inSql(roomMessage, 'n')}, ${busy}, ${openOfBusy}, ${inSql(user, `${tenants} + n % 100`)},
+      case when n % 8 < 4 then ${inSql(roomMessage, `n % ${tenants}`)} end, 'm', ${time('n')} from generate_series(0, 39999) n`);
+  await run(`insert into room_message_terms (organization_id, id, room_id, open_to_id, message_id, term)
+    select ${tenant}, ${inSql(roomPart, 'n * 2 + word.at')}, ${busy}, ${openOfBusy}, ${inSql(roomMessage, 'n')}, word.term
+    from generate_series(0, 39999) n, lateral (values (0, 'common'), (1, 'w' || n / 4 % 50)) as word (at, term)`);
+  await run(`insert into room_mentions (organization_id, id, room_id, open_to_id, message_id, user_id, created_at)
+    select ${tenant}, ${inSql(roomPart, 'n')}, ${busy}, ${openOfBusy}, ${inSql(roomMessage, 'n')}, ${inSql(user, `n % ${tenants}`)}, ${time('n')}
+    from generate_series(0, 19999) n`);
+  await run(`insert into room_reactions (organization_id, id, room_id, open_to_id, message_id, user_id, emoji, created_at)
+    select ${tenant}, ${inSql(roomPart, 'n')}, ${busy}, ${openOfBusy}, ${inSql(roomMessage, 'n')}, ${inSql(user, `n % ${tenants}`)}, 'e', ${time('n')}
+    from generate_series(0, 19999) n`);
   await run(
-    `analyze datasources, sync_queues, sync_executions, sync_failures, jobs, files, search_logs, office_documents, office_document_versions, office_document_shares, office_document_comments, organizations, users, memberships, workspaces, workspace_memberships, conversations, messages, documents, document_chunks, document_versions, document_labels`,
+    `analyze rooms, room_memberships, room_messages, room_message_terms, room_mentions, room_reactions, datasources, sync_queues, sync_executions, sync_failures, jobs, files, search_logs, office_documents, office_document_versions, office_document_shares, office_document_comments, organizations, users, memberships, workspaces, workspace_memberships, conversations, messages, documents, document_chunks, document_versions, document_labels`,
   );
   await owner.end();
 };
@@ -122,7 +159,7 @@ beforeAll(async () => {
   if (process.env.TEST_POSTGRES_URL === undefined) return;
   bed = await startTestbed();
   await fill(bed.ownerUrl ?? '');
-}, 60_000);
+}, 180_000);
 afterAll(() => bed?.stop());
 
 const tenant = idOf(organization, 0);
@@ -407,6 +444,30 @@ const lists: readonly (readonly [name: string, index: string, cursor: string | n
     created('ASC', officeComment),
     (unit, args) => officeCommentsByDocument(unit, args, idOf(office, 0)),
   ],
+  [
+    'channels open to a workspace',
+    'rooms_open_to_id_index',
+    encodeCursor('LAST_MESSAGE_AT DESC', [at(4000), idOf(room, 4000)]),
+    (unit, args) => openRoomsByWorkspace(unit, args, idOf(workspace, 0)),
+  ],
+  [
+    'members of a room',
+    'room_memberships_created_at_index',
+    created('ASC', roomPlace),
+    (unit, args) => membersByRoom(unit, args, idOf(room, 0)),
+  ],
+  [
+    'messages of a room',
+    'room_messages_created_at_index',
+    created('ASC', roomMessage),
+    (unit, args) => messagesByRoom(unit, args, idOf(room, 0)),
+  ],
+  [
+    'replies to a message of a room',
+    'room_messages_reply_to_id_index',
+    created('ASC', roomMessage),
+    (unit, args) => repliesByMessage(unit, args, idOf(roomMessage, 0)),
+  ],
 ];
 
 onPostgres.each(lists)('a page of %s comes from its ordered index', async (_name, index, cursor, readPage) => {
@@ -509,6 +570,44 @@ onPostgres.each([
       expect(indexes.some((name) => name.startsWith('document_labels'))).toBe(true);
       expect(most).toBeLessThan(500);
     }
+});
+
+onPostgres("one's own rooms, and what is new in them, cost what one's own rooms are", async () => {
+  for (const scope of [member, administrator]) {
+    const some = [0, 8, 12].map((at) => idOf(room, at));
+    const plans = await plansOf(scope, async (unit) => {
+      unit.enterRooms();
+      const found = await ownRooms(unit, { first: 20 });
+      expect(found.edges).toHaveLength(20);
+      await ownRooms(unit, { first: 20, filter: { unread: { eq: true } } });
+      for (const loader of [unreadByRoom, newMentionsByRoom, lastMessageByRoom])
+        await (loader(unit) as { loadMany(keys: string[]): Promise<unknown> }).loadMany(some);
+      await reactionsByMessage(unit).loadMany([0, 4].map((at) => idOf(roomMessage, at)));
+    });
+    expect(plans).toHaveLength(6);
+    for (const plan of plans) {
+      expect(effort(plan).scans).toEqual([]);
+      expect(effort(plan).most).toBeLessThanOrEqual(301);
+    }
+  }
+});
+
+onPostgres('messages of rooms are searched from the newest on, in the rooms asked alone', async () => {
+  for (const scope of [member, administrator]) {
+    const places = [0, 40, 48].map((at) => ({ roomId: idOf(room, at), terms: ['common', 'w10'] }));
+    const plans = await plansOf(scope, async (unit) => {
+      unit.enterRooms();
+      await unit.run(() => database.execute(newestMatches(tenant, places, null, 21)));
+      await unit.run(() => database.execute(newestMatches(tenant, places, idOf(roomMessage, 20_000), 21)));
+    });
+    expect(plans).toHaveLength(2);
+    for (const plan of plans) {
+      const { indexes, scans, most } = effort(plan);
+      expect(indexes).toEqual(['room_message_terms_room_id_index', 'room_message_terms_term_key']);
+      expect(scans).toEqual([]);
+      expect(most).toBeLessThan(2000);
+    }
+  }
 });
 
 onPostgres('tags, counts and pinned passages come from indexes', async () => {
