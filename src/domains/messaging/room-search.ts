@@ -121,7 +121,8 @@ export const searchRoomMessages = async (
   const termsIn = new Map(
     [...new Set(places.map(({ language }) => language))].map((language) => [
       language,
-      [...termFrequencies(text, language).keys()].slice(0, maxQueryTerms),
+      // Long words are rare ones: what the first finds, the others narrow.
+      [...termFrequencies(text, language).keys()].slice(0, maxQueryTerms).toSorted((a, b) => b.length - a.length),
     ]),
   );
   const asked = places
