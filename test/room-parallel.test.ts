@@ -95,7 +95,7 @@ test('whoever comes, goes, rises and falls at once: members are counted right, a
       ['changeRoomRole', { roomId, userId, role: pick(['OWNER', 'MEMBER']) }],
       ['sendRoomMessage', { roomId, content: 'Hello' }],
     ]);
-    seen.add(String((await refused(who, name, input, '__typename')) ?? 'done').split(' ')[0]);
+    seen.add(((await refused(who, name, input, '__typename')) ?? 'done').split(' ')[0]);
   };
   for (let round = 0; round < 15; round += 1) await Promise.all(Array.from({ length: 10 }, step));
   // A leave of the organization takes part in it, too.

@@ -14,13 +14,19 @@ export const act = async (person: Person, name: string, input: object, selection
 };
 
 /** The code that one mutation of rooms is refused with, and the field that is at fault; undefined for what is done. */
-export const refused = async (person: Person, name: string, input: object, selection: string): Promise<unknown> => {
+export const refused = async (
+  person: Person,
+  name: string,
+  input: object,
+  selection: string,
+): Promise<string | undefined> => {
   const type = `${name.charAt(0).toUpperCase()}${name.slice(1)}Input`;
   const { errors } = await person.ask(`mutation ($input: ${type}!) { ${name}(input: $input) { ${selection} } }`, {
     input,
   });
   const { code, field } = errors[0]?.extensions ?? {};
-  return field === undefined ? code : `${String(code)} ${String(field)}`;
+  if (code === undefined) return undefined;
+  return field === undefined ? String(code) : `${String(code)} ${String(field)}`;
 };
 
 /** Makes a channel and gives its id. */

@@ -254,7 +254,7 @@ test('what is open to an archived workspace is read and not changed', async () =
 
 test('rooms are listed by what was written last, and counted without a statement for each', async () => {
   const hal = await colleagueOf(bed, ada.organizationId, 'Hal', 'MEMBER', {});
-  const [first = '', second = '', third = ''] = [
+  const [first, second, third]: [string, string, string] = [
     await channelOf(hal, { memberIds: [ben.userId] }),
     await channelOf(hal, { memberIds: [ben.userId] }),
     (await act(hal, 'createRoom', { kind: 'DIRECT', memberIds: [ben.userId] }, 'room { id }')).room.id,
