@@ -24,9 +24,9 @@ export const refused = async (
   const { errors } = await person.ask(`mutation ($input: ${type}!) { ${name}(input: $input) { ${selection} } }`, {
     input,
   });
-  const { code, field } = errors[0]?.extensions ?? {};
-  if (code === undefined) return undefined;
-  return field === undefined ? String(code) : `${String(code)} ${String(field)}`;
+  // The cast is safe: every error has a code, and some name a field, as text.
+  const { code, field } = (errors[0]?.extensions ?? {}) as { code?: string; field?: string };
+  return field === undefined ? code : `${code} ${field}`;
 };
 
 /** Makes a channel and gives its id. */
