@@ -33,6 +33,18 @@ import { sharesByConversation } from '../src/domains/conversations/shares.ts';
 import { answersAfter, answersUnderWay, newestPlace } from '../src/domains/conversations/stored-answers.ts';
 import { embedConversationsByWidget, embedWidgetsByWorkspace } from '../src/domains/conversations/embed-loaders.ts';
 import { messagesFrom } from '../src/domains/conversations/visitor-events.ts';
+import {
+  lastMessageByRoom,
+  membersByRoom,
+  messagesByRoom,
+  newMentionsByRoom,
+  openRoomsByWorkspace,
+  ownRooms,
+  reactionsByMessage,
+  repliesByMessage,
+  unreadByRoom,
+} from '../src/domains/messaging/room-loaders.ts';
+import { newestMatches } from '../src/domains/messaging/room-search.ts';
 import { jobList } from '../src/domains/platform/loaders.ts';
 import { memberList, workspaceList } from '../src/domains/tenancy/loaders.ts';
 import { discovery, viewerOfMember } from '../src/domains/tenancy/viewers.ts';
@@ -66,6 +78,7 @@ const [opinion, link] = [25, 26] as const;
 const passage = 27;
 const agentRun = 40;
 const [widget, visit] = [80, 81] as const;
+const [room, roomPlace, roomMessage, roomPart] = [32, 33, 34, 35] as const;
 const time = (number: string) => `timestamptz '2026-01-01' + (${number}) * interval '1 second'`;
 
 let bed: Testbed & { ownerUrl: string | undefined };
@@ -171,8 +184,32 @@ const fill = async (url: string): Promise<void> => {
     select ${tenant}, ${inSql(workspace, `n % ${tenants}`)}, ${inSql(document, 'n')}, label.key, label.value
     from generate_series(0, 79999) n,
       lateral (values ('', 'common'), ('', 'tag ' || n / 400), ('page', (n / 400)::text)) as label (key, value)`);
+  // Channels open to one workspace, and every second one private; the tenant's first member is in fifty of both, and half of all that is written
+  // and half of the members are in its first channel.
+  const open = `case when n / 4 % 2 = 0 then ${inSql(workspace, `n % ${tenants}`)} end`;
+  const busy = inSql(room, `case when n % 8 < 4 then n % ${tenants} else n % 400 end`);
+  const openOfBusy = `case when n % 8 < 4 or n % 400 / 4 % 2 = 0 then ${inSql(workspace, `n % ${tenants}`)} end`;
+  await run(`insert into rooms (organization_id, id, kind, open_to_id, name, last_message_at, created_at)
+    select ${tenant}, ${inSql(room, 'n')}, 'CHANNEL', ${open}, 'r' || n, ${time('n')}, ${time('n')} from generate_series(0, 7999) n`);
+  await run(`insert into room_memberships (organization_id, id, room_id, open_to_id, user_id, created_at)
+    select ${tenant}, ${inSql(roomPlace, 'n')}, ${inSql(room, `case when n < 10000 then n % ${tenants} else (n - 10000) % 8000 end`)},
+      case when n < 10000 then ${inSql(workspace, `n % ${tenants}`)} when (n - 10000) / 4 % 2 = 0 then ${inSql(workspace, `n % ${tenants}`)} end,
+      ${inSql(user, `case when n between 10000 and 10399 then n % ${tenants} else n end`)}, ${time('n')}
+    from generate_series(0, 19999) n where n < 10000 or n > 10003`);
+  await run(`insert into room_messages (organization_id, id, room_id, open_to_id, sender_id, reply_to_id, content, created_at)
+    select ${tenant}, ${inSql(roomMessage, 'n')}, ${busy}, ${openOfBusy}, ${inSql(user, `${tenants} + n % 100`)},
+      case when n % 8 < 4 then ${inSql(roomMessage, `n % ${tenants}`)} end, 'm', ${time('n')} from generate_series(0, 39999) n`);
+  await run(`insert into room_message_terms (organization_id, id, room_id, open_to_id, message_id, term)
+    select ${tenant}, ${inSql(roomPart, 'n * 2 + word.at')}, ${busy}, ${openOfBusy}, ${inSql(roomMessage, 'n')}, word.term
+    from generate_series(0, 39999) n, lateral (values (0, 'common'), (1, 'w' || n / 4 % 50)) as word (at, term)`);
+  await run(`insert into room_mentions (organization_id, id, room_id, open_to_id, message_id, user_id, created_at)
+    select ${tenant}, ${inSql(roomPart, 'n')}, ${busy}, ${openOfBusy}, ${inSql(roomMessage, 'n')}, ${inSql(user, `n % ${tenants}`)}, ${time('n')}
+    from generate_series(0, 19999) n`);
+  await run(`insert into room_reactions (organization_id, id, room_id, open_to_id, message_id, user_id, emoji, created_at)
+    select ${tenant}, ${inSql(roomPart, 'n')}, ${busy}, ${openOfBusy}, ${inSql(roomMessage, 'n')}, ${inSql(user, `n % ${tenants}`)}, 'e', ${time('n')}
+    from generate_series(0, 19999) n`);
   await run(
-    `analyze prompt_history, slash_commands, prompt_variables, datasources, sync_queues, sync_executions, sync_failures, jobs, files, search_logs, office_documents, office_document_versions, office_document_shares, office_document_comments, organizations, users, memberships, workspaces, workspace_memberships, conversations, conversation_shares, feedback, messages, answer_passages, agent_invocations, embed_widgets, embed_conversations, documents, document_chunks, document_versions, document_labels`,
+    `analyze prompt_history, slash_commands, prompt_variables, datasources, sync_queues, sync_executions, sync_failures, jobs, files, search_logs, office_documents, office_document_versions, office_document_shares, office_document_comments, organizations, users, memberships, workspaces, workspace_memberships, conversations, conversation_shares, feedback, messages, answer_passages, agent_invocations, embed_widgets, embed_conversations, rooms, room_memberships, room_messages, room_message_terms, room_mentions, room_reactions, documents, document_chunks, document_versions, document_labels`,
   );
   await owner.end();
 };
@@ -543,6 +580,30 @@ const lists: readonly List[] = [
     created('ASC', officeComment),
     (unit, args) => officeCommentsByDocument(unit, args, idOf(office, 0)),
   ],
+  [
+    'channels open to a workspace',
+    'rooms_open_to_id_index',
+    encodeCursor('LAST_MESSAGE_AT DESC', [at(4000), idOf(room, 4000)]),
+    (unit, args) => openRoomsByWorkspace(unit, args, idOf(workspace, 0)),
+  ],
+  [
+    'members of a room',
+    'room_memberships_created_at_index',
+    created('ASC', roomPlace),
+    (unit, args) => membersByRoom(unit, args, idOf(room, 0)),
+  ],
+  [
+    'messages of a room',
+    'room_messages_created_at_index',
+    created('ASC', roomMessage),
+    (unit, args) => messagesByRoom(unit, args, idOf(room, 0)),
+  ],
+  [
+    'replies to a message of a room',
+    'room_messages_reply_to_id_index',
+    created('ASC', roomMessage),
+    (unit, args) => repliesByMessage(unit, args, idOf(roomMessage, 0)),
+  ],
 ];
 
 onPostgres.each(lists)('a page of %s comes from its ordered index', async (_name, index, cursor, readPage) => {
@@ -694,6 +755,44 @@ onPostgres('the tree of messages is climbed by its indexes, and no further than 
         .map((node) => `${node['Node Type']} ${node['Index Name'] ?? ''} ${node['Actual Rows']}`);
       expect({ most, far }).toEqual({ most, far: [] });
     }
+});
+
+onPostgres("one's own rooms, and what is new in them, cost what one's own rooms are", async () => {
+  for (const scope of [member, administrator]) {
+    const some = [0, 8, 12].map((at) => idOf(room, at));
+    const plans = await plansOf(scope, async (unit) => {
+      unit.enterRooms();
+      const found = await ownRooms(unit, { first: 20 });
+      expect(found.edges).toHaveLength(20);
+      await ownRooms(unit, { first: 20, filter: { unread: { eq: true } } });
+      for (const loader of [unreadByRoom, newMentionsByRoom, lastMessageByRoom])
+        await (loader(unit) as { loadMany(keys: string[]): Promise<unknown> }).loadMany(some);
+      await reactionsByMessage(unit).loadMany([0, 4].map((at) => idOf(roomMessage, at)));
+    });
+    expect(plans).toHaveLength(6);
+    expect(plans.flatMap((plan) => effort(plan).scans)).toEqual([]);
+    // The member is in 101 of the tenant's 2,000 rooms.
+    expect(effort(plans[0] ?? []).most).toBeLessThanOrEqual(101);
+  }
+});
+
+onPostgres('messages of rooms are searched from the newest on, in the rooms asked alone', async () => {
+  for (const scope of [member, administrator]) {
+    const places = [0, 40, 48].map((at) => ({ roomId: idOf(room, at), terms: ['common', 'w10'] }));
+    const plans = await plansOf(scope, async (unit) => {
+      unit.enterRooms();
+      await unit.run(() => database.execute(newestMatches(tenant, places, null, 21)));
+      await unit.run(() => database.execute(newestMatches(tenant, places, idOf(roomMessage, 20_000), 21)));
+    });
+    expect(plans).toHaveLength(2);
+    for (const plan of plans) {
+      const { indexes, scans, most } = effort(plan);
+      expect(indexes).toContain('room_message_terms_room_id_index');
+      expect(scans).toEqual([]);
+      // Of the 20,000 of the tenant those at most that hold the word in the rooms asked.
+      expect(most).toBeLessThanOrEqual(5000);
+    }
+  }
 });
 
 onPostgres('tags, counts and pinned passages come from indexes', async () => {

@@ -113,6 +113,7 @@ const changes: Readonly<Record<string, string>> = {
   cancelAgentRun: '(input: { invocationId: $AgentInvocation }) { invocation { id } }',
   updateAgentSettings: '(input: { workspaceId: $workspace, maxSteps: 5 }) { agentSettings { maxSteps } }',
   deleteConversation: '(input: { id: $conversation }) { deletedId }',
+  createRoom: '(input: { kind: CHANNEL, name: "Other", workspaceId: $workspace }) { room { id } }',
   leaveWorkspace: '(input: { workspaceId: $workspace }) { deletedId }',
 };
 /** They act on the archive itself. */

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { eq, sql } from 'drizzle-orm';
 import { database } from '../../src/database/client.ts';
 import { sole } from '../../src/database/rows.ts';
-import { nowhere, UnitOfWork } from '../../src/database/unit-of-work.ts';
+import { UnitOfWork, wholeOf } from '../../src/database/unit-of-work.ts';
 import type { OrganizationRole, WorkspaceRole } from '../../src/domains/context.ts';
 import type { Permission } from '../../src/generated/resolvers.ts';
 import { allPermissions, permissionRules } from '../../src/domains/permissions.ts';
@@ -17,6 +17,7 @@ import { conversationIn, promote, unitOf, uuidOf, workspaceOf } from '../talk.ts
 import { Person, type Testbed } from '../testbed.ts';
 import { filledAgents } from './filled-agents.ts';
 import { filledEmbed } from './filled-embed.ts';
+import { filledRooms } from './filled-rooms.ts';
 import { filledSync } from './filled-sync.ts';
 import type { Caller } from './fixture.ts';
 
@@ -76,6 +77,7 @@ export const castOf = async (bed: Testbed): Promise<Cast> => {
   const ids = await filled(bed, owner, platformAdmin, Workspace);
   const userIds = { Guest: members.guest.userId, Viewer: viewer.userId, Editor: members.editor.userId };
   const office = await officeDocumentOf(owner, userIds);
+  const rooms = await filledRooms(owner, Workspace, members.guest.userId, secret);
   const Narrowed = await narrowedDocument(owner, Workspace, viewer.userId);
   await owner.want(`{ search(workspaceId: "${Workspace}", query: "${secret}") { edges { score } } }`);
   await bed.server.installation.services.searches.flush();
@@ -99,6 +101,7 @@ export const castOf = async (bed: Testbed): Promise<Cast> => {
     ids: {
       ...ids,
       ...office,
+      ...rooms,
       ...userIds,
       Workspace,
       Narrowed,
@@ -495,12 +498,9 @@ const jobOf = async (bed: Testbed, organization: string): Promise<string> => {
   return globalId('Job', rows[0]?.id ?? '');
 };
 
-/** A unit that sees all rows of an organization, those of its jobs and files too. */
-export const whole = (bed: Testbed, organization: string): UnitOfWork => {
-  const organizationId = uuidOf(organization);
-  const scope = { ...nowhere, organizationId, principals: [organizationId], workspaces: '*' as const };
-  return new UnitOfWork(scope, { ...bed.server.installation.services, origin });
-};
+/** A unit that sees all rows of an organization, those of its jobs, files and rooms too. */
+export const whole = (bed: Testbed, organization: string): UnitOfWork =>
+  new UnitOfWork(wholeOf(uuidOf(organization)), { ...bed.server.installation.services, origin });
 
 /** Kind of jobs that nobody works on. */
 export const idleKind = 'access.idle';

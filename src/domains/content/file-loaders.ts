@@ -4,7 +4,7 @@ import { listOf } from '../../database/list.ts';
 import { bound, loadOne } from '../../database/loader.ts';
 import { files } from './tables.ts';
 
-/** Files in the viewer's sight: their own, those of workspaces they see, and for administrators all. */
+/** Files in the viewer's sight: their own, those of workspaces they see and of rooms they have entered, and for administrators all. */
 export const fileList = listOf({
   from: files,
   columns: getTableColumns(files),

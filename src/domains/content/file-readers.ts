@@ -15,8 +15,9 @@ const workspacesOf = (uses: typeof documents | typeof documentVersions): SQL => 
 
 /**
  * Who may read a file, by all that it is used for: the organization, whoever uploaded it (their user, or the key they did it with),
- * everybody while it is public, and the workspaces in which it was dropped into a conversation or sent with a message, or a document is made
- * from it, now or in an earlier version. A narrowed document adds nobody here: its readers see its file only as long as they see its workspace.
+ * everybody while it is public, the workspaces in which it was dropped into a conversation or sent with a message, or a document is made from it,
+ * now or in an earlier version, and the rooms in which it was sent: the workspace of an open one, else the room, which is a principal of whoever has
+ * entered it. A narrowed document adds nobody here: its readers see its file only as long as they see its workspace.
  */
 const fileReadersOf: SQL = sql`array(
   select ${files.organizationId}
@@ -30,6 +31,8 @@ const fileReadersOf: SQL = sql`array(
     where parsed.organization_id = ${files.organizationId} and parsed.file_id = ${files.id}
   union select message.workspace_id from messages as message
     where message.organization_id = ${files.organizationId} and message.file_id = ${files.id}
+  union select coalesce(attachment.open_to_id, attachment.room_id) from room_attachments as attachment
+    where attachment.organization_id = ${files.organizationId} and attachment.file_id = ${files.id}
 )`;
 
 /** Narrowed documents and earlier versions of an organization that are made from files for which the condition holds. */

@@ -95,6 +95,7 @@ const users: Readonly<Record<string, string>> = {
   document_versions_file_id_fkey: 'an earlier version of a document',
   parsed_files_file_id_fkey: 'a conversation',
   messages_file_id_fkey: 'a message of a conversation',
+  room_attachments_file_id_fkey: 'a message of a room',
 };
 
 const usedBy = (reference: string | null): Conflict | null =>

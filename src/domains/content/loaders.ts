@@ -1,9 +1,10 @@
 import { and, eq, getTableColumns, sql } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import { listOf } from '../../database/list.ts';
-import { bound, loadOne } from '../../database/loader.ts';
+import { bound, loadOne, type Loader } from '../../database/loader.ts';
+import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { byMetadata, byTags } from './labels.ts';
-import { documentChunks, documents, files } from './tables.ts';
+import { documentChunks, documents, files, type FileRow } from './tables.ts';
 
 const { text: _text, metadata: _metadata, ...lightDocument } = getTableColumns(documents);
 const { terms: _terms, frequencies: _frequencies, ...lightChunk } = getTableColumns(documentChunks);
@@ -53,7 +54,7 @@ export const chunkById = loadOne(
   (chunk) => chunk.id,
 );
 
-export const fileById = loadOne(
+const fileInSight = loadOne(
   () =>
     database
       .select()
@@ -61,6 +62,12 @@ export const fileById = loadOne(
       .where(and(eq(files.organizationId, bound.organizationId), sql`${files.id} = any(${bound.keys})`)),
   (file) => file.id,
 );
+
+/** Files by id, those sent in the viewer's rooms among them. */
+export const fileById = (unit: UnitOfWork): Loader<FileRow | null> => {
+  unit.enterRooms();
+  return fileInSight(unit);
+};
 
 /** What documents are filtered by, in lists and in search. */
 export const documentFilters = {

@@ -58,7 +58,7 @@ export const rooms = tenantTable(
       columns: [room.organizationId, room.openToId],
       foreignColumns: [workspaces.organizationId, workspaces.id],
     }).onDelete('cascade'),
-    index('rooms_open_to_id_index').on(room.organizationId, room.openToId),
+    index('rooms_open_to_id_index').on(room.organizationId, room.openToId, room.lastMessageAt, room.id),
     index('rooms_last_message_at_index').on(room.organizationId, room.lastMessageAt, room.id),
     index('rooms_created_at_index').on(room.organizationId, room.createdAt, room.id),
     index('rooms_name_index').on(room.organizationId, room.name, room.id),
@@ -178,6 +178,7 @@ export const roomMentions = tenantTable(
     unique('room_mentions_user_id_key').on(mention.organizationId, mention.messageId, mention.userId),
     toMessage('room_mentions', mention),
     index('room_mentions_created_at_index').on(mention.organizationId, mention.userId, mention.createdAt, mention.id),
+    index('room_mentions_room_id_index').on(mention.organizationId, mention.userId, mention.roomId, mention.createdAt),
   ],
 );
 export type RoomMentionRow = typeof roomMentions.$inferSelect;
@@ -215,5 +216,6 @@ export const roomMessageTerms = tenantTable(
     unique('room_message_terms_term_key').on(entry.organizationId, entry.term, entry.messageId),
     toMessage('room_message_terms', entry),
     index('room_message_terms_message_id_index').on(entry.organizationId, entry.messageId),
+    index('room_message_terms_room_id_index').on(entry.organizationId, entry.roomId, entry.term, entry.messageId),
   ],
 );

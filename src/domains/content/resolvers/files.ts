@@ -13,7 +13,10 @@ const nothingStored = { fileCount: 0, bytes: 0, storedBytes: 0 };
 
 export const resolvers: Resolvers = {
   Query: {
-    files: (_root, args, { unit }) => fileList<FileRow>(unit, args),
+    files: (_root, args, { unit }) => {
+      unit.enterRooms();
+      return fileList<FileRow>(unit, args);
+    },
   },
   Mutation: {
     updateFile: async (_root, { input }, context) => ({ file: await updateFile(context, input) }),
