@@ -94,6 +94,7 @@ const users: Readonly<Record<string, string>> = {
   documents_file_id_fkey: 'a document',
   document_versions_file_id_fkey: 'an earlier version of a document',
   parsed_files_file_id_fkey: 'a conversation',
+  email_attachments_file_id_fkey: 'an e-mail',
 };
 
 const usedBy = (reference: string | null): Conflict | null =>
