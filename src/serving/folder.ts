@@ -20,6 +20,8 @@ export type Folder = (request: FolderRequest) => Promise<void>;
 const statuses: Readonly<Record<string, number>> = {
   BAD_USER_INPUT: 400,
   CONFLICT: 409,
+  UNAUTHENTICATED: 401,
+  RATE_LIMITED: 429,
   NOT_FOUND: 404,
   UNAVAILABLE: 503,
 };

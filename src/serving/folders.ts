@@ -2,6 +2,7 @@ import { archives } from './archives.ts';
 import { avatars } from './avatars.ts';
 import { files } from './files.ts';
 import type { Folder } from './folder.ts';
+import { inbound } from './inbound.ts';
 import { uploads } from './uploads.ts';
 
 /** What is served below a first part of the path. */
@@ -10,4 +11,5 @@ export const folders: ReadonlyMap<string, Folder> = new Map([
   ['downloads', archives],
   ['files', files],
   ['avatars', avatars],
+  ['inbound', inbound],
 ]);
