@@ -13,7 +13,7 @@ export interface Enclosure {
   /** Content-ID without angle brackets, of a picture that the text shows. */
   readonly contentId: string | null;
   /** Called once, when its turn comes. */
-  open(): Promise<Readable>;
+  readonly open: () => Promise<Readable>;
 }
 
 /** An e-mail from one person to others, as it goes out. Who gets a blind copy stands among the recipients and nowhere else. */
