@@ -84,7 +84,7 @@ describe('an e-mail on its way', () => {
     const [attached] = received.attachments;
     expect(attached?.file.id).not.toBe(fileId);
     const link: { createFileLink: { url: string } } = await bob.want(
-      `mutation { createFileLink(input: { fileId: "${attached?.file.id}" }) { url } }`,
+      `mutation { createFileLink(input: { id: "${attached?.file.id}" }) { url } }`,
     );
     const bytes = await fetch(new URL(link.createFileLink.url, bed.url));
     expect(Buffer.from(await bytes.arrayBuffer()).equals(picture)).toBe(true);
@@ -309,9 +309,11 @@ describe('a mailbox', () => {
       expect(found.searchEmails.edges).toHaveLength(person === cyd ? 1 : 0);
       expect((await emailsOf(person)).map(({ id }) => id)).not.toContain(email.id);
     }
-    const log = await unitOf(bed, ada.organizationId).run(() =>
+    const unit = unitOf(bed, ada.organizationId);
+    const log = await unit.run(() =>
       database.execute<{ row: string }>(sql`select row_to_json(e)::text as row from events e`),
     );
+    await unit.rest();
     const told = log.map(({ row }) => row).filter((row) => row.includes('email.'));
     expect(told.length).toBeGreaterThan(0);
     expect(told.join()).not.toMatch(/Between|Confidential|outside\.example/);

@@ -71,7 +71,7 @@ const textIssues = ({ subject, text, html, attachmentIds }: EmailContent): Input
     refuse('html', `HTML has at most ${emailLimits.html} characters.`);
   if (typeof html === 'string' && (html.includes('\0') || !html.isWellFormed()))
     refuse('html', 'HTML holds whole characters, and no NUL.');
-  if (new Set(attachmentIds).size > emailLimits.attachments)
+  if ((attachmentIds?.length ?? 0) > emailLimits.attachments)
     refuse('attachmentIds', `An e-mail has at most ${emailLimits.attachments} attachments.`);
   return issues;
 };

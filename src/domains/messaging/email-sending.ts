@@ -29,7 +29,7 @@ export const sendEmail = async (context: Context, input: SendEmailInput): Promis
   const given = Object.entries(content).filter(([, value]) => value !== undefined && value !== null);
   if (typeof draftId === 'string' && given.length > 0)
     throw new BadUserInput(given.map(([field]) => ({ field, message: 'A draft is sent as it is; change it first.' })));
-  const delayMs = delayOf(sendAt);
+  const leavesAt = timeOf(sendAt);
   const written = writtenEmail(content);
   await spend(context);
   return unit.transact(async () => {
@@ -47,7 +47,7 @@ export const sendEmail = async (context: Context, input: SendEmailInput): Promis
         .set({
           status: 'QUEUED',
           messageId,
-          sentAt: delayMs === 0 ? null : new Date(Date.now() + delayMs).toISOString(),
+          sentAt: leavesAt?.toISOString() ?? null,
           version: draft.version + 1,
         })
         .where(isEmail(unit, draft.id))
@@ -57,18 +57,20 @@ export const sendEmail = async (context: Context, input: SendEmailInput): Promis
     await indexEmail(unit, draft.id, { ...queued, text: body?.text ?? '' });
     await settleThread(unit, queued.threadId);
     await unarchive(unit, queued.threadId);
-    await enqueue(context, queued, delayMs);
+    await enqueue(context, queued, leavesAt === null ? 0 : leavesAt.getTime() - Date.now());
     record(context, 'queued', queued, { recipients: queued.to.length + queued.cc.length + queued.bcc.length });
     return queued;
   });
 };
 
-const delayOf = (sendAt: string | null | undefined): number => {
-  if (sendAt === null || sendAt === undefined) return 0;
+/** When an e-mail is to leave; null for at once. */
+const timeOf = (sendAt: string | null | undefined): Date | null => {
+  if (sendAt === null || sendAt === undefined) return null;
   // The gateway hands a `Date` over, whatever the generated type says.
-  const delay = new Date(sendAt).getTime() - Date.now();
-  if (delay > maxDelayMs) throw new BadUserInput('sendAt', 'An e-mail waits for at most 30 days.');
-  return Math.max(0, delay);
+  const time = new Date(sendAt);
+  if (time.getTime() > Date.now() + maxDelayMs)
+    throw new BadUserInput('sendAt', 'An e-mail waits for at most 30 days.');
+  return time.getTime() > Date.now() ? time : null;
 };
 
 /** Each e-mail counts, whatever becomes of it. */
@@ -82,7 +84,7 @@ const enqueue = ({ unit, services }: Context, { id, messageId }: EmailRow, delay
     kind: deliverKind,
     data: { emailId: id, messageId },
     target: { type: 'Email', id },
-    startAfterSeconds: Math.ceil(delayMs / 1000),
+    startAfterSeconds: Math.max(0, Math.ceil(delayMs / 1000)),
   });
 
 /** Takes an e-mail back before it is handed over: it is a draft again. Throws NotFound, Conflict (too late, or it is not QUEUED). */
