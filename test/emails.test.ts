@@ -371,13 +371,14 @@ describe('a mailbox', () => {
   });
 
   test('is searched by all words, newest first, by pages', async () => {
-    for (const number of [1, 2, 3])
+    for (const number of [1, 2, 3]) {
       await emailBy(ada, 'sendEmail', {
         to: parties(bob.email),
         subject: `Tulip ${number}`,
         text: `Crème brûlée and bulbs ${number}`,
       });
-    await quiet(bed, ada.organizationId);
+      await quiet(bed, ada.organizationId);
+    }
     const search = async (query: string, rest = '') => {
       const data: {
         searchEmails: {

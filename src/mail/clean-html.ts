@@ -21,6 +21,8 @@ const length = [/^\d{1,4}(\.\d{1,2})?(px|pt|em|rem|%)?$/];
 const color = [/^#[0-9a-f]{3,8}$/i, /^rgba?\([\d\s.,%]{1,40}\)$/i, /^[a-z]{3,25}$/i];
 const word = [/^[a-z-]{1,20}$/];
 
+const absolute = /^\s*(https?:\/\/|mailto:|tel:)/i;
+
 const options: sanitizeHtml.IOptions = {
   allowedTags: [...sanitizeHtml.defaults.allowedTags, 'img', 'center', 'font', 'del', 'ins'],
   allowedAttributes: {
@@ -50,7 +52,17 @@ const options: sanitizeHtml.IOptions = {
   allowedSchemesByTag: { img: ['cid'] },
   allowedSchemesAppliedToAttributes: ['href', 'src', 'cite'],
   allowProtocolRelative: false,
-  transformTags: { a: sanitizeHtml.simpleTransform('a', { rel: 'noopener noreferrer' }) },
+  // Relative addresses would be those of whichever page shows the e-mail.
+  transformTags: {
+    a: (tagName, { href = '', ...attribs }) => ({
+      tagName,
+      attribs: { ...attribs, ...(absolute.test(href) && { href }), rel: 'noopener noreferrer' },
+    }),
+    img: (tagName, { src = '', ...attribs }) => ({
+      tagName,
+      attribs: { ...attribs, ...(/^cid:/i.test(src) && { src }) },
+    }),
+  },
 };
 
 /** HTML nests deeper than `maxHtmlDepth`. */
@@ -65,8 +77,8 @@ export const cleanHtml = (html: string): string => {
   return sanitizeHtml(html, options);
 };
 
-/** Stops at the first element that is too deep: the time up to there is short whatever follows. */
-const requireShallow = (html: string): void => {
+/** Stops at the first element that is too deep: the time up to there is short whatever follows. Throws TooDeep. */
+export const requireShallow = (html: string): void => {
   let depth = 0;
   const parser = new Parser({
     onopentag: () => {

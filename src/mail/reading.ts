@@ -1,6 +1,6 @@
 import { Parser } from 'htmlparser2';
 import PostalMime, { addressParser, type Address, type Attachment } from 'postal-mime';
-import { cleanHtml, TooDeep } from './clean-html.ts';
+import { cleanHtml, requireShallow, TooDeep } from './clean-html.ts';
 import type { Party } from './letter.ts';
 
 /** Bounds on what is taken from an e-mail that somebody else has written; more of it is refused or left out. */
@@ -101,7 +101,7 @@ export const addressesIn = (list: string): string[] =>
 const htmlOf = (html: string | undefined): string | null => {
   if (html === undefined || html.length > readingLimits.html) return null;
   try {
-    return cleanHtml(whole(html));
+    return cleanHtml(whole(html)).trim();
   } catch (error) {
     // Its text is there all the same.
     if (error instanceof TooDeep) return null;
@@ -114,6 +114,17 @@ const unread = new Set(['script', 'style', 'title', 'head']);
 
 /** The words of HTML, for e-mails that come without a text of their own. */
 const textOf = (html: string): string => {
+  const taken = html.slice(0, readingLimits.html);
+  try {
+    requireShallow(taken);
+  } catch (error) {
+    if (error instanceof TooDeep) return whole(taken.replaceAll(/<[^<>]*>/g, ' ')).trim();
+    throw error;
+  }
+  return wordsOf(taken);
+};
+
+const wordsOf = (html: string): string => {
   let text = '';
   let hidden = 0;
   const parser = new Parser({
@@ -128,7 +139,7 @@ const textOf = (html: string): string => {
       if (hidden === 0) text += part.replaceAll(/\s+/g, ' ');
     },
   });
-  parser.end(html.slice(0, readingLimits.html));
+  parser.end(html);
   return whole(text)
     .replaceAll(/ ?\n\s*/g, '\n')
     .trim();

@@ -30,8 +30,6 @@ export const inbound = only(['POST'], 'An e-mail is handed over by POST.', async
     // Whoever dropped the connection reads no answer.
     if (!(error instanceof DomainError) && request.errored !== null && error === request.errored) return;
     await tell(folderRequest, error);
-  } finally {
-    request.setTimeout(0);
   }
 });
 
@@ -63,6 +61,8 @@ const bodyOf = async (request: IncomingMessage): Promise<Buffer> => {
     return Buffer.concat(chunks);
   } finally {
     clearTimeout(late);
+    // What follows is our own work, and takes as long as it does.
+    request.setTimeout(0);
   }
 };
 
