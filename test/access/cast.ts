@@ -12,6 +12,7 @@ import { accessTokens, sessions, users } from '../../src/domains/identity/tables
 import { apiKeys, memberships, userOrganizations, workspaceMemberships } from '../../src/domains/tenancy/tables.ts';
 import { discovery } from '../../src/domains/tenancy/viewers.ts';
 import { globalId } from '../../src/ids.ts';
+import { emailBy, parties } from '../mailboxes.ts';
 import { apiKeyOf, deviceOf, extensionKeyOf } from '../machines.ts';
 import { conversationIn, promote, unitOf, uuidOf, workspaceOf } from '../talk.ts';
 import { Person, type Testbed } from '../testbed.ts';
@@ -302,7 +303,21 @@ const filled = async (
     BrowserExtensionKey: await extensionKeyOf(owner, `${secret} browser`),
     ...(await peopleOf(want, bed, workspaceId)),
     ...(await filledSync(bed, owner, workspaceId, secret)),
+    ...(await mailboxOf(owner)),
   };
+};
+
+/** An e-mail of the owner to themselves, and a key of a mail server. */
+const mailboxOf = async (owner: SignedUp): Promise<Record<string, string>> => {
+  const { id, thread } = await emailBy(owner, 'sendEmail', {
+    to: parties(owner.email),
+    subject: `${secret} minutes`,
+    text: `${secret} minutes of the meeting.`,
+  });
+  const { createInboundEmailSource }: Data = await owner.want(
+    `mutation { createInboundEmailSource(input: { label: "${secret} relay" }) { source { id } } }`,
+  );
+  return { Email: id, EmailThread: thread.id, InboundEmailSource: createInboundEmailSource.source.id };
 };
 
 /**
