@@ -228,11 +228,11 @@ describe('a draft', () => {
     );
     const won = answers.filter(({ errors }) => errors.length === 0);
     expect(won).toHaveLength(1);
-    const { updateEmailDraft } = won[0]?.data as unknown as { updateEmailDraft: { email: { subject: string } } };
+    const data = won[0]?.data as { updateEmailDraft: { email: { subject: string } } } | undefined;
     for (const { errors } of answers.filter((answer) => answer.errors.length > 0))
       expect(errors[0]?.extensions).toMatchObject({
         code: 'CONFLICT',
-        current: { id: draft.id, version: 2, subject: updateEmailDraft.email.subject, text: 'One' },
+        current: { id: draft.id, version: 2, subject: data?.updateEmailDraft.email.subject, text: 'One' },
       });
   });
 
