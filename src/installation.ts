@@ -96,6 +96,7 @@ export const openInstallation = async (
       store: await openStore(storeSettings(settings)),
       keyRing,
       mail: openPostbox(transport, queue, keyRing),
+      letters: transport,
       outbound,
       throttles: settings.rateLimit ? throttlesOn(counters) : unthrottled,
       viewers,

@@ -200,7 +200,7 @@ describe('at night', () => {
     ];
     for (const key of young) await write(key, orphan);
 
-    expect(await collect()).toEqual({ awaited: 1, synced: 1, unused: 2, aside: 1, missing: 0 });
+    expect(await collect()).toEqual({ awaited: 1, synced: 1, departed: 0, unused: 2, aside: 1, missing: 0 });
     const left = await Promise.all([...kept, ...young, keyOf(used)].map((key) => services().store.exists(key)));
     expect(left.every(Boolean)).toBe(true);
     expect(await Promise.all(gone.map((key) => services().store.exists(key)))).toEqual([false, false]);
@@ -208,7 +208,7 @@ describe('at night', () => {
     expect([await exists(former), await exists(current)]).toEqual([false, true]);
     expect([await statusOf(id), await statusOf(awaited), await statusOf(over.id)]).toEqual(['STORED', 'AWAITED', null]);
     expect((await sendBytes(bed, over.url, Uint8Array.from(Buffer.from('abc')))).status).toBe(404);
-    expect(await collect()).toEqual({ awaited: 0, synced: 0, unused: 0, aside: 0, missing: 0 });
+    expect(await collect()).toEqual({ awaited: 0, synced: 0, departed: 0, unused: 0, aside: 0, missing: 0 });
     for (const key of [...kept, ...young]) await services().store.remove(key);
   });
 

@@ -21,11 +21,17 @@ export interface Scope {
 /** Sees what belongs to no tenant, and no row of any tenant. */
 export const nowhere: Scope = { organizationId: null, userId: null, principals: [], workspaces: [] };
 
+/**
+ * The principal of an organization's jobs, which its administrators do not hold. It stands among the readers of what is one member's own, such as
+ * a file of their mailbox, so that jobs know that it is there.
+ */
+export const jobsAlone = '00000000-0000-0000-0000-000000000001';
+
 /** Sees all of an organization, as its jobs and administrators do; what is one user's own only as that user. */
 export const wholeOf = (organizationId: string, userId: string | null = null): Scope => ({
   organizationId,
   userId,
-  principals: [organizationId],
+  principals: [organizationId, jobsAlone],
   workspaces: '*',
   // As one user it sees what is that user's own: their rooms and no others.
   ...(userId === null && { rooms: '*' as const }),

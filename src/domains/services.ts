@@ -4,6 +4,7 @@ import type { Pool } from '../database/pool.ts';
 import type { Ledger, Origin } from '../database/unit-of-work.ts';
 import type { Bus } from '../events/bus.ts';
 import type { Postbox } from '../mail/postbox.ts';
+import type { Transport } from '../mail/transport.ts';
 import type { Outbound } from '../outbound/outbound.ts';
 import type { JobHandler, Queue, Schedule } from '../queue/queue.ts';
 import type { KeyRing } from '../secrets/encryption.ts';
@@ -81,6 +82,8 @@ export interface Services {
   readonly store: FileStore;
   readonly keyRing: KeyRing;
   readonly mail: Postbox;
+  /** The way of e-mails between people, which a job hands over. */
+  readonly letters: Pick<Transport, 'deliver' | 'domain'>;
   /** The one way to addresses that users name. */
   readonly outbound: Outbound;
   /** Bounds on tries; a count is never made while a unit is open. */

@@ -4,6 +4,7 @@ import { embedScript } from './embed-script.ts';
 import { embed } from './embed.ts';
 import { files } from './files.ts';
 import type { Folder } from './folder.ts';
+import { inbound } from './inbound.ts';
 import { uploads } from './uploads.ts';
 
 /** What is served below a first part of the path. */
@@ -14,6 +15,7 @@ export const folders: ReadonlyMap<string, Folder> = new Map([
   ['avatars', avatars],
   ['embed', embed],
   ['embed.js', embedScript],
+  ['inbound', inbound],
 ]);
 
 /** First parts of the path that decide by themselves which pages may ask there. */

@@ -12,6 +12,7 @@ import { accessTokens, sessions, users } from '../../src/domains/identity/tables
 import { apiKeys, memberships, userOrganizations, workspaceMemberships } from '../../src/domains/tenancy/tables.ts';
 import { discovery } from '../../src/domains/tenancy/viewers.ts';
 import { globalId } from '../../src/ids.ts';
+import { emailBy, parties } from '../mailboxes.ts';
 import { apiKeyOf, deviceOf, extensionKeyOf } from '../machines.ts';
 import { conversationIn, promote, unitOf, uuidOf, workspaceOf } from '../talk.ts';
 import { Person, type Testbed } from '../testbed.ts';
@@ -335,6 +336,7 @@ const filled = async (
     ...(await promptsOf(want, workspaceId)),
     ...(await filledSync(bed, owner, workspaceId, secret)),
     ...(await filledEmbed(bed, owner, workspaceId, secret)),
+    ...(await mailboxOf(owner)),
   };
 };
 
@@ -362,6 +364,19 @@ const promptsOf = async (
     SuggestedMessage: await made('SuggestedMessage', { workspaceId, heading: secret, message: `${secret}?` }),
     WelcomeMessage: await made('WelcomeMessage', { question: `${secret}?`, answer: secret }),
   };
+};
+
+/** An e-mail of the owner to themselves, and a key of a mail server. */
+const mailboxOf = async (owner: SignedUp): Promise<Record<string, string>> => {
+  const { id, thread } = await emailBy(owner, 'sendEmail', {
+    to: parties(owner.email),
+    subject: `${secret} minutes`,
+    text: `${secret} minutes of the meeting.`,
+  });
+  const { createInboundEmailSource }: Data = await owner.want(
+    `mutation { createInboundEmailSource(input: { label: "${secret} relay" }) { source { id } } }`,
+  );
+  return { Email: id, EmailThread: thread.id, InboundEmailSource: createInboundEmailSource.source.id };
 };
 
 /**

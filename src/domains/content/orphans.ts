@@ -1,10 +1,11 @@
 import { and, asc, eq, gt, inArray, isNull, sql, type SQL } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
-import { UnitOfWork, wholeOf, type Origin } from '../../database/unit-of-work.ts';
+import { jobsAlone, UnitOfWork, wholeOf, type Origin } from '../../database/unit-of-work.ts';
 import { asideFolder, type FileStore } from '../../storage/store.ts';
 import { revokeTokens } from '../identity/tokens.ts';
 import type { Services, Work } from '../services.ts';
 import { organizationsWhere } from '../tenancy/organization-purge.ts';
+import { memberships } from '../tenancy/tables.ts';
 import { fileKey, lockBytes, removeUnused, sha256Of } from './stored-bytes.ts';
 import { files } from './tables.ts';
 
@@ -19,6 +20,8 @@ export interface Collected {
   awaited: number;
   /** Rows of files that syncs brought in and nothing is made from any more. */
   synced: number;
+  /** Rows of files of mailboxes whose owner has left. */
+  departed: number;
   /** Stored bytes that no row referred to. */
   unused: number;
   /** What broken uploads left beside the keys. */
@@ -32,7 +35,7 @@ export interface Collected {
  * that syncs made and nothing uses any more, and bytes older than a day that no row refers to. One organization that fails is logged, and is tried again the next night.
  */
 export const collectOrphans = async ({ services }: Work, signal: AbortSignal): Promise<Collected> => {
-  const collected = { awaited: 0, synced: 0, unused: 0, aside: 0, missing: 0 };
+  const collected = { awaited: 0, synced: 0, departed: 0, unused: 0, aside: 0, missing: 0 };
   for await (const { id } of organizationsWhere(services)) {
     if (signal.aborted) return collected;
     await collectOf(services, id, signal, collected).catch((error: unknown) => {
@@ -54,6 +57,7 @@ const collectOf = async (services: Services, id: string, signal: AbortSignal, co
   const unit = new UnitOfWork(wholeOf(id), { ...services, origin });
   collected.awaited += await removeRows(unit, awaited, signal);
   collected.synced += await removeRows(unit, unusedOfSyncs, signal);
+  collected.departed += await removeRows(unit, ofDeparted, signal);
   const stored = new Set<string>();
   let page: string[] = [];
   const sweep = async () => {
@@ -78,15 +82,25 @@ const isOfYesterday = sql`${files.createdAt} < now() - interval '1 day'`;
 /** Files whose bytes never came: an upload's token ends within an hour, and nothing can be made from a file before its bytes are there. */
 const awaited = and(eq(files.status, 'AWAITED'), isOfYesterday);
 
+const usingTables = [sql`documents`, sql`document_versions`, sql`parsed_files`, sql`messages`, sql`room_attachments`];
+const unusedIn = (uses: SQL): SQL =>
+  sql`not exists (select from ${uses} use where use.organization_id = ${files.organizationId} and use.file_id = ${files.id})`;
+
 /** Nobody has uploaded them, and so nobody has any other use for them than the documents, earlier versions and conversations that hold them. */
 const unusedOfSyncs = and(
   eq(files.status, 'STORED'),
   isNull(files.uploadedById),
   isOfYesterday,
-  ...[sql`documents`, sql`document_versions`, sql`parsed_files`].map(
-    (uses) =>
-      sql`not exists (select from ${uses} use where use.organization_id = ${files.organizationId} and use.file_id = ${files.id})`,
-  ),
+  ...usingTables.map(unusedIn),
+);
+
+/** A member's own, such as the files of their mailbox, whose e-mails went with the membership; what serves something else is not theirs alone any more. */
+const ofDeparted = and(
+  sql`${jobsAlone}::uuid = any(${files.readers})`,
+  isOfYesterday,
+  sql`not exists (select from ${memberships} where ${memberships.organizationId} = ${files.organizationId}
+    and ${memberships.userId} = ${files.uploadedById})`,
+  ...[...usingTables, sql`messages`, sql`room_attachments`].map(unusedIn),
 );
 
 /** Removes rows of files, some at a time; gives their number. */

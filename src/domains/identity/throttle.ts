@@ -40,6 +40,12 @@ export const limits = {
   /** Invites claimed, and tokens of mails redeemed. */
   claim: { each: 20, address: 100, seconds: 900 },
   loginLink: { each: 20, address: 100, seconds: 900 },
+  /** E-mails of a member. */
+  email: { each: 500, address: 500, seconds: 3600 },
+  /** E-mails that a mail server hands over by one key. */
+  inboundEmail: { each: 6000, address: 6000, seconds: 3600 },
+  /** Keys of mail servers that nobody knows. */
+  inboundKey: { each: 100, address: 100, seconds: 900 },
   pairing: { each: 20, address: 100, seconds: 900 },
   /** Conversations shown by a link: read page by page, by many behind one address. */
   share: { each: 600, address: 600, seconds: 900 },

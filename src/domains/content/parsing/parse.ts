@@ -1,3 +1,4 @@
+import type { ReadLetter } from '../../../mail/reading.ts';
 import { chunk } from './chunk.ts';
 import type { Chunk, ChunkOptions } from './chunk.ts';
 import { parsingLimits } from './limits.ts';
@@ -31,6 +32,10 @@ export const chunkAside = async (document: ParsedDocument, options: ChunkOptions
   document.text.length <= MAX_INLINE_LENGTH
     ? chunk(document, options)
     : ((await workers().run({ kind: 'chunk', document, options })) as Chunk[]);
+
+/** Reads an e-mail as `readLetter` does, in a worker process under `parsingLimits`. Throws UnreadableDocument, whose message is for who handed it over. */
+export const readLetterAside = async (bytes: Uint8Array): Promise<ReadLetter> =>
+  (await workers().run({ kind: 'letter', bytes })) as ReadLetter;
 
 /** Ends the worker processes; the next file starts new ones. */
 export const closeParsers = async (): Promise<void> => {

@@ -1,11 +1,14 @@
+import type { ReadLetter } from '../../../mail/reading.ts';
 import type { Chunk, ChunkOptions } from './chunk.ts';
 import type { ParsedDocument, Source } from './parsed-document.ts';
 
 /** What a worker can be asked to do. */
 export type Task =
-  { kind: 'parse'; source: Source } | { kind: 'chunk'; document: ParsedDocument; options: ChunkOptions };
+  | { kind: 'parse'; source: Source }
+  | { kind: 'chunk'; document: ParsedDocument; options: ChunkOptions }
+  | { kind: 'letter'; bytes: Uint8Array };
 
-export type Result = ParsedDocument | Chunk[];
+export type Result = ParsedDocument | Chunk[] | ReadLetter;
 
 export type Request = { id: number; task: Task };
 

@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import { readLetter, UnreadableLetter } from '../../../mail/reading.ts';
 import { chunk } from './chunk.ts';
 import { formatOf } from './sniff.ts';
 import type { Reply, Request, Result, Task } from './worker-protocol.ts';
@@ -8,6 +9,7 @@ import { UnreadableDocument } from './unreadable-document.ts';
 
 const perform = async (task: Task): Promise<Result> => {
   if (task.kind === 'chunk') return chunk(task.document, task.options);
+  if (task.kind === 'letter') return readLetter(new Uint8Array(task.bytes));
   const { mimeType, name } = task.source;
   // A Buffer arrives as one, and pdf.js takes none.
   const bytes = new Uint8Array(task.source.bytes);
@@ -25,7 +27,8 @@ const answer = async ({ id, task }: Request): Promise<Reply> => {
   try {
     return { id, result: await perform(task) };
   } catch (error) {
-    if (error instanceof UnreadableDocument) return { id, reason: error.message, cause: described(error.cause) };
+    if (error instanceof UnreadableDocument || error instanceof UnreadableLetter)
+      return { id, reason: error.message, cause: described(error.cause) };
     return { id, failure: described(error) };
   }
 };
