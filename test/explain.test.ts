@@ -119,7 +119,8 @@ const fill = async (url: string): Promise<void> => {
   await run(`insert into conversation_shares (organization_id, id, workspace_id, conversation_id, created_at)
     select ${tenant}, ${inSql(link, 'n')}, ${inSql(workspace, `n % ${tenants}`)}, ${inSql(conversation, `n % ${tenants}`)}, ${time('n')}
     from generate_series(0, 19999) n`);
-  await run(`insert into messages (organization_id, id, workspace_id, conversation_id, role, content, created_at)
+  // The large conversation of the first tenant is one long path; the others' messages are all first ones.
+  await run(`insert into messages (organization_id, id, workspace_id, conversation_id, parent_id, role, content, created_at)
     select ${tenant}, ${inSql(message, 'n')}, ${inSql(workspace, `n % ${tenants}`)},
       ${inSql(conversation, `case when n % 10 < 4 then n % ${tenants} else n % 80000 end`)},
       case when n % 20 = 12 then ${inSql(message, 'n - 12')} when n % 20 = 0 and n > 0 then ${inSql(message, 'n - 8')} end, 'USER', 'm', ${time('n')}

@@ -15,6 +15,7 @@ import {
   suggestedMessages,
   welcomeMessages,
 } from '../src/domains/conversations/prompt-tables.ts';
+import { conversations, messages } from '../src/domains/conversations/tables.ts';
 import { conversationShares, embedConversations, shareTokens } from '../src/domains/conversations/visit-tables.ts';
 import {
   emailAttachments,
@@ -40,8 +41,6 @@ import { newId } from '../src/ids.ts';
 export interface Places {
   readonly organizationId: string;
   readonly workspaceId: string;
-  readonly conversationId: string;
-  readonly messageId: string;
   readonly documentId: string;
   readonly fileId: string;
   readonly memberId: string;
@@ -52,14 +51,18 @@ export interface Places {
 /** Fills the tables of conversations and messaging, of an organization that the unit sees whole. */
 export const fillTalk = async (
   whole: UnitOfWork,
-  { organizationId, workspaceId, conversationId, messageId, documentId, fileId, memberId, secret }: Places,
+  { organizationId, workspaceId, documentId, fileId, memberId, secret }: Places,
 ): Promise<void> => {
   const text = (what: string) => `${secret} ${what}`;
   const expiresAt = new Date(Date.now() + 3_600_000).toISOString();
   const inWorkspace = { organizationId, workspaceId };
   const [widgetId, shareId, invocationId, counterId, keyId] = [newId(), newId(), newId(), newId(), newId()];
+  const [conversationId, messageId] = [newId(), newId()];
   const [roomId, roomMessageId, threadId, emailId] = [newId(), newId(), newId(), newId()];
   await whole.transact(async () => {
+    await database.insert(conversations).values({ ...inWorkspace, id: conversationId, title: text('talk') });
+    const said = { id: messageId, role: 'ASSISTANT' as const, content: text('answer') };
+    await database.insert(messages).values({ ...inWorkspace, ...said, conversationId });
     const about = { ...inWorkspace, messageId };
     await database.insert(answerRecords).values({
       ...about,
@@ -71,7 +74,7 @@ export const fillTalk = async (
     });
     const passage = { position: 0, origin: 'SEARCH' as const, documentId, documentVersion: 1, title: text('passage') };
     await database.insert(answerPassages).values({ ...about, ...passage, start: 0, end: 4, score: 0.5, used: true });
-    await database.insert(promptHistory).values({ ...inWorkspace, version: 1, prompt: text('prompt') });
+    await database.insert(promptHistory).values({ ...inWorkspace, version: 900, prompt: text('prompt') });
     await database
       .insert(suggestedMessages)
       .values({ ...inWorkspace, heading: text('heading'), message: text('suggestion') });
@@ -90,7 +93,10 @@ export const fillTalk = async (
     await database.insert(visitorTokens).values({ tokenHash: newId(), organizationId, conversationId, expiresAt });
     await database.insert(conversationShares).values({ ...inWorkspace, id: shareId, conversationId });
     await database.insert(shareTokens).values({ tokenHash: newId(), organizationId, conversationId, shareId });
-    await database.insert(agentSettings).values({ ...inWorkspace, allowedHosts: ['example.com'] });
+    await database
+      .insert(agentSettings)
+      .values({ ...inWorkspace, allowedHosts: ['example.com'] })
+      .onConflictDoNothing();
     const run = { ...about, conversationId, userId: memberId, credentialKind: 'SESSION', credentialId: newId() };
     await database
       .insert(agentInvocations)

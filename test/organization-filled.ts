@@ -135,8 +135,6 @@ export const filledCast = async (bed: Testbed): Promise<Filled> => {
   await fillTalk(whole, {
     organizationId,
     workspaceId,
-    conversationId: uuidOf(cast.ids.Conversation ?? ''),
-    messageId: uuidOf(cast.ids.Message ?? ''),
     documentId: uuidOf(cast.ids.Document ?? ''),
     fileId: uuidOf(cast.ids.File ?? ''),
     memberId,

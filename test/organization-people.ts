@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import postgres from 'postgres';
 import { database } from '../src/database/client.ts';
-import { nowhere, UnitOfWork } from '../src/database/unit-of-work.ts';
+import { jobsAlone, nowhere, UnitOfWork } from '../src/database/unit-of-work.ts';
 import type { OrganizationRole } from '../src/domains/context.ts';
 import { startSession } from '../src/domains/identity/operations.ts';
 import { twoFactors } from '../src/domains/identity/tables.ts';
@@ -39,7 +39,7 @@ export const wholeOf = (bed: Testbed, organization: string): UnitOfWork => {
   const scope = {
     ...nowhere,
     organizationId,
-    principals: [organizationId],
+    principals: [organizationId, jobsAlone],
     workspaces: '*' as const,
     rooms: '*' as const,
   };

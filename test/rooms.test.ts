@@ -276,7 +276,7 @@ test('rooms are listed by what was written last, and counted without a statement
   const id = await channelOf(hal, { memberIds: [ben.userId] });
   await sent(ben, id, 'Three');
   const four = await hal.ask(many);
-  expect(four.statements.length).toBe(three.statements.length);
+  expect(four.statements.length).toBeLessThanOrEqual(three.statements.length);
   expect(four.statements.length).toBeLessThan(16);
 });
 
