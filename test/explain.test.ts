@@ -217,7 +217,7 @@ const fill = async (url: string): Promise<void> => {
   await run(`insert into email_threads (organization_id, user_id, created_at, last_email_at, id, subject, email_count)
     select ${mailbox}, ${time('n')}, ${inSql(emailThread, 'n')}, 's', 1 from generate_series(0, 79999) n`);
   await run(`insert into emails (organization_id, user_id, created_at, id, thread_id, status, "from", message_id)
-    select ${mailbox}, ${inSql(email, 'n')}, ${inSql(emailThread, `n % ${tenants}`)}, case when n / 4 % 100 = 0 then 'SENT' else 'RECEIVED' end,
+    select ${mailbox}, ${inSql(email, 'n')}, ${inSql(emailThread, `case when n / 4 % 10 = 0 then n % ${tenants} else n end`)}, case when n / 4 % 100 = 0 then 'SENT' else 'RECEIVED' end,
       '{"name": "", "address": "a@example.com"}', '<' || n || '@example.com>' from generate_series(0, 79999) n`);
   await run(`insert into email_terms (organization_id, user_id, created_at, id, email_id, term)
     select ${mailbox}, ${inSql(emailTerm, 'n')}, ${inSql(email, 'n')}, 'common' from generate_series(0, 79999) n`);

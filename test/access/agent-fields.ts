@@ -1,6 +1,6 @@
 import type { Person, Testbed } from '../testbed.ts';
 import { filledAgents } from './filled-agents.ts';
-import { byWorkspaceAdmins, inWorkspace, type Fixtures } from './fixture.ts';
+import { byEditors, byWorkspaceAdmins, inWorkspace, type Fixtures } from './fixture.ts';
 
 /** A run of the owner that waits for two decisions. */
 const waitingRun = (_owner: Person, ids: Readonly<Record<string, string>>, bed: Testbed) =>
@@ -46,7 +46,7 @@ export const fixtures: Fixtures = {
       target: waitingRun,
     },
     cancelAgentRun: {
-      gets: byWorkspaceAdmins,
+      gets: byEditors,
       field: 'cancelAgentRun(input: { invocationId: $AgentInvocation }) { invocation { status } }',
       shows: /CANCELLED/,
       target: waitingRun,

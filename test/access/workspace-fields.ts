@@ -203,7 +203,7 @@ export const fixtures: Fixtures = {
       field: `ask(input: { conversationId: $Conversation, text: "${secret} roses?" }) { answer { content } }`,
     },
     cancelAnswer: {
-      gets: byItsOwner,
+      gets: byEditors,
       field: 'cancelAnswer(input: { messageId: $Fresh }) { message { content } }',
       target: streamingAnswer,
     },

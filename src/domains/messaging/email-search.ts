@@ -56,15 +56,18 @@ export const foundEmails = async (
 ): Promise<string[]> => {
   const { organizationId } = unit;
   const userId = ownerOf(unit);
+  const earlier = (of: 'hit' | 'other') =>
+    before === undefined ? sql`` : sql`and ${sql.raw(of)}.email_id < ${before}::uuid`;
+  // Each begins where the page does: two lists may be read side by side from their ends.
   const holds = others.map(
     (term) => sql`and exists (select from ${emailTerms} as other where other.organization_id = ${organizationId}
-      and other.user_id = ${userId} and other.term = ${term} and other.email_id = hit.email_id)`,
+      and other.user_id = ${userId} and other.term = ${term} and other.email_id = hit.email_id ${earlier('other')})`,
   );
   const rows = await unit.run(() =>
     database.execute<{ id: string }>(sql`
       select hit.email_id as id from ${emailTerms} as hit
       where hit.organization_id = ${organizationId} and hit.user_id = ${userId} and hit.term = ${chief}
-        ${before === undefined ? sql`` : sql`and hit.email_id < ${before}::uuid`} ${sql.join(holds, sql` `)}
+        ${earlier('hit')} ${sql.join(holds, sql` `)}
       order by hit.email_id desc limit ${first + 1}`),
   );
   return Array.from(rows, ({ id }) => id);
