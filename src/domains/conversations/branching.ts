@@ -86,10 +86,10 @@ const copyMessages = async (organizationId: string, copies: ReadonlyMap<string, 
   const [oldIds, newIds] = [[...copies.keys()], [...copies.values()]].map(uuidArray);
   await database.execute(sql`
     insert into ${messages} (organization_id, id, created_at, workspace_id, conversation_id, parent_id, role, type, sender_id, content, prompt,
-      file_id, duration_ms, status, error_code, error_message, model, model_id, input_tokens, output_tokens, cost, confidence, below_threshold,
+      file_id, duration_ms, metadata, status, error_code, error_message, model, model_id, input_tokens, output_tokens, cost, confidence, below_threshold,
       included_in_history, processed_at)
     select m.organization_id, copy.new_id, m.created_at, m.workspace_id, ${to}, lag(copy.new_id) over (order by copy.place), m.role, m.type,
-      m.sender_id, m.content, m.prompt, m.file_id, m.duration_ms, m.status, m.error_code, m.error_message, m.model, m.model_id, m.input_tokens,
+      m.sender_id, m.content, m.prompt, m.file_id, m.duration_ms, m.metadata, m.status, m.error_code, m.error_message, m.model, m.model_id, m.input_tokens,
       m.output_tokens, m.cost, m.confidence, m.below_threshold, m.included_in_history, m.processed_at
     from unnest(${oldIds}::uuid[], ${newIds}::uuid[]) with ordinality as copy (old_id, new_id, place)
     join ${messages} m on m.organization_id = ${organizationId} and m.id = copy.old_id

@@ -47,6 +47,7 @@ export const addFileMessage = (
     durationMs,
     parentId: behind,
   }: AddMessageInput & { readonly fileId: string },
+  metadata: MessageRow['metadata'],
 ): Promise<MessageRow> => {
   const { unit } = context;
   const viewer = viewerOf(context);
@@ -64,7 +65,7 @@ export const addFileMessage = (
     if (length !== null && shown !== 'AUDIO')
       throw new BadUserInput('durationMs', 'Only a recording, of the type AUDIO, has a length.');
     const { newest, parentId, createdAt } = await placeIn(unit, conversation, behind);
-    const row = { organizationId, workspaceId, conversationId, parentId, createdAt, fileId };
+    const row = { organizationId, workspaceId, conversationId, parentId, createdAt, fileId, metadata };
     const written = database
       .with(newest)
       .insert(messages)

@@ -17,6 +17,7 @@ import { announce } from './conversation-events.ts';
 import { lockConversation, lockOpenConversation, nextPlace, ofConversation } from './conversation-lock.ts';
 import { requireOwner } from './conversation-rights.ts';
 import { addFileMessage, filesOfConversation, requireTextAlone } from './file-messages.ts';
+import { freeData } from './free-data.ts';
 import { requireHandBack } from './handover.ts';
 import { goOnAtNewest, placeIn } from './placing.ts';
 import { refusal } from './refusal.ts';
@@ -54,7 +55,7 @@ const withSlug = async <Result>(written: PromiseLike<Result>): Promise<Result> =
 /** Begins a conversation. Throws BadUserInput, Conflict (slug taken, archived), NotFound (workspace). */
 export const startConversation = (
   context: Context,
-  { workspaceId, title, slug, kind, channel }: StartConversationInput,
+  { workspaceId, title, slug, kind, channel, metadata }: StartConversationInput,
 ): Promise<ConversationRow> => {
   const { unit } = context;
   const viewer = viewerOf(context);
@@ -67,6 +68,7 @@ export const startConversation = (
     slug: slug === null || slug === undefined ? null : writtenSlug(slug),
     kind: kind ?? 'CHAT',
     channel: channel ?? (credential.kind === 'API_KEY' ? 'API' : 'APP'),
+    metadata: metadata === null || metadata === undefined ? {} : freeData('metadata', metadata),
   } as const;
   return unit.transact(async ({ organizationId }) => {
     await found('Workspace', workspaceId, workspaceById(unit));
@@ -84,13 +86,14 @@ export const startConversation = (
  */
 export const updateConversation = (
   context: Context,
-  { id, title, slug, status }: UpdateConversationInput,
+  { id, title, slug, status, metadata }: UpdateConversationInput,
 ): Promise<ConversationRow> => {
   if (title === null) throw new BadUserInput('title', 'A conversation has a title.');
   if (status === null) throw new BadUserInput('status', 'A conversation has a status.');
   const fields = {
     ...(title !== undefined && { title: writtenText('title', title, maxTitle), titlePending: false }),
     ...(slug !== undefined && { slug: slug === null ? null : writtenSlug(slug) }),
+    ...(metadata !== undefined && { metadata: metadata === null ? {} : freeData('metadata', metadata) }),
   };
   return context.unit.transact(async () => {
     const current = await lockConversation(context.unit, id);
@@ -179,14 +182,17 @@ class GoesOnElsewhere extends Error {}
  */
 export const addMessage = async (context: Context, input: AddMessageInput): Promise<MessageRow> => {
   const { conversationId, content, fileId, parentId } = input;
-  if (typeof fileId === 'string') return addFileMessage(context, { ...input, fileId });
+  const metadata =
+    input.metadata === null || input.metadata === undefined ? null : freeData('metadata', input.metadata);
+  if (typeof fileId === 'string') return addFileMessage(context, { ...input, fileId }, metadata);
   requireTextAlone(input);
   const text = writtenText('content', content);
-  if (parentId !== undefined) return addMessageAt(context, conversationId, parentId, text);
+  const further = { text, metadata };
+  if (parentId !== undefined || metadata !== null) return addMessageAt(context, conversationId, parentId, further);
   try {
     return await addNextMessage(context, conversationId, text);
   } catch (error) {
-    if (error instanceof GoesOnElsewhere) return addMessageAt(context, conversationId, undefined, text);
+    if (error instanceof GoesOnElsewhere) return addMessageAt(context, conversationId, undefined, further);
     throw error;
   }
 };
@@ -219,12 +225,12 @@ const addNextMessage = (context: Context, conversationId: string, content: strin
   });
 };
 
-/** Adds a message at another place than behind the newest. */
+/** Adds a message at another place than behind the newest, or with more than a text. */
 const addMessageAt = (
   context: Context,
   conversationId: string,
   behind: string | null | undefined,
-  content: string,
+  { text: content, metadata }: { readonly text: string; readonly metadata: MessageRow['metadata'] },
 ): Promise<MessageRow> => {
   const { unit } = context;
   const viewer = viewerOf(context);
@@ -233,7 +239,7 @@ const addMessageAt = (
     const { workspaceId } = conversation;
     requireActive(viewer, workspaceId);
     const { newest, parentId, createdAt } = await placeIn(unit, conversation, behind);
-    const row = { organizationId, workspaceId, conversationId, role: 'USER' as const, senderId, content };
+    const row = { organizationId, workspaceId, conversationId, role: 'USER' as const, senderId, content, metadata };
     const insert = database.with(newest).insert(messages);
     const added = sole(await insert.values({ ...row, parentId, createdAt }).returning());
     await goOnAtNewest(organizationId, conversation);
