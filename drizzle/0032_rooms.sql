@@ -26,12 +26,15 @@ END $$;
 --> statement-breakpoint
 -- Keeps the number of members, and an owner in every channel that has members: the oldest takes over. The room's row is locked by the count,
 -- so that of two who leave at a time the second sees who is left.
-CREATE FUNCTION app_keep_room() RETURNS trigger LANGUAGE plpgsql SET app.rooms = '*' AS $$
+-- (A SET clause would need a superuser, to whom alone a parameter of this kind is open when a function is made.)
+CREATE FUNCTION app_keep_room() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
+  entered text := coalesce(current_setting('app.rooms', true), '');
   place room_memberships;
   change integer := CASE TG_OP WHEN 'INSERT' THEN 1 WHEN 'DELETE' THEN -1 ELSE 0 END;
   what text;
 BEGIN
+  SET LOCAL app.rooms = '*';
   IF TG_OP = 'DELETE' THEN
     place := OLD;
   ELSE
@@ -48,6 +51,7 @@ BEGIN
       ORDER BY created_at, id LIMIT 1
     );
   END IF;
+  EXECUTE format('SET LOCAL app.rooms = %L', entered);
   RETURN NULL;
 END $$;
 --> statement-breakpoint
@@ -55,11 +59,15 @@ CREATE TRIGGER keep_room AFTER INSERT OR DELETE OR UPDATE OF role ON room_member
 --> statement-breakpoint
 -- Whoever leaves the organization leaves their rooms: these are locked first and in one order, as whoever changes their members does, so that
 -- nobody waits for each other.
-CREATE FUNCTION app_lock_rooms() RETURNS trigger LANGUAGE plpgsql SET app.rooms = '*' AS $$
+CREATE FUNCTION app_lock_rooms() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+  entered text := coalesce(current_setting('app.rooms', true), '');
 BEGIN
+  SET LOCAL app.rooms = '*';
   PERFORM FROM rooms WHERE organization_id = OLD.organization_id AND id IN (
     SELECT room_id FROM room_memberships WHERE organization_id = OLD.organization_id AND user_id = OLD.user_id
   ) ORDER BY id FOR NO KEY UPDATE;
+  EXECUTE format('SET LOCAL app.rooms = %L', entered);
   RETURN OLD;
 END $$;
 --> statement-breakpoint

@@ -4,8 +4,9 @@ import { byEverybody, type Fixtures } from './fixture.ts';
 export const fixtures: Fixtures = {
   queries: {
     quotas: {
-      gets: { ...byEverybody, otherwise: 'own', keyWithoutScope: 'FORBIDDEN' },
+      gets: { ...byEverybody, keyWithoutScope: 'FORBIDDEN' },
       field: 'quotas { subject limit used }',
+      shows: /quotas/,
     },
   },
   mutations: {},
