@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { eq, sql } from 'drizzle-orm';
 import * as fc from 'fast-check';
 import { database } from '../src/database/client.ts';
+import type { UnitOfWork } from '../src/database/unit-of-work.ts';
 import { failAbandonedAnswers } from '../src/domains/conversations/abandoned.ts';
 import { messages, runningAnswers } from '../src/domains/conversations/tables.ts';
 import { users } from '../src/domains/identity/tables.ts';
@@ -55,10 +56,15 @@ const limited = async (settings: object): Promise<Member> => {
   return ada;
 };
 
-const messagesIn = async ({ organizationId }: Member): Promise<number> => {
-  const rows = await unitOf(bed, organizationId).run(() => database.select({ id: messages.id }).from(messages));
-  return rows.length;
+/** Reads and gives the connection back: there may be no other. */
+const read = async <Result>(unit: UnitOfWork, work: () => Promise<Result>): Promise<Result> => {
+  const result = await unit.run(work);
+  await unit.rest();
+  return result;
 };
+
+const messagesIn = async ({ organizationId }: Member): Promise<number> =>
+  (await read(unitOf(bed, organizationId), () => database.select({ id: messages.id }).from(messages))).length;
 
 const claim = (limit: number, more: Partial<QuotaClaim> = {}): QuotaClaim => ({
   subject: 'USER',
@@ -185,7 +191,7 @@ describe('promises', () => {
     await expect(
       unit.transact((transaction) => reserveQuota(transaction, { targetId: newId(), leaseSeconds: 60 }, [claim(2)])),
     ).rejects.toMatchObject({ extensions: { code: 'QUOTA_EXCEEDED' } });
-    const kept = await unit.run(() => database.select({ id: quotaReservations.targetId }).from(quotaReservations));
+    const kept = await read(unit, () => database.select({ id: quotaReservations.targetId }).from(quotaReservations));
     expect(kept.map(({ id }) => id)).not.toContain(dead);
   });
 
@@ -196,7 +202,7 @@ describe('promises', () => {
     await expect(
       unit.transact((transaction) => reserveQuota(transaction, { targetId: newId(), leaseSeconds: 60 }, claims)),
     ).rejects.toMatchObject({ extensions: { scope: 'WIDGET', limit: 0 } });
-    expect(await unit.run(() => database.select().from(quotaCounters))).toEqual([]);
+    expect(await read(unit, () => database.select().from(quotaCounters))).toEqual([]);
   });
 
   test('of another organization are another bound', async () => {
@@ -219,7 +225,7 @@ describe('promises', () => {
       await reserveQuota(transaction, { targetId: newId(), leaseSeconds: 60 }, claims);
     });
     await unit.transact(removePastCounters);
-    expect(await unit.run(() => database.select().from(quotaCounters))).toHaveLength(2);
+    expect(await read(unit, () => database.select().from(quotaCounters))).toHaveLength(2);
   });
 
   test('never pass a limit and leave nothing behind, whatever happens in between', async () => {
@@ -257,10 +263,9 @@ describe('promises', () => {
             }),
           );
           const unit = unitOf(bed, organizationId);
-          const counters = await unit.run(() =>
+          const counters = await read(unit, () =>
             database.select().from(quotaCounters).where(eq(quotaCounters.subjectKey, subjectKey)),
           );
-          await unit.rest();
           for (const { used } of counters) expect(used).toBeLessThanOrEqual(limit);
           const ofUser = counters.find(({ subject }) => subject === 'USER');
           expect(ofUser?.used ?? 0).toBe(outcomes.reduce((sum, used) => sum + used, 0));
@@ -274,13 +279,12 @@ describe('promises', () => {
               ]);
               await settleQuota(transaction, last, nothingUsed);
             });
-          const reserved = await unit.run(() =>
+          const reserved = await read(unit, () =>
             database
               .select({ amount: quotaCounters.reserved })
               .from(quotaCounters)
               .where(sql`${quotaCounters.subjectKey} = ${subjectKey} and ${quotaCounters.subject} = 'USER'`),
           );
-          await unit.rest();
           if (left > 0) expect(reserved[0]?.amount ?? 0).toBe(0);
         },
       ),
