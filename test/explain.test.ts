@@ -700,10 +700,9 @@ onPostgres("what is new in a visitor's conversation is read from where the visit
   const plans = await plansOf(visitor, (unit) => messagesFrom(unit, idOf(conversation, 0), idOf(message, 8000)));
   expect(plans).toHaveLength(1);
   const nodes = plans[0] ?? [];
-  expect(nodes.flatMap((node) => node['Index Name'] ?? []).sort()).toEqual([
-    'messages_created_at_index',
-    'messages_pkey',
-  ]);
+  // Where the visitor is, is one row, which more than one index finds.
+  expect(nodes.flatMap((node) => node['Index Name'] ?? [])).toContain('messages_created_at_index');
+  expect(nodes.filter((node) => node['Node Type'] === 'Seq Scan')).toEqual([]);
   expect(nodes.filter((node) => node['Node Type'] === 'Sort' || node['Actual Rows'] > 100 + 33)).toEqual([]);
 });
 
