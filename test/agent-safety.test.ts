@@ -4,7 +4,7 @@ import { database } from '../src/database/client.ts';
 import { failAbandonedAnswers } from '../src/domains/conversations/abandoned.ts';
 import { settled } from '../src/domains/conversations/answering.ts';
 import { runningAnswers } from '../src/domains/conversations/tables.ts';
-import { executionLogs } from '../src/domains/modelhub/tables.ts';
+import { executionLogs } from '../src/domains/modelhub/execution-tables.ts';
 import { joined } from './access/cast.ts';
 import {
   addText,

@@ -6,7 +6,7 @@ import { database } from '../src/database/client.ts';
 import { failAbandonedAnswers } from '../src/domains/conversations/abandoned.ts';
 import { settled, settleWithin } from '../src/domains/conversations/answering.ts';
 import { messages, runningAnswers } from '../src/domains/conversations/tables.ts';
-import { executionLogs } from '../src/domains/modelhub/tables.ts';
+import { executionLogs } from '../src/domains/modelhub/execution-tables.ts';
 import { startOpenAiServer, type OpenAiServer } from './openai-server.ts';
 import { conversationIn, modelFor, promote, unitOf, uuidOf, workspaceOf } from './talk.ts';
 import { startTestbed, type Person, type Testbed } from './testbed.ts';
@@ -230,7 +230,7 @@ test.each([
   models.script(reply);
   const { answer } = await ask(ada, conversationId);
   expect(answer).toMatchObject({ status: 'FAILED', content, error: { code }, citations: [] });
-  expect(await logOf(answer.id)).toMatchObject([{ status: 'ERROR', errorKind }]);
+  expect(await logOf(answer.id)).toMatchObject([{ status: errorKind === 'TIMEOUT' ? 'TIMEOUT' : 'ERROR', errorKind }]);
   expect(await running()).toEqual([]);
 });
 

@@ -10,7 +10,8 @@ import { searchChunks } from '../src/domains/content/retrieval.ts';
 import { dropKind, dropVectors, vectorRules } from '../src/domains/content/vectors.ts';
 import { chunkEmbeddings, documentChunks } from '../src/domains/content/tables.ts';
 import { builtinEmbedderId } from '../src/domains/modelhub/deployments.ts';
-import { executionLogs, models, providers } from '../src/domains/modelhub/tables.ts';
+import { executionLogs } from '../src/domains/modelhub/execution-tables.ts';
+import { models, providers } from '../src/domains/modelhub/tables.ts';
 import { workspaceById } from '../src/domains/tenancy/loaders.ts';
 import { workspaces } from '../src/domains/tenancy/tables.ts';
 import { globalId, newId } from '../src/ids.ts';
@@ -243,7 +244,7 @@ test('every call is logged with its tokens and its price', async () => {
     { ...row, targetId: uuidOf(workspaceId) },
     row,
     { ...row, targetId: null },
-    { purpose: 'embedding', status: 'ERROR', errorKind: 'REFUSED', cost: null },
+    { purpose: 'embedding', status: 'ERROR', errorKind: 'REFUSED', cost: '0.000000000000' },
   ]);
   expect(logs).toHaveLength(5);
 });

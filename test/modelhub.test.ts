@@ -52,7 +52,7 @@ test('the built-in models are there from the start, and everybody sees them', as
       ],
     },
   });
-  expect(statements).toHaveLength(2);
+  expect(statements).toHaveLength(3);
 });
 
 test('only who manages the platform makes providers and models known', async () => {

@@ -34,7 +34,7 @@ import {
   roomReactions,
   rooms,
 } from '../src/domains/messaging/room-tables.ts';
-import { quotaCounters, quotaReservations } from '../src/domains/modelhub/tables.ts';
+import { quotaCounters, quotaReservations } from '../src/domains/modelhub/quota-tables.ts';
 import { newId } from '../src/ids.ts';
 
 /** What the rows refer to, as UUIDs. */
@@ -111,10 +111,10 @@ export const fillTalk = async (
     const counter = { subject: 'USER' as const, subjectKey: memberId, measure: 'MESSAGES' as const };
     await database
       .insert(quotaCounters)
-      .values({ organizationId, id: counterId, ...counter, startsAt, endsAt: expiresAt, reserved: 1 });
+      .values({ organizationId, id: counterId, ...counter, startsAt, endsAt: expiresAt, reserved: '1' });
     await database
       .insert(quotaReservations)
-      .values({ organizationId, counterId, targetId: messageId, amount: 1, leaseUntil: expiresAt });
+      .values({ organizationId, counterId, targetId: messageId, amount: '1', leaseUntil: expiresAt });
     await database
       .insert(rooms)
       .values({ organizationId, id: roomId, kind: 'CHANNEL', name: text('room'), createdById: memberId });

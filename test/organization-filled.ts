@@ -12,7 +12,7 @@ import {
 import { dueSyncs, syncExecutions, syncFailures, syncQueues } from '../src/domains/content/sync-tables.ts';
 import { documents, documentVersions, searchLogs } from '../src/domains/content/tables.ts';
 import { parsedFiles, runningAnswers } from '../src/domains/conversations/tables.ts';
-import { executionLogs } from '../src/domains/modelhub/tables.ts';
+import { executionLogs } from '../src/domains/modelhub/execution-tables.ts';
 import {
   apiKeyWorkspaces,
   apiKeys,

@@ -5,7 +5,7 @@ import postgres from 'postgres';
 import { database } from '../src/database/client.ts';
 import { nowhere, UnitOfWork } from '../src/database/unit-of-work.ts';
 import { users } from '../src/domains/identity/tables.ts';
-import { executionLogs } from '../src/domains/modelhub/tables.ts';
+import { executionLogs } from '../src/domains/modelhub/execution-tables.ts';
 import { joined, quiet } from './access/cast.ts';
 import { conversationIn, promote, unitOf, uuidOf, workspaceOf } from './talk.ts';
 import { startTestbed, type Testbed } from './testbed.ts';

@@ -16,7 +16,7 @@ import {
   windowAt,
   type QuotaClaim,
 } from '../src/domains/modelhub/quotas.ts';
-import { quotaCounters, quotaReservations } from '../src/domains/modelhub/tables.ts';
+import { quotaCounters, quotaReservations } from '../src/domains/modelhub/quota-tables.ts';
 import { newId } from '../src/ids.ts';
 import { startOpenAiServer, type OpenAiServer } from './openai-server.ts';
 import { conversationIn, modelFor, promote, unitOf, uuidOf, workspaceOf } from './talk.ts';
@@ -266,11 +266,11 @@ describe('promises', () => {
           const counters = await read(unit, () =>
             database.select().from(quotaCounters).where(eq(quotaCounters.subjectKey, subjectKey)),
           );
-          for (const { used } of counters) expect(used).toBeLessThanOrEqual(limit);
+          for (const { used } of counters) expect(Number(used)).toBeLessThanOrEqual(limit);
           const ofUser = counters.find(({ subject }) => subject === 'USER');
-          expect(ofUser?.used ?? 0).toBe(outcomes.reduce((sum, used) => sum + used, 0));
+          expect(Number(ofUser?.used ?? 0)).toBe(outcomes.reduce((sum, used) => sum + used, 0));
           // Once the leases of the dead have ended, all that is left can be had again.
-          const left = limit - (ofUser?.used ?? 0);
+          const left = limit - Number(ofUser?.used ?? 0);
           const last = newId();
           if (left > 0)
             await unit.transact(async (transaction) => {
@@ -285,7 +285,7 @@ describe('promises', () => {
               .from(quotaCounters)
               .where(sql`${quotaCounters.subjectKey} = ${subjectKey} and ${quotaCounters.subject} = 'USER'`),
           );
-          if (left > 0) expect(reserved[0]?.amount ?? 0).toBe(0);
+          if (left > 0) expect(Number(reserved[0]?.amount ?? 0)).toBe(0);
         },
       ),
       { numRuns: 25 },

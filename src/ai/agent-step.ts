@@ -1,5 +1,5 @@
 import { jsonSchema, streamText, tool, type JSONSchema7, type ModelMessage, type ToolSet } from 'ai';
-import { patientFor, type Usage } from './answer.ts';
+import { patientFor, toldUsage, type Usage } from './answer.ts';
 import { watch, type Timeouts } from './deadlines.ts';
 import { maxOutputTokensOf, maxRetriesOf, type Deployment } from './deployment.ts';
 import { failureFrom } from './diagnosis.ts';
@@ -149,15 +149,12 @@ export async function* streamStep(request: StepRequest): AsyncGenerator<StepPart
       if (text.trim() === '' && calls.length === 0)
         throw new ModelFailure('INVALID_RESPONSE', 'The model gave an empty answer.');
       const latencyMs = performance.now() - began;
-      const { inputTokens, outputTokens } = totalUsage;
-      const known = inputTokens !== undefined && outputTokens !== undefined;
-      const usage = known
-        ? { inputTokens, outputTokens, estimated: false }
-        : {
-            inputTokens: await stepTokens(request),
-            outputTokens: await countTokens(text + JSON.stringify(calls)),
-            estimated: true,
-          };
+      const usage = toldUsage(totalUsage) ?? {
+        inputTokens: await stepTokens(request),
+        cachedInputTokens: 0,
+        outputTokens: await countTokens(text + JSON.stringify(calls)),
+        estimated: true,
+      };
       yield { type: 'result', result: { text, calls, usage, latencyMs, timeToFirstTokenMs: firstAt - began } };
       return;
     }

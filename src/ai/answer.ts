@@ -23,6 +23,8 @@ export type AnswerRequest = Material & {
 
 export type Usage = {
   inputTokens: number;
+  /** Of these, those that the provider had kept from an earlier call. */
+  cachedInputTokens: number;
   outputTokens: number;
   /** True when the provider gave no figures and these are our own count. */
   estimated: boolean;
@@ -95,11 +97,22 @@ const start = (request: AnswerRequest, prompt: Prompt, { firstByteMs }: Timeouts
   }).fullStream;
 };
 
+/** What the provider says that a call used; null when it does not say. */
+export const toldUsage = ({ inputTokens, outputTokens, inputTokenDetails }: LanguageModelUsage): Usage | null => {
+  if (inputTokens === undefined || outputTokens === undefined) return null;
+  const cachedInputTokens = Math.min(inputTokenDetails.cacheReadTokens ?? 0, inputTokens);
+  return { inputTokens, cachedInputTokens, outputTokens, estimated: false };
+};
+
 const usageOf = async (usage: LanguageModelUsage, prompt: Prompt, text: string): Promise<Usage> => {
-  const { inputTokens, outputTokens } = usage;
-  return inputTokens !== undefined && outputTokens !== undefined
-    ? { inputTokens, outputTokens, estimated: false }
-    : { inputTokens: prompt.inputTokens, outputTokens: await countTokens(text), estimated: true };
+  return (
+    toldUsage(usage) ?? {
+      inputTokens: prompt.inputTokens,
+      cachedInputTokens: 0,
+      outputTokens: await countTokens(text),
+      estimated: true,
+    }
+  );
 };
 
 type Finish = { finishReason: FinishReason; rawFinishReason: string | undefined; totalUsage: LanguageModelUsage };

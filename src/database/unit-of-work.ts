@@ -16,6 +16,8 @@ export interface Scope {
   readonly conversationId?: string;
   /** All rooms, whoever their members are; absent: those of the user, once the unit has entered them. */
   readonly rooms?: '*';
+  /** The API key that was shown, whose bounds hold beside its user's; no policy looks at it. */
+  readonly apiKeyId?: string;
 }
 
 /** Sees what belongs to no tenant, and no row of any tenant. */

@@ -64,7 +64,7 @@ export class DocumentVectors {
     for (let from = 0; from < due.length; from += batchSize(embedder)) {
       const part = due.slice(from, from + batchSize(embedder));
       const texts = part.map(({ chunk }) => this.#textOf(chunk));
-      const given = await embedded(unit, embedder, { ...this.#embedding, texts });
+      const given = await embedded(unit, services, embedder, { ...this.#embedding, texts });
       for (const [at, each] of part.entries()) {
         const vector = given[at] ?? [];
         // A text without a single word has a vector of zeros, which is near to nothing.

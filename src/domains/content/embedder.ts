@@ -5,29 +5,27 @@ import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { Conflict } from '../../errors.ts';
 import { hashingModel } from '../../search/hashing-embedding.ts';
 import { hashingWeight, modelWeight } from '../../search/hybrid-search.ts';
-import { builtinEmbedderId, embeddingDeployment, SwitchedOff, type Callable } from '../modelhub/deployments.ts';
-import { reserveExecution, settleExecution, type Purpose } from '../modelhub/executions.ts';
+import { failed, settleCall, succeeded, type ModelRequest, type Outcome } from '../modelhub/calls.ts';
+import { builtinEmbedderId, SwitchedOff } from '../modelhub/deployments.ts';
+import { beginOn, makeCall } from '../modelhub/model-call.ts';
+import { routeFor, type Route } from '../modelhub/routing.ts';
 import type { Services } from '../services.ts';
 import type { WorkspaceRow } from '../tenancy/tables.ts';
 
 /** A model that texts and queries are embedded with. */
 export interface Embedder {
-  readonly deployment: Deployment;
   /** The name its vectors are stored under. */
   readonly key: string;
   /** How much its ranking counts beside that of the words, which counts 1. */
   readonly weight: number;
-  /** What its calls are logged under; null for the built-in embedder, which calls nobody. */
-  readonly callable: Callable | null;
+  /** What is asked of the model hub, and where its calls go; null for the built-in embedder, which calls nobody. */
+  readonly hub: { readonly request: ModelRequest; readonly route: Route } | null;
 }
 
+const builtinDeployment: Deployment = { dialect: 'builtin', model: hashingModel, timeoutMs: 60_000 };
+
 /** The embedder that needs neither network nor key. */
-const builtin: Embedder = {
-  deployment: { dialect: 'builtin', model: hashingModel, timeoutMs: 60_000 },
-  key: hashingModel,
-  weight: hashingWeight,
-  callable: null,
-};
+const builtin: Embedder = { key: hashingModel, weight: hashingWeight, hub: null };
 
 const isBuiltin = (modelId: string | null): modelId is null => modelId === null || modelId === builtinEmbedderId;
 
@@ -51,8 +49,19 @@ export const embedderById = async (
   modelId: string | null,
 ): Promise<Embedder> => {
   if (isBuiltin(modelId)) return builtin;
-  const callable = await embeddingDeployment(unit, services, modelId);
-  return { deployment: callable.deployment, key: modelId, weight: modelWeight, callable };
+  const request: ModelRequest = {
+    purpose: 'embedding',
+    type: 'EMBEDDING',
+    modelId,
+    workspaceId: null,
+    targetId: null,
+    needs: [],
+    inputTokens: null,
+    maxOutputTokens: 0,
+    tags: [],
+    stickyTo: null,
+  };
+  return { key: modelId, weight: modelWeight, hub: { request, route: await routeFor(unit, services, request) } };
 };
 
 /** The embedder that a workspace is searched with. Throws Conflict, SwitchedOff. */
@@ -67,10 +76,10 @@ export const embedderByKey = (unit: UnitOfWork, services: Pick<Services, 'settin
   embedderById(unit, services, key === hashingModel ? null : key);
 
 /** Texts of one call: the built-in embedder works in this thread, which other requests need too; few providers take more than 100. */
-export const batchSize = ({ callable }: Embedder): number => (callable === null ? 32 : 96);
+export const batchSize = ({ hub }: Embedder): number => (hub === null ? 32 : 96);
 
 /** What texts are embedded for. */
-export interface Embedding extends Pick<Purpose, 'workspaceId' | 'targetId'> {
+export interface Embedding extends Pick<ModelRequest, 'workspaceId' | 'targetId'> {
   readonly texts: readonly string[];
   /** Of the texts; the built-in embedder stems by it. */
   readonly language: string;
@@ -81,29 +90,35 @@ export interface Embedding extends Pick<Purpose, 'workspaceId' | 'targetId'> {
 
 /**
  * Embeds texts, one vector for each. A call of a provider is written to the log before it is made and when it has ended; the unit holds
- * no connection meanwhile, and writes the end down with what it reads next. Throws ModelFailure.
+ * no connection meanwhile, and writes the end down with what it reads next. Throws ModelFailure, QuotaExceeded.
  */
-export const embedded = async (unit: UnitOfWork, embedder: Embedder, embedding: Embedding): Promise<number[][]> => {
+export const embedded = async (
+  unit: UnitOfWork,
+  services: Pick<Services, 'settings' | 'keyRing'>,
+  { hub }: Embedder,
+  embedding: Embedding,
+): Promise<number[][]> => {
   const { texts, language, signal, workspaceId, targetId } = embedding;
-  const { callable } = embedder;
-  const timeoutMs = Math.min(embedder.deployment.timeoutMs, embedding.timeoutMs ?? Infinity);
-  const call = () => embedAll({ ...embedder.deployment, timeoutMs }, texts, signal, language);
-  if (callable === null) return (await call()).vectors;
-  const writer = { organizationId: unit.organizationId, userId: unit.scope.userId };
+  const embed = (deployment: Deployment) => {
+    const timeoutMs = Math.min(deployment.timeoutMs, embedding.timeoutMs ?? Infinity);
+    return embedAll({ ...deployment, timeoutMs }, texts, signal, language);
+  };
+  if (hub === null) return (await embed(builtinDeployment)).vectors;
+  // No tokenizer makes more tokens of a text than it has bytes.
+  const inputTokens = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+
   unit.recordReads();
-  const id = await unit.run(() => reserveExecution(writer, callable, { workspaceId, targetId, purpose: 'embedding' }));
+  const call = await unit.run(() => beginOn(unit, hub.route, { ...hub.request, workspaceId, targetId, inputTokens }));
   await unit.recorded();
   const began = performance.now();
-  const settle = (outcome: Parameters<typeof settleExecution>[2]) =>
-    unit.run(() => settleExecution(writer, id, outcome, callable.price));
+  const settle = (outcome: Outcome) => unit.run(() => settleCall(unit, call.executionId, outcome, call.callable.price));
   try {
-    const { vectors, tokens } = await call();
-    const latencyMs = performance.now() - began;
-    await settle({ status: 'SUCCESS', inputTokens: tokens, outputTokens: 0, latencyMs, timeToFirstTokenMs: null });
+    const { vectors, tokens } = await makeCall({ unit, services }, call, embed);
+    const usage = { inputTokens: tokens, cachedInputTokens: 0, outputTokens: 0, estimated: false };
+    await settle(succeeded(usage, performance.now() - began, null));
     return vectors;
   } catch (error) {
-    if (!(error instanceof ModelFailure)) throw error;
-    await settle({ status: 'ERROR', kind: error.kind, message: error.message, latencyMs: performance.now() - began });
+    if (error instanceof ModelFailure) await settle(failed(error.kind, error.message, performance.now() - began));
     throw error;
   }
 };

@@ -72,7 +72,7 @@ const tryOut = async ({ unit, services }: Context, { id, language }: WorkspaceRo
   const embedder = await embedderById(unit, services, modelId);
   await unit.rest();
   try {
-    await embedded(unit, embedder, { workspaceId: id, targetId: null, texts: ['Tessera'], language });
+    await embedded(unit, services, embedder, { workspaceId: id, targetId: null, texts: ['Tessera'], language });
   } catch (error) {
     throw error instanceof ModelFailure ? refusalOf(error) : error;
   } finally {

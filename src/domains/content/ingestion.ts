@@ -7,7 +7,7 @@ import type { JobHandler } from '../../queue/queue.ts';
 import { chunkTerms, type ChunkTerms } from '../../search/chunk-terms.ts';
 import type { Work } from '../services.ts';
 import { workspaces } from '../tenancy/tables.ts';
-import { abandonExecutions } from '../modelhub/executions.ts';
+import { abandonCalls } from '../modelhub/calls.ts';
 import { announceChange } from './announcing.ts';
 import { currentChunks, planned, replaceChunks, stillWanted, type PlannedChunk } from './chunk-set.ts';
 import { lastingFault, modelFault, neededKeys } from './embedder.ts';
@@ -87,7 +87,7 @@ const is = (organizationId: string, { id }: Task) =>
 const claim = ({ unit, services }: Work, task: Task, attempt: number) =>
   unit.transact(async (transaction) => {
     const { organizationId } = transaction;
-    if (attempt > 1) await abandonExecutions(transaction, task.id);
+    if (attempt > 1) await abandonCalls(unit, task.id);
     const [found] = await database
       .select({
         workspaceId: documents.workspaceId,

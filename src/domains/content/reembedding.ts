@@ -4,7 +4,7 @@ import { database } from '../../database/client.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { isLive } from '../../queue/live-jobs.ts';
 import type { JobHandler, Run } from '../../queue/queue.ts';
-import { abandonExecutions } from '../modelhub/executions.ts';
+import { abandonCalls } from '../modelhub/calls.ts';
 import type { Services, Work } from '../services.ts';
 import { workspaces } from '../tenancy/tables.ts';
 import { ofWorkspace } from '../tenancy/workspace-lock.ts';
@@ -70,7 +70,7 @@ export const giveUpReembedding: JobHandler<Work>['giveUp'] = (work, data) =>
 const embedAllChunks = async (work: Work, change: Change, run: Run): Promise<Record<string, unknown>> => {
   const { unit, services } = work;
   const { workspaceId, key } = change;
-  if (run.attempt > 1) await unit.transact((transaction) => abandonExecutions(transaction, workspaceId));
+  if (run.attempt > 1) await unit.transact(() => abandonCalls(unit, workspaceId));
   const { total, missing } = await unit.run(() => countOf(unit.organizationId, change));
   const without = new Set<string>();
   let count = 0;
@@ -107,7 +107,13 @@ const vectorsOf = async ({ unit, services }: Work, change: Change, chunks: reado
     const texts = some.map((chunk) => indexedText(chunk.title, chunk));
     const embedder = await embedderByKey(unit, services, key);
     await unit.rest();
-    const given = await embedded(unit, embedder, { workspaceId, targetId: workspaceId, texts, language, signal });
+    const given = await embedded(unit, services, embedder, {
+      workspaceId,
+      targetId: workspaceId,
+      texts,
+      language,
+      signal,
+    });
     for (const [at, { id }] of some.entries()) {
       const vector = given[at] ?? [];
       if (vector.some((value) => value !== 0)) vectors.set(id, vector);

@@ -119,7 +119,7 @@ const queryVector = async ({ unit, services }: Work, { workspace, query }: Retri
     const embedder = await embedderOf(unit, services, workspace);
     const { id: workspaceId, language } = workspace;
     const texts = { workspaceId, targetId: null, texts: [query], language, timeoutMs: queryTimeoutMs };
-    const [embedding = []] = await embedded(unit, embedder, texts);
+    const [embedding = []] = await embedded(unit, services, embedder, texts);
     const { key: model, weight } = embedder;
     return embedding.some((value) => value !== 0) ? { model, embedding, weight } : null;
   } catch (error) {

@@ -1,7 +1,7 @@
 import { and, eq, lt, sql } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import { nowhere, UnitOfWork, wholeOf } from '../../database/unit-of-work.ts';
-import { abandonExecutions } from '../modelhub/executions.ts';
+import { abandonCalls } from '../modelhub/calls.ts';
 import { nothingUsed, settleQuota } from '../modelhub/quotas.ts';
 import type { Services } from '../services.ts';
 import { agentInvocationByMessage } from './agent-loaders.ts';
@@ -63,7 +63,7 @@ const failAnswer = (
       .set({ status: 'FAILED', errorCode, errorMessage, leaseUntil: null, processedAt: sql`now()` })
       .where(streaming(organizationId, eq(messages.id, messageId)))
       .returning({ conversationId: messages.conversationId, workspaceId: messages.workspaceId });
-    await abandonExecutions(transaction, messageId);
+    await abandonCalls(unit, messageId);
     await settleQuota(transaction, messageId, nothingUsed);
     const reason = waited ? 'NOT_DECIDED' : 'INTERRUPTED';
     await endRunOf(unit, services, messageId, { status: 'FAILED', reason, message: errorMessage });

@@ -4,7 +4,7 @@ import { BadUserInput, Conflict, type InputIssue } from '../../errors.ts';
 import type { StartAgentRunInput } from '../../generated/resolvers.ts';
 import { viewerOf, type Context } from '../context.ts';
 import { builtinAnswererId } from '../modelhub/deployments.ts';
-import { modelById } from '../modelhub/loaders.ts';
+import { modelById, priceByModel } from '../modelhub/loaders.ts';
 import type { ModelRow } from '../modelhub/tables.ts';
 import { found } from '../nodes.ts';
 import { decisionIn, requireActive, requirePermission } from '../permissions.ts';
@@ -13,7 +13,7 @@ import type { WorkspaceRow } from '../tenancy/tables.ts';
 import type { Going } from './agent-run.ts';
 import { agentRulesByWorkspace, isCost, offersOf, usualRules } from './agent-settings.ts';
 import { agentInvocations, type AgentSettingsRow } from './agent-tables.ts';
-import { storeQuestion, type Question } from './asking.ts';
+import { agentNeeds, storeQuestion, type Question } from './asking.ts';
 import { isForAgent } from './agent-words.ts';
 import { conversationById } from './loaders.ts';
 
@@ -25,7 +25,10 @@ const agentModelOf = (context: Context, workspace: WorkspaceRow): Promise<ModelR
   modelById(context.unit).load(workspace.agentModelId ?? workspace.chatModelId ?? builtinAnswererId);
 
 const usesTools = (model: ModelRow | null): model is ModelRow => model?.capabilities.includes('TOOLS') === true;
-const hasPrice = ({ inputPrice, outputPrice }: ModelRow): boolean => inputPrice !== null && outputPrice !== null;
+const hasPrice = async ({ unit }: Context, { id }: ModelRow): Promise<boolean> => {
+  const price = await priceByModel(unit).load(id);
+  return price !== null && price.inputPrice !== null && price.outputPrice !== null;
+};
 
 /**
  * Whether a question starts a run: when it begins with `@agent`, or in AUTOMATIC mode where the model works with tools and the asker may run
@@ -39,7 +42,7 @@ export const startsRun = async (context: Context, conversationId: string, text: 
   if (workspace.chatMode !== 'AUTOMATIC' || !decisionIn(viewerOf(context), 'AGENT_RUN', workspaceId).allowed)
     return false;
   const [model, rules] = await Promise.all([agentModelOf(context, workspace), rulesOf(context, workspaceId)]);
-  return usesTools(model) && (rules.maxCost === null || hasPrice(model));
+  return usesTools(model) && (rules.maxCost === null || (await hasPrice(context, model)));
 };
 
 const rulesOf = async ({ unit }: Context, workspaceId: string): Promise<AgentSettingsRow> =>
@@ -70,7 +73,7 @@ export const storeRun = (context: Context, input: RunInput): Promise<Going> => {
     const issues = faultsOf(input, rules, offered);
     if (issues.length > 0) throw new BadUserInput(issues);
     const maxCost = input.maxCost ?? rules.maxCost;
-    if (maxCost !== null && !hasPrice(model))
+    if (maxCost !== null && !(await hasPrice(context, model)))
       throw new Conflict('maxCost', 'The price of this model is unknown, so that no bound on cost can be held.');
     const asker = { userId: viewer.userId, visitorId: null };
     const asked = await storeQuestion(context, asker, {
@@ -78,6 +81,7 @@ export const storeRun = (context: Context, input: RunInput): Promise<Going> => {
       text,
       parentId,
       choices: { chatModelId: model.id },
+      request: agentNeeds,
     });
     const row = {
       organizationId,

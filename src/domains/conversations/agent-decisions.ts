@@ -2,11 +2,9 @@ import { and, eq, sql } from 'drizzle-orm';
 import { toolResult } from '../../ai/agent-prompt.ts';
 import { database } from '../../database/client.ts';
 import { sole } from '../../database/rows.ts';
-import type { Transaction } from '../../database/unit-of-work.ts';
 import { Conflict, Forbidden, NotFound } from '../../errors.ts';
 import { viewerOf, type Context } from '../context.ts';
-import { deploymentFor } from '../modelhub/deployments.ts';
-import { reserveExecution } from '../modelhub/executions.ts';
+import { beginCall } from '../modelhub/model-call.ts';
 import { found } from '../nodes.ts';
 import { requireActive, requirePermission } from '../permissions.ts';
 import { workspaceById } from '../tenancy/loaders.ts';
@@ -15,7 +13,7 @@ import { agentInvocationById, agentToolCallById, agentToolCallFields } from './a
 import { lease, lockedRun } from './agent-records.ts';
 import { workOnRun, type Going } from './agent-run.ts';
 import { agentInvocations, agentToolCalls, type AgentInvocationRow, type AgentToolCallRow } from './agent-tables.ts';
-import { leaseEnd } from './asking.ts';
+import { agentNeeds, leaseEnd, usualRequest } from './asking.ts';
 import { cancelAnswer } from './cancelling.ts';
 import { messageById } from './loaders.ts';
 
@@ -69,7 +67,7 @@ export const decideToolCall = async (context: Context, callId: string, approved:
       .limit(1);
     // One that is not set aside finds the decision by itself.
     if (run.status !== 'WAITING_FOR_APPROVAL' || left.length > 0) return { call, invocation: run, going: null };
-    const resumed = await resume(context, transaction, run);
+    const resumed = await resume(context, run);
     return { call, invocation: resumed.run, going: resumed };
   });
   if (going !== null) void workOnRun(services, unit.as(unit.scope), going);
@@ -85,14 +83,12 @@ const refusal = {
 /** Takes up a run that was set aside, in the running transaction, which holds its lock. */
 const resume = async (
   { unit, services }: Context,
-  transaction: Transaction,
   { organizationId, id, messageId, workspaceId }: AgentInvocationRow,
 ): Promise<Going> => {
   const answer = await found('Message', messageId, messageById(unit));
   const question = await found('Message', answer.parentId ?? '', messageById(unit));
   const own = await found('Workspace', workspaceId, workspaceById(unit));
   const workspace = { ...own, chatModelId: answer.modelId };
-  const callable = await deploymentFor(unit, services, workspace);
   const going = await database
     .update(agentInvocations)
     .set({ status: 'RUNNING' })
@@ -100,14 +96,20 @@ const resume = async (
     .returning();
   const run = sole(going);
   await lease(run, leaseEnd);
-  const executionId = await reserveExecution(transaction, callable, {
-    workspaceId,
-    purpose: 'agent',
-    targetId: messageId,
-  });
+  const call = await beginCall(
+    { unit, services },
+    {
+      ...usualRequest,
+      ...agentNeeds,
+      workspaceId,
+      targetId: messageId,
+      modelId: answer.modelId,
+      stickyTo: answer.conversationId,
+    },
+  );
   const asker = { userId: run.userId, visitorId: null };
   return {
-    asked: { asker, question, answer, workspace, choices: {}, callable, executionId, claimed: true },
+    asked: { asker, question, answer, workspace, choices: {}, call, claimed: true },
     run,
     begins: false,
   };

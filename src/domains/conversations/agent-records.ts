@@ -4,8 +4,8 @@ import { sole } from '../../database/rows.ts';
 import type { Scope, UnitOfWork } from '../../database/unit-of-work.ts';
 import type { StepResult, WantedCall } from '../../ai/agent-step.ts';
 import type { AgentTools, ToolPassage } from '../agent-tool.ts';
-import type { Callable } from '../modelhub/deployments.ts';
-import { costOf, reserveExecution, settleExecution } from '../modelhub/executions.ts';
+import { costOf, settleCall as settleModelCall, succeeded } from '../modelhub/calls.ts';
+import { reserveAgain, type ModelCall } from '../modelhub/model-call.ts';
 import { renewQuota } from '../modelhub/quotas.ts';
 import type { Services } from '../services.ts';
 import type { Actor } from './agent-actor.ts';
@@ -76,33 +76,31 @@ export const storedSteps = async (unit: UnitOfWork, run: AgentInvocationRow): Pr
   return steps.map((step) => Object.assign(step, { calls: calls.filter((call) => call.step === step.position) }));
 };
 
-/** Writes a call of the model down before it is made. Gives its log row. Throws RunOver. */
-export const reserveStep = (actor: Actor, run: AgentInvocationRow, callable: Callable): Promise<string> =>
-  actor.unit.transact(async (transaction) => {
+/** Writes another call of the model down before it is made. Throws QuotaExceeded, RunOver. */
+export const reserveStep = (actor: Actor, run: AgentInvocationRow, call: ModelCall): Promise<void> =>
+  actor.unit.transact(async () => {
     await lockGoing(run);
-    const { workspaceId, messageId: targetId } = run;
-    return reserveExecution(transaction, callable, { workspaceId, purpose: 'agent', targetId });
+    await reserveAgain(actor.unit, call);
   });
 
 /** What is known of a step that was taken. */
 export interface Taken {
   readonly position: number;
-  readonly executionId: string;
-  readonly callable: Callable;
+  readonly call: ModelCall;
   readonly result: StepResult;
 }
 
 /** Stores a step with the tools it wants used, and settles its call of the model. Throws RunOver. */
 export const recordStep = (services: Services, actor: Actor, run: AgentInvocationRow, taken: Taken): Promise<void> => {
   const { unit, viewer } = actor;
-  const { position, executionId, callable, result } = taken;
+  const { position, call, result } = taken;
   const { usage, latencyMs, timeToFirstTokenMs } = result;
   const { inputTokens, outputTokens } = usage;
-  const cost = costOf(callable.price, inputTokens, outputTokens);
+  const cost = costOf(call.callable.price, usage);
   return unit.transact(async (transaction) => {
     const { organizationId } = transaction;
-    const outcome = { status: 'SUCCESS' as const, inputTokens, outputTokens, latencyMs, timeToFirstTokenMs };
-    await settleExecution(transaction, executionId, outcome, callable.price);
+    const outcome = succeeded(usage, latencyMs, timeToFirstTokenMs);
+    await settleModelCall(unit, call.executionId, outcome, call.callable.price);
     await lockGoing(run);
     const place = { organizationId, workspaceId: run.workspaceId, readers: [viewer.self], invocationId: run.id };
     await database.insert(agentSteps).values({

@@ -25,7 +25,8 @@ import type { AgentInvocationRow } from './agent-tables.ts';
 import { useTool } from './agent-use.ts';
 import { clean, endingOf, writeAnswer, type Author } from './answering.ts';
 import { withoutPrefix } from './agent-words.ts';
-import type { Asked } from './asking.ts';
+import { streamCall, type ModelCall } from '../modelhub/model-call.ts';
+import type { Asked, Means } from './asking.ts';
 import type { DeltaPublisher } from './deltas.ts';
 import { unranked, type Ground } from './grounds.ts';
 import { historyBefore } from './history.ts';
@@ -48,7 +49,7 @@ export const workOnRun = (services: Services, unit: UnitOfWork, going: Going): P
   writeAnswer(services, unit, going.asked, authorOf(services, unit, going));
 
 const authorOf = (services: Services, unit: UnitOfWork, { asked, run, begins }: Going): Author => {
-  const work: Work = { services, run, asked, unit, executionId: asked.executionId, reserved: true };
+  const work: Work = { services, run, asked, unit, reserved: true };
   let why: RunStopped | undefined;
   let interrupted = false;
   return {
@@ -72,7 +73,7 @@ const authorOf = (services: Services, unit: UnitOfWork, { asked, run, begins }: 
     },
     settle: (ending) =>
       work.unit.transact(async () => {
-        const first = await settle({ unit: work.unit, services }, { ...asked, executionId: work.executionId }, ending);
+        const first = await settle({ unit: work.unit, services }, asked, ending);
         if (first) await endRunOf(work.unit, services, run.messageId, endOf(ending, why, interrupted));
         return first;
       }),
@@ -86,9 +87,7 @@ interface Work {
   readonly asked: Asked;
   /** Of whom it acts for, as they were seen last. */
   unit: UnitOfWork;
-  /** The log row of the call of the model that is made or was made last. */
-  executionId: string;
-  /** Whether that call is still to be made. */
+  /** Whether the call of the model that was reserved last is still to be made. */
   reserved: boolean;
 }
 
@@ -162,16 +161,16 @@ const step = async (
   signal: AbortSignal,
 ): Promise<Ending | null> => {
   const { services, run, asked } = work;
-  const { callable } = asked;
+  const { call } = asked;
   const position = steps.length + 1;
   if (position > run.maxSteps) throw new RunStopped('MAX_STEPS', `The run has had its ${run.maxSteps} steps.`);
   const material = await materialOf(work, actor);
   const request = await fittingStep({ ...requestOf(work, steps), ...material.told, signal });
   await requireMeans(work, steps, request);
-  if (!work.reserved) work.executionId = await reserveStep(actor, run, callable);
+  if (!work.reserved) await reserveStep(actor, run, call);
   work.reserved = true;
-  const result = await streamed(request, deltas);
-  await recordStep(services, actor, run, { position, executionId: work.executionId, callable, result });
+  const result = await streamed({ unit: actor.unit, services }, call, request, deltas);
+  await recordStep(services, actor, run, { position, call, result });
   work.reserved = false;
   if (result.calls.length > 0) return null;
   const grounds = groundsOf(steps);
@@ -209,7 +208,7 @@ const materialOf = async ({ asked }: Work, { unit }: Actor) => {
 };
 
 const requestOf = ({ services, run, asked }: Work, steps: readonly StoredStep[]) => ({
-  deployment: asked.callable.deployment,
+  deployment: asked.call.callable.deployment,
   tools: run.tools.flatMap((name): OfferedTool[] => {
     const tool = services.tools[name];
     if (tool === undefined) return [];
@@ -228,7 +227,7 @@ const requireMeans = async (
   steps: readonly StoredStep[],
   request: StepRequest,
 ): Promise<void> => {
-  const { price, deployment } = asked.callable;
+  const { price, deployment } = asked.call.callable;
   if (run.maxCost === null || price === null) return;
   const spent = steps.reduce((sum, { cost }) => sum + Number(cost ?? 0), 0);
   const most = (await stepTokens(request)) * Number(price.input) + maxOutputTokensOf(deployment) * Number(price.output);
@@ -240,9 +239,14 @@ const requireMeans = async (
 };
 
 /** Streams a step; what it writes stands in the answer behind what earlier ones wrote. */
-const streamed = async (request: StepRequest, deltas: DeltaPublisher): Promise<StepResult> => {
+const streamed = async (
+  means: Means,
+  call: ModelCall,
+  request: StepRequest,
+  deltas: DeltaPublisher,
+): Promise<StepResult> => {
   let between = deltas.text === '' ? '' : betweenSteps;
-  for await (const part of streamStep(request)) {
+  for await (const part of streamCall(means, call, (deployment) => streamStep({ ...request, deployment }))) {
     if (part.type === 'result') return { ...part.result, text: clean(part.result.text) };
     deltas.add(between + clean(part.text));
     between = '';

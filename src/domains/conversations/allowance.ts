@@ -6,7 +6,7 @@ import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { users } from '../identity/tables.ts';
 import type { Callable } from '../modelhub/deployments.ts';
 import { nothingUsed, windowAt, type QuotaClaim, type Used } from '../modelhub/quotas.ts';
-import { quotaCounters, type QuotaCounterRow } from '../modelhub/tables.ts';
+import { quotaCounters } from '../modelhub/quota-tables.ts';
 import { settingsOf } from '../tenancy/organization-settings.ts';
 import { organizations } from '../tenancy/tables.ts';
 import type { Ending } from './settling.ts';
@@ -78,7 +78,9 @@ export const usedBy = async (ending: Ending): Promise<Used> => {
 };
 
 /** How much of a bound is used and how much is left. */
-export interface QuotaState extends Bound, Pick<QuotaCounterRow, 'used' | 'reserved'> {
+export interface QuotaState extends Bound {
+  readonly used: number;
+  readonly reserved: number;
   readonly resetsAt: string;
 }
 
@@ -123,8 +125,8 @@ export const quotasOf = async (unit: UnitOfWork): Promise<QuotaState[]> => {
       measure,
       window,
       limit,
-      used: Math.min(counter?.used ?? 0, mostShown),
-      reserved: Math.min(counter?.reserved ?? 0, mostShown),
+      used: Math.min(Number(counter?.used ?? 0), mostShown),
+      reserved: Math.min(Number(counter?.reserved ?? 0), mostShown),
       resetsAt: windows[index]?.endsAt ?? '',
     };
   });

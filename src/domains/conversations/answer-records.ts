@@ -69,18 +69,28 @@ const promptVersionOf = ({ choices, workspace }: Asked): number => {
   return workspace.promptVersion === 0 && workspace.systemPrompt !== null ? 1 : workspace.promptVersion;
 };
 
-const modelOf = ({ callable: { model, provider, price }, choices, workspace }: Asked) => {
-  const chosen = choices.chatModelId === undefined ? 'WORKSPACE_MODEL' : 'CHOICE';
+const modelOf = ({ call: { callable, route }, choices, workspace }: Asked) => {
+  const { model, provider, price } = callable;
+  const kindOf = () => {
+    if (route.ruleId !== null) return 'RULE';
+    if (workspace.chatModelId === null) return 'BUILTIN';
+    return choices.chatModelId === undefined ? 'WORKSPACE_MODEL' : 'CHOICE';
+  };
   return {
     providerName: provider.name,
     modelName: model.name,
     inputPrice: price?.input ?? null,
     outputPrice: price?.output ?? null,
-    route: { kind: workspace.chatModelId === null ? 'BUILTIN' : chosen, modelId: model.id },
+    route: { kind: kindOf(), modelId: model.id },
   };
 };
 
-const parametersOf = ({ workspace, callable: { deployment } }: Asked) => {
+const parametersOf = ({
+  workspace,
+  call: {
+    callable: { deployment },
+  },
+}: Asked) => {
   const { temperature, topN, similarityThreshold, historyLength, language } = workspace;
   return {
     temperature,

@@ -10,7 +10,8 @@ import { pinnedPassages } from '../content/pinned.ts';
 import { retrieve } from '../content/retrieval.ts';
 import type { Services } from '../services.ts';
 import { settingsByWorkspace } from '../tenancy/workspace-loaders.ts';
-import { leaseSeconds, renewLease, type Asked } from './asking.ts';
+import { streamCall } from '../modelhub/model-call.ts';
+import { leaseSeconds, renewLease, type Asked, type Means } from './asking.ts';
 import { DeltaPublisher } from './deltas.ts';
 import {
   answersTopic,
@@ -205,7 +206,7 @@ const work = async (
     const { chatMode, queryRefusalResponse } = asked.workspace;
     if (chatMode === 'QUERY' && material.grounds.length === 0)
       return { kind: 'refused', text: queryRefusalResponse ?? refusal, material };
-    const result = await answered(asked, material, deltas, signal, (prompt) => {
+    const result = await answered({ unit, services }, asked, material, deltas, signal, (prompt) => {
       reached.prompt = { passagesUsed: prompt.passages.length, turnsUsed: prompt.turns };
     });
     return { kind: 'answered', result, material };
@@ -249,8 +250,8 @@ const pinnedShare = 0.25;
 
 /** Reads what an answer is made from; the unit holds no connection afterwards. */
 const materialOf = async (services: Services, unit: UnitOfWork, asked: Asked): Promise<Material> => {
-  const { question, workspace, callable } = asked;
-  const window = contextTokensOf(callable.deployment);
+  const { question, workspace, call } = asked;
+  const window = contextTokensOf(call.callable.deployment);
   const [system, settings, history, attached, pinned] = await Promise.all([
     systemPromptFor(unit, asked),
     settingsByWorkspace(unit).load(workspace.id),
@@ -288,25 +289,28 @@ const materialOf = async (services: Services, unit: UnitOfWork, asked: Asked): P
 
 /** Streams the answer; what it gives to subscribers and what it gives back are free of NUL, which Postgres keeps in no text. */
 const answered = async (
-  { question, workspace, callable }: Asked,
+  means: Means,
+  { question, workspace, call }: Asked,
   { system, tone, history, grounds }: Material,
   deltas: DeltaPublisher,
   signal: AbortSignal,
   onPrompt: (prompt: Prompt) => void,
 ): Promise<AnswerResult> => {
-  const parts = streamAnswer({
-    deployment: callable.deployment,
-    system,
-    tone,
-    history,
-    question: question.prompt ?? question.content,
-    passages: grounds,
-    generalKnowledge: workspace.chatMode !== 'QUERY',
-    language: workspace.language,
-    signal,
-    onPrompt,
-    ...(workspace.temperature !== null && { temperature: workspace.temperature }),
-  });
+  const parts = streamCall(means, call, (deployment) =>
+    streamAnswer({
+      deployment,
+      system,
+      tone,
+      history,
+      question: question.prompt ?? question.content,
+      passages: grounds,
+      generalKnowledge: workspace.chatMode !== 'QUERY',
+      language: workspace.language,
+      signal,
+      onPrompt,
+      ...(workspace.temperature !== null && { temperature: workspace.temperature }),
+    }),
+  );
   for await (const part of parts) {
     if (part.type === 'result') return { ...part.result, text: clean(part.result.text) };
     deltas.add(clean(part.text));

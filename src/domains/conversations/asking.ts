@@ -3,9 +3,10 @@ import { database } from '../../database/client.ts';
 import { sole } from '../../database/rows.ts';
 import type { Transaction, UnitOfWork } from '../../database/unit-of-work.ts';
 import { Unavailable } from '../../errors.ts';
+import { newId } from '../../ids.ts';
 import type { Context } from '../context.ts';
-import { deploymentFor, type Callable } from '../modelhub/deployments.ts';
-import { reserveExecution } from '../modelhub/executions.ts';
+import type { ModelRequest } from '../modelhub/calls.ts';
+import { beginCall, type ModelCall } from '../modelhub/model-call.ts';
 import { renewQuota, reserveQuota, type QuotaClaim } from '../modelhub/quotas.ts';
 import { found } from '../nodes.ts';
 import { archived } from '../permissions.ts';
@@ -46,6 +47,8 @@ export interface Question {
   readonly choices?: Choices;
   /** Bounds that hold for it beside those of its asker. */
   readonly claims?: readonly QuotaClaim[];
+  /** What it asks of the model beside what every question does. */
+  readonly request?: Partial<Pick<ModelRequest, 'purpose' | 'needs' | 'tags'>>;
 }
 
 /** A question that is stored, and what is needed to answer it. */
@@ -57,8 +60,8 @@ export interface Asked {
   readonly workspace: WorkspaceRow;
   /** The question's own. */
   readonly choices: Choices;
-  readonly callable: Callable;
-  readonly executionId: string;
+  /** The call of the model that writes it. */
+  readonly call: ModelCall;
   /** Whether something was promised to it of a bound. */
   readonly claimed: boolean;
 }
@@ -73,13 +76,13 @@ export type Means = Pick<Context, 'unit' | 'services'>;
  */
 export const storeQuestion = (means: Means, asker: Asker, asked: Question): Promise<Asked> => {
   const { unit } = means;
-  const { conversationId, parentId, choices = {}, claims = [] } = asked;
+  const { conversationId, parentId, choices = {}, claims = [], request } = asked;
   const content = writtenText('text', asked.text);
   return unit.transact(async (transaction) => {
     const conversation = await lockActiveConversation(unit, conversationId);
     const workspace = await workspaceFor(unit, conversation.workspaceId, choices);
     const question = await writeQuestion(means, asker, conversation, { content, parentId });
-    const begun = await beginAnswer(means, transaction, workspace, question, claims);
+    const begun = await beginAnswer(means, transaction, workspace, question, claims, request);
     return { asker, workspace, choices, question, ...begun };
   });
 };
@@ -133,6 +136,19 @@ export const writeQuestion = async (
   return question;
 };
 
+/** What a model is asked for by whoever asks a question. How long the prompt gets is known only when the documents were searched. */
+export const usualRequest = {
+  purpose: 'answer',
+  type: 'TEXT',
+  needs: [],
+  inputTokens: null,
+  maxOutputTokens: null,
+  tags: [],
+} as const satisfies Partial<ModelRequest>;
+
+/** What an agent asks of it besides. */
+export const agentNeeds = { purpose: 'agent', needs: ['TOOLS'] } as const satisfies Partial<ModelRequest>;
+
 /**
  * Begins an answer to a question in the running transaction, which holds the conversation's lock: the empty message, its lease and the
  * reservation of a model call and of what bounds hold. Throws Conflict (key missing), QuotaExceeded, Unavailable (model switched off).
@@ -143,14 +159,28 @@ export const beginAnswer = async (
   workspace: WorkspaceRow,
   { organizationId, workspaceId, conversationId, id: questionId }: MessageRow,
   claims: readonly QuotaClaim[] = [],
-): Promise<Pick<Asked, 'answer' | 'callable' | 'executionId' | 'claimed'>> => {
-  const callable = await deploymentFor(unit, services, workspace);
+  request: Question['request'] = {},
+): Promise<Pick<Asked, 'answer' | 'call' | 'claimed'>> => {
+  const answerId = newId();
+  const call = await beginCall(
+    { unit, services },
+    {
+      ...usualRequest,
+      ...request,
+      workspaceId,
+      targetId: answerId,
+      modelId: workspace.chatModelId,
+      stickyTo: conversationId,
+    },
+  );
+  const { callable } = call;
   const { newest, createdAt } = nextPlace(organizationId, conversationId);
   const answers = await database
     .with(newest)
     .insert(messages)
     .values({
       organizationId,
+      id: answerId,
       workspaceId,
       conversationId,
       createdAt,
@@ -165,14 +195,9 @@ export const beginAnswer = async (
     .returning();
   const answer = sole(answers);
   await database.insert(runningAnswers).values({ messageId: answer.id, organizationId, leaseUntil: leaseEnd });
-  const executionId = await reserveExecution(transaction, callable, {
-    workspaceId,
-    purpose: 'answer',
-    targetId: answer.id,
-  });
   const all = [...claims, ...(await claimsOn(unit, callable))];
   await reserveQuota(transaction, { targetId: answer.id, leaseSeconds: promiseSeconds }, all);
-  return { answer, callable, executionId, claimed: all.length > 0 };
+  return { answer, call, claimed: all.length > 0 };
 };
 
 /** An answer that was written. Throws NotFound when its conversation was deleted meanwhile, Unavailable when it could not be stored. */

@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { database } from '../../database/client.ts';
 import { Conflict } from '../../errors.ts';
 import { viewerOf, type Context } from '../context.ts';
-import { abandonExecutions } from '../modelhub/executions.ts';
+import { abandonCalls } from '../modelhub/calls.ts';
 import { nothingUsed, settleQuota } from '../modelhub/quotas.ts';
 import { found } from '../nodes.ts';
 import { requireActive, requirePermission } from '../permissions.ts';
@@ -62,7 +62,7 @@ const markCancelled = async (context: Context, { id, workspaceId, conversationId
       .returning({ id: messages.id });
     if (stopped.length === 0) return;
     await database.delete(runningAnswers).where(eq(runningAnswers.messageId, id));
-    await abandonExecutions(transaction, id);
+    await abandonCalls(unit, id);
     await settleQuota(transaction, id, { ...nothingUsed, MESSAGES: 1 });
     await endRunOf(unit, services, id, { status: 'CANCELLED' });
     unit.record({ action: 'answer.cancelled', type: 'Message', id, workspaceId });

@@ -3,7 +3,7 @@ import { confidence, verifiedCitations, type Citation } from '../../ai/citations
 import type { AnswerResult } from '../../ai/answer.ts';
 import { database } from '../../database/client.ts';
 import { documents } from '../content/tables.ts';
-import { costOf, releaseExecution, settleExecution } from '../modelhub/executions.ts';
+import { costOf, failed, releaseCall, settleCall, succeeded } from '../modelhub/calls.ts';
 import { settleQuota } from '../modelhub/quotas.ts';
 import { usedBy } from './allowance.ts';
 import { writeRecord, type Making } from './answer-records.ts';
@@ -47,10 +47,7 @@ export const boundedCitations = (all: readonly Citation[], limit: number): Citat
 const maxCitations = 50;
 
 /** What becomes of a completed answer, with its citations and the passages they stand in. */
-const answeredFields = (
-  { result, material }: Extract<Ending, { kind: 'answered' }>,
-  { workspace, callable }: Asked,
-) => {
+const answeredFields = ({ result, material }: Extract<Ending, { kind: 'answered' }>, { workspace, call }: Asked) => {
   const { text, usage } = result;
   const used = material.grounds.slice(0, result.passagesUsed);
   const verified = verifiedCitations(text, used, workspace.language);
@@ -60,7 +57,7 @@ const answeredFields = (
     content: text,
     inputTokens: usage.inputTokens,
     outputTokens: usage.outputTokens,
-    cost: costOf(callable.price, usage.inputTokens, usage.outputTokens),
+    cost: costOf(call.callable.price, usage),
     confidence: sureness.total,
     belowThreshold: sureness.total < workspace.confidenceThreshold,
   };
@@ -107,7 +104,7 @@ export const settle = async ({ unit, services }: Means, asked: Asked, ending: En
   const consumed = await usedBy(ending);
   return unit.transact(async (transaction) => {
     const { organizationId } = transaction;
-    const { answer, executionId, callable } = asked;
+    const { answer, call } = asked;
     const outcome = { used: [], cited: [], prompt: null, sureness: null, ...fieldsOf(ending, asked) };
     const { fields, used, cited, prompt, sureness: confidence } = outcome;
     const told = { confidence: null, belowThreshold: false, ...fields };
@@ -118,8 +115,8 @@ export const settle = async ({ unit, services }: Means, asked: Asked, ending: En
       .where(streaming(organizationId, eq(messages.id, answer.id)))
       .returning({ id: messages.id });
     await database.delete(runningAnswers).where(eq(runningAnswers.messageId, answer.id));
-    if (ending.kind === 'refused') await releaseExecution(transaction, executionId);
-    else await settleExecution(transaction, executionId, outcomeOf(ending), callable.price);
+    if (ending.kind === 'refused') await releaseCall(unit, call.executionId);
+    else await settleCall(unit, call.executionId, outcomeOf(ending), call.callable.price);
     if (asked.claimed) await settleQuota(transaction, answer.id, consumed);
     if (settled.length === 0) return false;
     if (conversation !== null) await concludeExchange({ unit, services }, conversation, asked, told);
@@ -181,10 +178,8 @@ const survivingChunk = (organizationId: string, chunkId: string) => sql<string |
 const outcomeOf = (ending: Exclude<Ending, { kind: 'refused' }>) => {
   if (ending.kind === 'answered') {
     const { usage, latencyMs, timeToFirstTokenMs } = ending.result;
-    const { inputTokens, outputTokens } = usage;
-    return { status: 'SUCCESS' as const, inputTokens, outputTokens, latencyMs, timeToFirstTokenMs };
+    return succeeded(usage, latencyMs, timeToFirstTokenMs);
   }
-  const [kind, message] =
-    ending.kind === 'failed' ? [ending.cause, ending.error.message] : ['CANCELLED', 'The answer was stopped.'];
-  return { status: 'ERROR' as const, kind, message, latencyMs: ending.latencyMs };
+  if (ending.kind === 'failed') return failed(ending.cause, ending.error.message, ending.latencyMs);
+  return failed('CANCELLED', 'The answer was stopped.', ending.latencyMs);
 };

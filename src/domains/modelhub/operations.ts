@@ -14,7 +14,15 @@ import { found } from '../nodes.ts';
 import { workspaces, type WorkspaceRow } from '../tenancy/tables.ts';
 import { lockActiveWorkspace, ofWorkspace } from '../tenancy/workspace-lock.ts';
 import { keyColumns, modelById, providerById } from './loaders.ts';
-import { models, providerKeys, providers, type ModelRow, type ProviderKeyRow, type ProviderRow } from './tables.ts';
+import {
+  modelPrices,
+  models,
+  providerKeys,
+  providers,
+  type ModelRow,
+  type ProviderKeyRow,
+  type ProviderRow,
+} from './tables.ts';
 
 const issue = (field: string, fine: boolean, message: string): InputIssue[] => (fine ? [] : [{ field, message }]);
 const refuse = (issues: readonly InputIssue[]): void => {
@@ -82,13 +90,14 @@ export const createModel = async (context: Context, input: CreateModelInput): Pr
     type,
     capabilities: [...new Set(input.capabilities ?? [])],
     contextWindow,
-    inputPrice: inputPrice ?? null,
-    outputPrice: outputPrice ?? null,
   };
+  const prices = { inputPrice: inputPrice ?? null, outputPrice: outputPrice ?? null };
   return context.unit
     .transact(async () => {
       await found('Provider', providerId, providerById(context.unit));
       const model = sole(await database.insert(models).values(row).returning());
+      if (prices.inputPrice !== null || prices.outputPrice !== null)
+        await database.insert(modelPrices).values({ modelId: model.id, effectiveFrom: model.createdAt, ...prices });
       context.unit.record({ action: 'model.created', type: 'Model', id: model.id, data: { name, type } });
       return model;
     })

@@ -3,13 +3,15 @@ import { database } from '../../database/client.ts';
 import type { Transaction } from '../../database/unit-of-work.ts';
 import { QuotaExceeded } from '../../errors.ts';
 import { newId } from '../../ids.ts';
-import { quotaCounters, quotaReservations, type QuotaCounterRow } from './tables.ts';
+import { quotaCounters, quotaReservations, type QuotaCounterRow } from './quota-tables.ts';
 
 /** How long a bound lasts before it begins anew: a day or a month of UTC. */
 export type QuotaWindow = 'DAY' | 'MONTH';
 
 /** What something under way may use up of one bound. */
-export interface QuotaClaim extends Pick<QuotaCounterRow, 'subject' | 'subjectKey' | 'measure'> {
+export interface QuotaClaim extends Pick<QuotaCounterRow, 'subject' | 'subjectKey'> {
+  /** Of what is counted beside the calls of models, which the ledger counts. */
+  readonly measure: 'MESSAGES' | 'TOKENS';
   readonly window: QuotaWindow;
   /** The most that it will use. */
   readonly amount: number;
@@ -18,14 +20,17 @@ export interface QuotaClaim extends Pick<QuotaCounterRow, 'subject' | 'subjectKe
 }
 
 /** How much was used in the end, by measure. */
-export type Used = Readonly<Record<QuotaCounterRow['measure'], number>>;
+export type Used = Readonly<Record<QuotaClaim['measure'], number>>;
 export const nothingUsed: Used = { MESSAGES: 0, TOKENS: 0 };
 
-/** What a claim's bound is called to a person. */
-const holders: Readonly<Record<QuotaCounterRow['subject'], string>> = {
+/** What a bound's subject is called to a person. */
+export const holders: Readonly<Record<QuotaCounterRow['subject'], string>> = {
   ORGANIZATION: 'the organization',
   WORKSPACE: 'the workspace',
+  GROUP: 'a group',
   USER: 'you',
+  API_KEY: 'this API key',
+  PROVIDER_KEY: 'the key of the provider',
   WIDGET: 'this chat',
   VISITOR: 'you',
   ADDRESS: 'your network address',
@@ -101,7 +106,7 @@ const taken = async (
   const counter = database.$with('counter').as(
     database
       .insert(quotaCounters)
-      .values({ organizationId, subject, subjectKey, measure, startsAt, endsAt, reserved: amount })
+      .values({ organizationId, subject, subjectKey, measure, startsAt, endsAt, reserved: String(amount) })
       .onConflictDoUpdate({
         target: [
           quotaCounters.organizationId,
@@ -128,7 +133,7 @@ const taken = async (
           updatedAt: sql`now()`.as('updatedAt'),
           counterId: sql`${counter.id}`.as('counterId'),
           targetId: sql`${targetId}::uuid`.as('targetId'),
-          amount: sql`${amount}::bigint`.as('amount'),
+          amount: sql`${amount}::numeric`.as('amount'),
           leaseUntil: sql`now() + make_interval(secs => ${leaseSeconds})`.as('leaseUntil'),
         })
         .from(counter),
@@ -184,7 +189,7 @@ export const settleQuota = async (
       returning counter_id, amount
     )
     update ${quotaCounters} set reserved = reserved - gone.amount,
-      used = used + case measure when 'MESSAGES' then ${used.MESSAGES}::bigint else ${used.TOKENS}::bigint end
+      used = used + case measure when 'MESSAGES' then ${used.MESSAGES}::numeric else ${used.TOKENS}::numeric end
     from gone where quota_counters.organization_id = ${organizationId} and quota_counters.id = gone.counter_id
   `);
 };

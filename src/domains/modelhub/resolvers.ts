@@ -5,6 +5,7 @@ import {
   modelById,
   modelList,
   modelsByProvider,
+  priceByModel,
   providerById,
   providerKeyById,
   providerKeyList,
@@ -32,6 +33,8 @@ export const resolvers: Resolvers = {
   },
   Model: {
     provider: (model, _args, { unit }) => found('Provider', model.providerId, providerById(unit)),
+    inputPrice: async ({ id }, _args, { unit }) => (await priceByModel(unit).load(id))?.inputPrice ?? null,
+    outputPrice: async ({ id }, _args, { unit }) => (await priceByModel(unit).load(id))?.outputPrice ?? null,
   },
   ProviderKey: {
     provider: (key, _args, { unit }) => found('Provider', key.providerId, providerById(unit)),

@@ -1,11 +1,12 @@
 import { sql } from 'drizzle-orm';
 import {
-  bigint,
   boolean,
   check,
+  date,
   foreignKey,
   index,
   integer,
+  jsonb,
   numeric,
   pgTable,
   text,
@@ -20,8 +21,7 @@ export const providerStatuses = ['ACTIVE', 'INACTIVE', 'DEPRECATED'] as const;
 export const dialects = ['BUILTIN', 'OPENAI', 'ANTHROPIC', 'GOOGLE', 'OPENAI_COMPATIBLE'] as const;
 export const modelTypes = ['TEXT', 'CODE', 'IMAGE', 'VOICE', 'VIDEO', 'EMBEDDING'] as const;
 /** What a model can do beside writing. */
-export const modelCapabilities = ['TOOLS'] as const;
-export const executionStatuses = ['PENDING', 'SUCCESS', 'ERROR'] as const;
+export const modelCapabilities = ['TOOLS', 'STRUCTURED_OUTPUT', 'VISION', 'REASONING'] as const;
 
 /** Whoever runs models: a company, a server of one's own, or Tessera itself. */
 export const providers = pgTable(
@@ -61,16 +61,29 @@ export const models = pgTable(
     capabilities: word(modelCapabilities).array().notNull().default([]),
     /** Tokens that question, passages, history and answer share. */
     contextWindow: integer().notNull(),
-    /** US dollars for one token; null: unknown. */
-    inputPrice: numeric({ precision: 18, scale: 12 }),
-    outputPrice: numeric({ precision: 18, scale: 12 }),
+    /** The most tokens of one answer; null: as many as fit into the window. */
+    maxOutputTokens: integer(),
+    description: text().notNull().default(''),
+    /** Options of the provider's own that each call carries, as the AI SDK's `providerOptions` take them. */
+    config: jsonb().notNull().default({}),
     status: word(providerStatuses).notNull().default('ACTIVE'),
+    /** What to use in place of a model that is DEPRECATED. */
+    replacementId: uuid(),
+    /** When a model that is DEPRECATED stops to answer; null: not said. */
+    retiresAt: moment(),
   },
   (model) => [
     unique('models_name_key').on(model.providerId, model.name, model.version),
     oneOf('models', model.type, modelTypes),
     oneOf('models', model.status, providerStatuses),
-    check('models_context_window_check', sql`${model.contextWindow} > 0`),
+    check('models_context_window_check', sql`${model.contextWindow} > 0 and ${model.maxOutputTokens} > 0`),
+    foreignKey({
+      name: 'models_replacement_id_fkey',
+      columns: [model.replacementId],
+      foreignColumns: [model.id],
+    }).onDelete('set null'),
+    index('models_replacement_id_index').on(model.replacementId),
+    index('models_type_index').on(model.type, model.name, model.id),
     foreignKey({
       name: 'models_provider_id_fkey',
       columns: [model.providerId],
@@ -79,6 +92,40 @@ export const models = pgTable(
   ],
 );
 export type ModelRow = typeof models.$inferSelect;
+
+/** US dollars for one token. */
+const perToken = () => numeric({ precision: 18, scale: 12 });
+
+/** What a model costs from a moment on, until the next price of it. A price that is there stays as it is. */
+export const modelPrices = pgTable(
+  'model_prices',
+  {
+    ...globalColumns(),
+    modelId: uuid().notNull(),
+    effectiveFrom: moment().notNull(),
+    /** Null: unknown. */
+    inputPrice: perToken(),
+    /** Of input that the provider has kept from an earlier call; null: as other input. */
+    cachedInputPrice: perToken(),
+    outputPrice: perToken(),
+    /** The page that says so, and the day on which it was read; without both the price is unverified. */
+    source: text(),
+    readOn: date({ mode: 'string' }),
+  },
+  (price) => [
+    unique('model_prices_effective_from_key').on(price.modelId, price.effectiveFrom),
+    foreignKey({
+      name: 'model_prices_model_id_fkey',
+      columns: [price.modelId],
+      foreignColumns: [models.id],
+    }).onDelete('cascade'),
+    check(
+      'model_prices_amounts_check',
+      sql`${price.inputPrice} >= 0 and ${price.cachedInputPrice} >= 0 and ${price.outputPrice} >= 0`,
+    ),
+  ],
+);
+export type ModelPriceRow = typeof modelPrices.$inferSelect;
 
 /** An organization's key for a provider, encrypted; only the last four characters are ever shown. */
 export const providerKeys = tenantTable(
@@ -115,112 +162,34 @@ export const providerKeys = tenantTable(
 );
 export type ProviderKeyRow = Omit<typeof providerKeys.$inferSelect, 'encryptedKey'>;
 
-/** One call of a model: what it was for, what it cost, how it ended. */
-export const executionLogs = tenantTable(
-  'execution_logs',
-  'workspace',
+/** A key of the installation's own, which organizations use as their strategy says. */
+export const platformProviderKeys = pgTable(
+  'platform_provider_keys',
   {
-    workspaceId: uuid(),
-    userId: uuid(),
-    /** Names as they were at the time of the call. */
-    providerName: text().notNull(),
-    modelName: text().notNull(),
-    modelId: uuid(),
-    /** Which part of the product asked: `answer`, `embedding`, … */
-    purpose: text().notNull(),
-    /** What the call served, such as a message. */
-    targetId: uuid(),
-    status: word(executionStatuses).notNull().default('PENDING'),
-    errorKind: text(),
-    errorMessage: text(),
-    inputTokens: integer().notNull().default(0),
-    outputTokens: integer().notNull().default(0),
-    /** US dollars, rated with the price at the time; null: unknown. */
-    cost: numeric({ precision: 18, scale: 12 }),
-    latencyMs: integer(),
-    timeToFirstTokenMs: integer(),
+    ...globalColumns(),
+    providerId: uuid().notNull(),
+    label: text().notNull(),
+    /** JWE, compact serialization. */
+    encryptedKey: text().notNull(),
+    lastFour: text().notNull(),
+    isDefault: boolean().notNull().default(false),
+    /** US dollars that may be spent with it in a day and in a month of UTC, by all organizations together; null: no bound. */
+    dailyQuota: numeric({ precision: 18, scale: 6 }),
+    monthlyQuota: numeric({ precision: 18, scale: 6 }),
+    lastUsedAt: moment(),
+    createdById: uuid(),
   },
-  (log) => [
-    oneOf('execution_logs', log.status, executionStatuses),
+  (key) => [
+    unique('platform_provider_keys_label_key').on(key.providerId, key.label),
+    uniqueIndex('platform_provider_keys_is_default_key')
+      .on(key.providerId)
+      .where(sql`${key.isDefault}`),
     foreignKey({
-      name: 'execution_logs_organization_id_fkey',
-      columns: [log.organizationId],
-      foreignColumns: [organizations.id],
+      name: 'platform_provider_keys_provider_id_fkey',
+      columns: [key.providerId],
+      foreignColumns: [providers.id],
     }).onDelete('cascade'),
-    index('execution_logs_created_at_index').on(log.organizationId, log.createdAt, log.id),
-    index('execution_logs_target_id_index').on(log.organizationId, log.targetId),
+    index('platform_provider_keys_created_at_index').on(key.createdAt, key.id),
   ],
 );
-export type ExecutionLogRow = typeof executionLogs.$inferSelect;
-
-export const quotaSubjects = ['ORGANIZATION', 'WORKSPACE', 'USER', 'WIDGET', 'VISITOR', 'ADDRESS'] as const;
-export const quotaMeasures = ['MESSAGES', 'TOKENS'] as const;
-
-/** How much of a bound is used in one window of time. */
-export const quotaCounters = tenantTable(
-  'quota_counters',
-  'organization',
-  {
-    subject: word(quotaSubjects).notNull(),
-    /** Whose bound it is: an id, or for an address the hash of it. */
-    subjectKey: text().notNull(),
-    measure: word(quotaMeasures).notNull(),
-    /** When the window begins and ends. */
-    startsAt: moment().notNull(),
-    endsAt: moment().notNull(),
-    /** Settled, and promised to what is under way. */
-    used: bigint({ mode: 'number' }).notNull().default(0),
-    reserved: bigint({ mode: 'number' }).notNull().default(0),
-  },
-  (counter) => [
-    oneOf('quota_counters', counter.subject, quotaSubjects),
-    oneOf('quota_counters', counter.measure, quotaMeasures),
-    check('quota_counters_amounts_check', sql`${counter.used} >= 0 and ${counter.reserved} >= 0`),
-    unique('quota_counters_window_key').on(
-      counter.organizationId,
-      counter.subject,
-      counter.subjectKey,
-      counter.measure,
-      counter.startsAt,
-      counter.endsAt,
-    ),
-    foreignKey({
-      name: 'quota_counters_organization_id_fkey',
-      columns: [counter.organizationId],
-      foreignColumns: [organizations.id],
-    }).onDelete('cascade'),
-    index('quota_counters_ends_at_index').on(counter.organizationId, counter.endsAt),
-  ],
-);
-export type QuotaCounterRow = typeof quotaCounters.$inferSelect;
-
-/** What is promised to a call that is under way, until it is settled or its lease ends. */
-export const quotaReservations = tenantTable(
-  'quota_reservations',
-  'organization',
-  {
-    counterId: uuid().notNull(),
-    /** What it is for, such as an answer. */
-    targetId: uuid().notNull(),
-    amount: bigint({ mode: 'number' }).notNull(),
-    leaseUntil: moment().notNull(),
-  },
-  (reservation) => [
-    unique('quota_reservations_target_id_key').on(
-      reservation.organizationId,
-      reservation.targetId,
-      reservation.counterId,
-    ),
-    check('quota_reservations_amount_check', sql`${reservation.amount} >= 0`),
-    foreignKey({
-      name: 'quota_reservations_counter_id_fkey',
-      columns: [reservation.organizationId, reservation.counterId],
-      foreignColumns: [quotaCounters.organizationId, quotaCounters.id],
-    }).onDelete('cascade'),
-    index('quota_reservations_counter_id_index').on(
-      reservation.organizationId,
-      reservation.counterId,
-      reservation.leaseUntil,
-    ),
-  ],
-);
+export type PlatformProviderKeyRow = Omit<typeof platformProviderKeys.$inferSelect, 'encryptedKey'>;

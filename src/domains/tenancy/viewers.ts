@@ -300,9 +300,10 @@ export const founderOf = (organizationId: string, userId: string): Viewer => {
 };
 
 /** What the row policies see of a viewer. */
-export const scopeOf = ({ organizationId, userId, principals, workspaces }: Viewer): Scope => ({
+export const scopeOf = ({ organizationId, userId, principals, workspaces, credential }: Viewer): Scope => ({
   organizationId,
   userId,
   principals,
   workspaces,
+  ...(credential.kind === 'API_KEY' && { apiKeyId: credential.id }),
 });
