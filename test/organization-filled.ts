@@ -12,7 +12,6 @@ import {
 import { dueSyncs, syncExecutions, syncFailures, syncQueues } from '../src/domains/content/sync-tables.ts';
 import { documents, documentVersions, searchLogs } from '../src/domains/content/tables.ts';
 import { parsedFiles, runningAnswers } from '../src/domains/conversations/tables.ts';
-import { executionLogs } from '../src/domains/modelhub/execution-tables.ts';
 import {
   apiKeyWorkspaces,
   apiKeys,
@@ -25,6 +24,7 @@ import {
   workspaceSettings,
 } from '../src/domains/tenancy/tables.ts';
 import { newId } from '../src/ids.ts';
+import { fillHub } from './organization-filled-hub.ts';
 import { fillTalk } from './organization-filled-talk.ts';
 import { wholeOf } from './organization-people.ts';
 import { uuidOf } from './talk.ts';
@@ -85,9 +85,6 @@ export const filledCast = async (bed: Testbed): Promise<Filled> => {
     });
     await database.insert(inviteWorkspaces).values({ organizationId, inviteId, workspaceId, role: 'EDITOR' });
     await database.insert(inviteClaims).values({ organizationId, inviteId, userId: memberId });
-    await database
-      .insert(executionLogs)
-      .values({ organizationId, providerName: secret, modelName: secret, purpose: 'answer' });
     const documentId = uuidOf(cast.ids.Document ?? '');
     const inWorkspace = { organizationId, workspaceId };
     await database
@@ -140,6 +137,7 @@ export const filledCast = async (bed: Testbed): Promise<Filled> => {
     memberId,
     secret,
   });
+  await fillHub(whole, { organizationId, memberId, groupId, secret, sealed });
   const { store } = bed.server.installation.services;
   // Such as the picture of a workspace, and what a crash left of an upload.
   for (const key of [`${organizationId}/avatars/${workspaceId}`, `incoming/${organizationId}/${newId()}`])

@@ -42,6 +42,7 @@ export const tenantTables = (unit: UnitOfWork): Promise<TenantTable[]> =>
  * Columns that hold a secret or what one is checked against, by table; they are never given out. A test compares the list with the catalogue.
  */
 export const withheldColumns: Readonly<Record<string, readonly string[]>> = {
+  api_configurations: ['encrypted_key'],
   datasources: ['encrypted_secrets'],
   provider_keys: ['encrypted_key'],
   workspace_settings: ['webhook_secret'],
