@@ -270,13 +270,18 @@ test('rooms are listed by what was written last, and counted without a statement
   expect((await listed(hal, '(filter: { unread: { eq: true } })')).map(({ id }) => id)).toEqual([first, second]);
   const many = `{ rooms { edges { node { name membership { role muted } unreadCount mentionsCount lastMessage { content sender { name } reactions { emoji }
     attachments { name } replyCount mentions { id } } members { edges { node { user { name } } } } messages(last: 5) { edges { node { content } } } } } } }`;
-  const three = await hal.ask(many);
+  const counted = async () => {
+    // Who asks is looked up anew every few seconds, which is no statement of the list's.
+    await hal.want('{ viewer { user { id } } }');
+    return hal.ask(many);
+  };
+  const three = await counted();
   expect(three.errors).toEqual([]);
   expect((three.data as Data).rooms.edges[0].node).toMatchObject({ unreadCount: 1, mentionsCount: 1 });
   const id = await channelOf(hal, { memberIds: [ben.userId] });
   await sent(ben, id, 'Three');
-  const four = await hal.ask(many);
-  expect(four.statements.length).toBeLessThanOrEqual(three.statements.length);
+  const four = await counted();
+  expect(four.statements.length).toBe(three.statements.length);
   expect(four.statements.length).toBeLessThan(16);
 });
 

@@ -3,8 +3,9 @@ import { sole } from '../../database/rows.ts';
 import { BadUserInput, Conflict, type InputIssue } from '../../errors.ts';
 import type { StartAgentRunInput } from '../../generated/resolvers.ts';
 import { viewerOf, type Context } from '../context.ts';
-import { builtinAnswererId } from '../modelhub/deployments.ts';
+import { SwitchedOff } from '../modelhub/deployments.ts';
 import { modelById, priceByModel } from '../modelhub/loaders.ts';
+import { routeFor } from '../modelhub/routing.ts';
 import type { ModelRow } from '../modelhub/tables.ts';
 import { found } from '../nodes.ts';
 import { decisionIn, requireActive, requirePermission } from '../permissions.ts';
@@ -13,16 +14,33 @@ import type { WorkspaceRow } from '../tenancy/tables.ts';
 import type { Going } from './agent-run.ts';
 import { agentRulesByWorkspace, isCost, offersOf, usualRules } from './agent-settings.ts';
 import { agentInvocations, type AgentSettingsRow } from './agent-tables.ts';
-import { agentNeeds, storeQuestion, type Question } from './asking.ts';
+import { agentNeeds, storeQuestion, usualRequest, type Question } from './asking.ts';
 import { isForAgent } from './agent-words.ts';
 import { conversationById } from './loaders.ts';
 
 /** What a run is started with; what is left out is as the workspace has it. */
 export type RunInput = Omit<StartAgentRunInput, 'wait'> & Pick<Question, 'parentId'>;
 
-/** The model that works with tools in a workspace; null when it is gone. */
-const agentModelOf = (context: Context, workspace: WorkspaceRow): Promise<ModelRow | null> =>
-  modelById(context.unit).load(workspace.agentModelId ?? workspace.chatModelId ?? builtinAnswererId);
+/** The model that was chosen for work with tools in a workspace; null: the routing rules decide. */
+const chosenModelOf = ({ agentModelId, chatModelId }: WorkspaceRow): string | null => agentModelId ?? chatModelId;
+
+/** The model that works with tools in a conversation; null when it is gone, or nothing can be called. */
+const agentModelOf = async (
+  { unit, services }: Context,
+  workspace: WorkspaceRow,
+  conversationId: string,
+): Promise<ModelRow | null> => {
+  const chosen = chosenModelOf(workspace);
+  if (chosen !== null) return modelById(unit).load(chosen);
+  const place = { workspaceId: workspace.id, targetId: null, stickyTo: conversationId };
+  const request = { ...usualRequest, ...agentNeeds, ...place, modelId: null };
+  try {
+    return (await routeFor(unit, services, request)).callables[0].model;
+  } catch (error) {
+    if (error instanceof Conflict || error instanceof SwitchedOff) return null;
+    throw error;
+  }
+};
 
 const usesTools = (model: ModelRow | null): model is ModelRow => model?.capabilities.includes('TOOLS') === true;
 const hasPrice = async ({ unit }: Context, { id }: ModelRow): Promise<boolean> => {
@@ -41,7 +59,10 @@ export const startsRun = async (context: Context, conversationId: string, text: 
   const workspace = await found('Workspace', workspaceId, workspaceById(unit));
   if (workspace.chatMode !== 'AUTOMATIC' || !decisionIn(viewerOf(context), 'AGENT_RUN', workspaceId).allowed)
     return false;
-  const [model, rules] = await Promise.all([agentModelOf(context, workspace), rulesOf(context, workspaceId)]);
+  const [model, rules] = await Promise.all([
+    agentModelOf(context, workspace, conversationId),
+    rulesOf(context, workspaceId),
+  ]);
   return usesTools(model) && (rules.maxCost === null || (await hasPrice(context, model)));
 };
 
@@ -61,7 +82,10 @@ export const storeRun = (context: Context, input: RunInput): Promise<Going> => {
     requirePermission(viewer, 'AGENT_RUN', workspaceId);
     requireActive(viewer, workspaceId);
     const workspace = await found('Workspace', workspaceId, workspaceById(unit));
-    const [model, rules] = await Promise.all([agentModelOf(context, workspace), rulesOf(context, workspaceId)]);
+    const [model, rules] = await Promise.all([
+      agentModelOf(context, workspace, conversationId),
+      rulesOf(context, workspaceId),
+    ]);
     if (!usesTools(model))
       throw new Conflict(
         'agentModel',
@@ -80,7 +104,7 @@ export const storeRun = (context: Context, input: RunInput): Promise<Going> => {
       conversationId,
       text,
       parentId,
-      choices: { chatModelId: model.id },
+      choices: { chatModelId: chosenModelOf(workspace) },
       request: agentNeeds,
     });
     const row = {

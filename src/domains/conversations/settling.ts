@@ -85,6 +85,10 @@ const fieldsOf = (ending: Ending, asked: Asked) => {
   return { fields: { status: 'FAILED' as const, content, errorCode, errorMessage }, prompt };
 };
 
+/** Another deployment than the first of the route may have written it. */
+const answeredBy = ({ call: { callable } }: Asked, { kind }: Ending) =>
+  kind === 'refused' ? {} : { model: callable.model.name, modelId: callable.model.id };
+
 /** Changes an answer that is being written, and no other. */
 export const streaming = (organizationId: string, which: SQL | undefined) =>
   and(eq(messages.organizationId, organizationId), which, eq(messages.status, 'STREAMING'));
@@ -111,7 +115,7 @@ export const settle = async ({ unit, services }: Means, asked: Asked, ending: En
     const conversation = await conversationToChange(asked, told);
     const settled = await database
       .update(messages)
-      .set({ ...fields, leaseUntil: null, processedAt: sql`now()` })
+      .set({ ...answeredBy(asked, ending), ...fields, leaseUntil: null, processedAt: sql`now()` })
       .where(streaming(organizationId, eq(messages.id, answer.id)))
       .returning({ id: messages.id });
     await database.delete(runningAnswers).where(eq(runningAnswers.messageId, answer.id));
