@@ -2,7 +2,7 @@ import { embedAll } from '../../ai/embedding.ts';
 import type { Deployment } from '../../ai/deployment.ts';
 import { ModelFailure } from '../../ai/failure.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
-import { Conflict } from '../../errors.ts';
+import { Conflict, QuotaExceeded } from '../../errors.ts';
 import { hashingModel } from '../../search/hashing-embedding.ts';
 import { hashingWeight, modelWeight } from '../../search/hybrid-search.ts';
 import { failed, settleCall, succeeded, type ModelRequest, type Outcome } from '../modelhub/calls.ts';
@@ -125,14 +125,17 @@ export const embedded = async (
 
 const lastingKinds: ReadonlySet<string> = new Set(['UNAUTHORIZED', 'REFUSED', 'INVALID_RESPONSE']);
 
-/** Why a model cannot be used at all, for a person; null for any other failure. */
+/** Why a model cannot be used, for a person; null for any other failure. */
 export const modelFault = (error: unknown): string | null =>
   (error instanceof ModelFailure && error.kind !== 'CANCELLED') ||
   error instanceof SwitchedOff ||
+  error instanceof QuotaExceeded ||
   (error instanceof Conflict && error.extensions.field === 'embeddingModel')
     ? error.message
     : null;
 
 /** The same for what does not pass by itself, so that trying again is of no use. */
 export const lastingFault = (error: unknown): string | null =>
-  error instanceof ModelFailure && !lastingKinds.has(error.kind) ? null : modelFault(error);
+  (error instanceof ModelFailure && !lastingKinds.has(error.kind)) || error instanceof QuotaExceeded
+    ? null
+    : modelFault(error);
