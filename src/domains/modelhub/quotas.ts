@@ -3,7 +3,7 @@ import { database } from '../../database/client.ts';
 import type { Transaction } from '../../database/unit-of-work.ts';
 import { QuotaExceeded } from '../../errors.ts';
 import { newId } from '../../ids.ts';
-import { quotaCounters, quotaReservations, type QuotaCounterRow } from './quota-tables.ts';
+import { platformKeyCounters, quotaCounters, quotaReservations, type QuotaCounterRow } from './quota-tables.ts';
 
 /** How long a bound lasts before it begins anew: a day or a month of UTC. */
 export type QuotaWindow = 'DAY' | 'MONTH';
@@ -197,10 +197,16 @@ export const settleQuota = async (
 /** How long counters of past windows are kept, in days. */
 const keptDays = 90;
 
+const past = sql`now() - make_interval(days => ${keptDays})`;
+
 /** Removes an organization's counters whose windows are long over. */
 export const removePastCounters = async ({ organizationId }: Pick<Transaction, 'organizationId'>): Promise<void> => {
-  const past = sql`now() - make_interval(days => ${keptDays})`;
   await database
     .delete(quotaCounters)
     .where(and(eq(quotaCounters.organizationId, organizationId), lt(quotaCounters.endsAt, past)));
+};
+
+/** Removes those of the platform's keys. */
+export const removePastPlatformCounters = async (): Promise<void> => {
+  await database.delete(platformKeyCounters).where(lt(platformKeyCounters.endsAt, past));
 };
