@@ -24,8 +24,7 @@ export const endOverdueCalls = async (services: Services, signal?: AbortSignal):
 };
 
 const endOverdueCallsOf = async (services: Services, id: string, signal?: AbortSignal): Promise<number> => {
-  let all = 0;
-  for (let some = 1; some > 0 && signal?.aborted !== true; all += some)
-    some = await unitOf(services, id).transact(abandonOverdueCalls);
-  return all;
+  if (signal?.aborted === true) return 0;
+  const some = await unitOf(services, id).transact(abandonOverdueCalls);
+  return some === 0 ? 0 : some + (await endOverdueCallsOf(services, id, signal));
 };
