@@ -102,6 +102,7 @@ test('questions use up what there is, in one statement before the call and one a
   const workspaceId = await workspaceOf(ada);
   await modelFor(ada, workspaceId, models.url);
   const conversationId = await conversationIn(ada, workspaceId);
+  await ada.want(askText, { input: { conversationId, text: 'Roses?' } });
   const before = (await ada.ask(askText, { input: { conversationId, text: 'Roses?' } })).statements;
   // 11 tokens read and 3 written, as the server says, at 0.0000025 and 0.00001 dollars, before there was a budget.
   for (const [subjectId, window] of [
@@ -110,7 +111,7 @@ test('questions use up what there is, in one statement before the call and one a
     [ada.userId, 'HOUR'],
   ])
     await made(ada, { subjectId, window, measure: 'COST', limit: '1' });
-  expect(await listed(ada)).toMatchObject([{ used: '0.0000575' }, { used: '0.0000575' }, { used: '0.0000575' }]);
+  expect(await listed(ada)).toMatchObject([{ used: '0.000115' }, { used: '0.000115' }, { used: '0.000115' }]);
   const asked = await ada.ask(askText, { input: { conversationId, text: 'Roses?' } });
   expect(asked.data).toMatchObject({ ask: { answer: { status: 'COMPLETED' } } });
   const calls = asked.statements.filter((text) => /app_(reserve|settle)_call/.test(text));
@@ -119,7 +120,7 @@ test('questions use up what there is, in one statement before the call and one a
   expect(asked.statements.length).toBeLessThanOrEqual(before.length);
   const list = await ada.ask(listText);
   expect(list.data).toMatchObject({
-    budgets: { edges: [1, 2, 3].map(() => ({ node: { used: '0.000115', reserved: '0' } })) },
+    budgets: { edges: [1, 2, 3].map(() => ({ node: { used: '0.0001725', reserved: '0' } })) },
   });
   expect(list.statements.filter((text) => text.includes('app_window_start'))).toHaveLength(1);
   const data: { budgets: { edges: { node: Budget }[] } } = await ada.want(listText, {
