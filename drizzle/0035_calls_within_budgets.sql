@@ -18,24 +18,18 @@ CREATE TYPE app_bound AS (
   since timestamptz
 );
 --> statement-breakpoint
--- Whom a call counts for, in two arrays side by side.
-CREATE FUNCTION app_subjects(call execution_logs, OUT subjects text[], OUT keys uuid[]) LANGUAGE sql IMMUTABLE AS $$
-  SELECT
-    ARRAY['ORGANIZATION', 'WORKSPACE', 'USER', 'API_KEY', 'PROVIDER_KEY'] || array_fill('GROUP'::text, ARRAY[cardinality(call.group_ids)]),
-    ARRAY[call.organization_id, call.workspace_id, call.user_id, call.api_key_id, call.provider_key_id] || call.group_ids
-$$;
---> statement-breakpoint
 -- What a call counts for: the budgets that hold for it, the organization's own bound on tokens and the quotas of the platform's key; with
 -- `counted` also the counters that are left of budgets that are gone, so that they stay true. In the one order in which all lock counters.
 -- The built-in models use neither tokens nor money.
 CREATE FUNCTION app_bounds_on(call execution_logs, counted boolean) RETURNS app_bound[] LANGUAGE plpgsql AS $$
 DECLARE
-  subjects text[];
-  keys uuid[];
+  -- Whom it counts for, in two arrays side by side.
+  subjects text[] := ARRAY['ORGANIZATION', 'WORKSPACE', 'USER', 'API_KEY', 'PROVIDER_KEY']
+    || array_fill('GROUP'::text, ARRAY[cardinality(call.group_ids)]);
+  keys uuid[] := ARRAY[call.organization_id, call.workspace_id, call.user_id, call.api_key_id, call.provider_key_id] || call.group_ids;
   builtin boolean := call.provider_id IS NOT DISTINCT FROM '01980000-0000-7000-8000-000000000001';
   bounds app_bound[];
 BEGIN
-  SELECT s.subjects, s.keys INTO subjects, keys FROM app_subjects(call) s;
   SELECT array_agg(
     (each.subject, each.subject_key, each.measure, each.window_name, each.starts_at, each.ends_at, each.bound, each.since)::app_bound
     ORDER BY each.subject = 'PLATFORM_KEY', each.subject COLLATE "C", each.subject_key COLLATE "C", each.measure COLLATE "C", each.ends_at,
@@ -273,7 +267,8 @@ BEGIN
     output_tokens = output, estimated = is_estimated,
     cost = (input - cached) * e.input_price + cached * coalesce(e.cached_input_price, e.input_price) + output * e.output_price,
     latency_ms = latency, time_to_first_token_ms = first_token, lease_until = NULL, ended_at = now()
-  WHERE e.organization_id = organization AND e.id = call_id AND e.status = 'PENDING'
+  -- Not said as PENDING: the partial index of the calls under way would be read for it, with all of them.
+  WHERE e.organization_id = organization AND e.id = call_id AND e.status NOT IN ('SUCCESS', 'ERROR', 'TIMEOUT')
   RETURNING * INTO call;
   IF NOT FOUND THEN
     RETURN;
@@ -347,7 +342,8 @@ END $$;
 -- Removes a call that was not made.
 CREATE FUNCTION app_release_call(organization uuid, call_id uuid) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-  DELETE FROM execution_logs e WHERE e.organization_id = organization AND e.id = call_id AND e.status = 'PENDING';
+  DELETE FROM execution_logs e
+  WHERE e.organization_id = organization AND e.id = call_id AND e.status NOT IN ('SUCCESS', 'ERROR', 'TIMEOUT');
   IF FOUND THEN
     PERFORM app_give_back(organization, ARRAY[call_id]);
   END IF;
