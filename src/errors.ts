@@ -75,10 +75,15 @@ export class RateLimited extends DomainError {
   }
 }
 
-/** A bound on what may be used is reached; `extensions` say whose (`scope`), how much it is (`limit`) and when it begins anew (`resetsAt`). */
+/**
+ * A bound on what may be used is reached; `extensions` say whose (`scope`), how much it is (`limit`; null: not told) and when it begins anew
+ * (`resetsAt`).
+ */
 export class QuotaExceeded extends DomainError {
-  constructor(scope: string, limit: number, resetsAt: string, message: string) {
-    super('QUOTA_EXCEEDED', message, { scope, limit, resetsAt });
+  readonly scope: string;
+  constructor(scope: string, limit: number | null, resetsAt: string, message: string, details: ErrorDetails = {}) {
+    super('QUOTA_EXCEEDED', message, { ...details, scope, limit, resetsAt });
+    this.scope = scope;
   }
 }
 

@@ -287,6 +287,14 @@ const filled = async (
       { providerId: provider.id, label: `${secret} key`, key: `sk-${secret}-1234` },
     )
   ).createProviderKey;
+  const { budget } = (
+    await want('mutation ($input: CreateBudgetInput!) { createBudget(input: $input) { budget { id } } }', {
+      subjectId: workspaceId,
+      measure: 'COST',
+      window: 'MONTH',
+      limit: '12345.5',
+    })
+  ).createBudget;
   const { model: agent } = (
     await asPlatform('mutation ($input: CreateModelInput!) { createModel(input: $input) { model { id } } }', {
       providerId: provider.id,
@@ -325,6 +333,7 @@ const filled = async (
     Provider: provider.id,
     Model: model.id,
     ProviderKey: providerKey.id,
+    Budget: budget.id,
     Membership: edges[0].node.id,
     WorkspaceMembership: belonging[0].node.id,
     Job: await jobOf(bed, owner.organizationId),

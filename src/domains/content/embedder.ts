@@ -90,7 +90,7 @@ export interface Embedding extends Pick<ModelRequest, 'workspaceId' | 'targetId'
 
 /**
  * Embeds texts, one vector for each. A call of a provider is written to the log before it is made and when it has ended; the unit holds
- * no connection meanwhile, and writes the end down with what it reads next. Throws ModelFailure, QuotaExceeded.
+ * no connection meanwhile. Throws Conflict, ModelFailure, QuotaExceeded.
  */
 export const embedded = async (
   unit: UnitOfWork,
@@ -107,11 +107,11 @@ export const embedded = async (
   // No tokenizer makes more tokens of a text than it has bytes.
   const inputTokens = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
 
-  unit.recordReads();
-  const call = await unit.run(() => beginOn(unit, hub.route, { ...hub.request, workspaceId, targetId, inputTokens }));
-  await unit.recorded();
+  const request = { ...hub.request, workspaceId, targetId, inputTokens };
+  const call = await unit.transact(() => beginOn(unit, hub.route, request));
   const began = performance.now();
-  const settle = (outcome: Outcome) => unit.run(() => settleCall(unit, call.executionId, outcome, call.callable.price));
+  // On its own, because others who use the same budgets wait for its end.
+  const settle = (outcome: Outcome) => unit.transact(() => settleCall(unit, call.executionId, outcome));
   try {
     const { vectors, tokens } = await makeCall({ unit, services }, call, embed);
     const usage = { inputTokens: tokens, cachedInputTokens: 0, outputTokens: 0, estimated: false };

@@ -100,8 +100,9 @@ export const recordStep = (services: Services, actor: Actor, run: AgentInvocatio
   return unit.transact(async (transaction) => {
     const { organizationId } = transaction;
     const outcome = succeeded(usage, latencyMs, timeToFirstTokenMs);
-    await settleModelCall(unit, call.executionId, outcome, call.callable.price);
+    // In the order in which whoever stops the run locks both.
     await lockGoing(run);
+    await settleModelCall(unit, call.executionId, outcome);
     const place = { organizationId, workspaceId: run.workspaceId, readers: [viewer.self], invocationId: run.id };
     await database.insert(agentSteps).values({
       ...place,

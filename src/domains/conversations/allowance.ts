@@ -1,10 +1,7 @@
 import { and, eq, inArray, or, sql } from 'drizzle-orm';
-import { contextTokensOf } from '../../ai/deployment.ts';
-import { countTokens } from '../../ai/tokens.ts';
 import { database } from '../../database/client.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { users } from '../identity/tables.ts';
-import type { Callable } from '../modelhub/deployments.ts';
 import { nothingUsed, windowAt, type QuotaClaim, type Used } from '../modelhub/quotas.ts';
 import { quotaCounters } from '../modelhub/quota-tables.ts';
 import { settingsOf } from '../tenancy/organization-settings.ts';
@@ -12,7 +9,7 @@ import { organizations } from '../tenancy/tables.ts';
 import type { Ending } from './settling.ts';
 
 /** A bound on questions that holds for somebody, without what one question takes of it. */
-type Bound = Omit<QuotaClaim, 'amount'>;
+type Bound = Omit<QuotaClaim, 'amount' | 'measure'> & { readonly measure: 'MESSAGES' | 'TOKENS' };
 
 /** The bounds that hold for a member, or for a visitor, who has none of their own (null). One statement. */
 const boundsOf = async (unit: UnitOfWork, userId: string | null): Promise<Bound[]> => {
@@ -53,29 +50,17 @@ const boundsOf = async (unit: UnitOfWork, userId: string | null): Promise<Bound[
   ];
 };
 
-/**
- * What an answer may use up of the bounds that hold for the unit's user: one message, and of tokens as many as the model's window holds,
- * because nobody knows before how many it will be. Built-in models use no tokens.
- */
-export const claimsOn = async (unit: UnitOfWork, { deployment }: Callable): Promise<QuotaClaim[]> => {
+/** What an answer may use up of the bounds that hold for the unit's user: one message. What its model uses is promised to the call of it. */
+export const claimsOn = async (unit: UnitOfWork): Promise<QuotaClaim[]> => {
   const bounds = await boundsOf(unit, unit.scope.userId);
-  return bounds
-    .filter(({ measure }) => measure === 'MESSAGES' || deployment.dialect !== 'builtin')
-    .map((bound) => Object.assign(bound, { amount: bound.measure === 'MESSAGES' ? 1 : contextTokensOf(deployment) }));
+  return bounds.flatMap((bound) => {
+    const { measure } = bound;
+    return measure === 'MESSAGES' ? [{ ...bound, measure, amount: 1 }] : [];
+  });
 };
 
-/**
- * What an answer has used in the end. One that failed counts as no message; of a model's call that broke off the provider tells nothing,
- * so that of its tokens those of the text so far are counted.
- */
-export const usedBy = async (ending: Ending): Promise<Used> => {
-  if (ending.kind === 'answered') {
-    const { inputTokens, outputTokens } = ending.result.usage;
-    return { MESSAGES: 1, TOKENS: inputTokens + outputTokens };
-  }
-  if (ending.kind === 'refused') return { ...nothingUsed, MESSAGES: 1 };
-  return { MESSAGES: ending.kind === 'cancelled' ? 1 : 0, TOKENS: await countTokens(ending.text) };
-};
+/** What an answer has used in the end: one that failed counts as no message. */
+export const usedBy = ({ kind }: Ending): Used => (kind === 'failed' ? nothingUsed : { MESSAGES: 1 });
 
 /** How much of a bound is used and how much is left. */
 export interface QuotaState extends Bound {

@@ -195,7 +195,7 @@ export const beginAnswer = async (
     .returning();
   const answer = sole(answers);
   await database.insert(runningAnswers).values({ messageId: answer.id, organizationId, leaseUntil: leaseEnd });
-  const all = [...claims, ...(await claimsOn(unit, callable))];
+  const all = [...claims, ...(await claimsOn(unit))];
   await reserveQuota(transaction, { targetId: answer.id, leaseSeconds: promiseSeconds }, all);
   return { answer, call, claimed: all.length > 0 };
 };

@@ -1,9 +1,10 @@
 import { and, eq, inArray, sql, type SQL } from 'drizzle-orm';
 import { confidence, verifiedCitations, type Citation } from '../../ai/citations.ts';
-import type { AnswerResult } from '../../ai/answer.ts';
+import type { AnswerResult, Usage } from '../../ai/answer.ts';
+import { countTokens } from '../../ai/tokens.ts';
 import { database } from '../../database/client.ts';
 import { documents } from '../content/tables.ts';
-import { costOf, failed, releaseCall, settleCall, succeeded } from '../modelhub/calls.ts';
+import { costOf, failed, releaseCall, settleCall, succeeded, unused, type Outcome } from '../modelhub/calls.ts';
 import { settleQuota } from '../modelhub/quotas.ts';
 import { usedBy } from './allowance.ts';
 import { writeRecord, type Making } from './answer-records.ts';
@@ -105,7 +106,7 @@ const actions = {
  * longer awaited: its conversation was deleted, or another process has ended it.
  */
 export const settle = async ({ unit, services }: Means, asked: Asked, ending: Ending): Promise<boolean> => {
-  const consumed = await usedBy(ending);
+  const called = ending.kind === 'refused' ? null : await outcomeOf(ending);
   return unit.transact(async (transaction) => {
     const { organizationId } = transaction;
     const { answer, call } = asked;
@@ -119,9 +120,9 @@ export const settle = async ({ unit, services }: Means, asked: Asked, ending: En
       .where(streaming(organizationId, eq(messages.id, answer.id)))
       .returning({ id: messages.id });
     await database.delete(runningAnswers).where(eq(runningAnswers.messageId, answer.id));
-    if (ending.kind === 'refused') await releaseCall(unit, call.executionId);
-    else await settleCall(unit, call.executionId, outcomeOf(ending), call.callable.price);
-    if (asked.claimed) await settleQuota(transaction, answer.id, consumed);
+    if (called === null) await releaseCall(unit, call.executionId);
+    else await settleCall(unit, call.executionId, called);
+    if (asked.claimed) await settleQuota(transaction, answer.id, usedBy(ending));
     if (settled.length === 0) return false;
     if (conversation !== null) await concludeExchange({ unit, services }, conversation, asked, told);
     const { workspaceId } = answer;
@@ -179,11 +180,14 @@ const survivingChunk = (organizationId: string, chunkId: string) => sql<string |
   where chunk.organization_id = ${organizationId} and chunk.id = ${chunkId} for key share
 )`;
 
-const outcomeOf = (ending: Exclude<Ending, { kind: 'refused' }>) => {
+/** How the call of a model ended. Of one that broke off the provider tells nothing, so that the tokens of the text so far are counted. */
+const outcomeOf = async (ending: Exclude<Ending, { kind: 'refused' }>): Promise<Outcome> => {
   if (ending.kind === 'answered') {
     const { usage, latencyMs, timeToFirstTokenMs } = ending.result;
     return succeeded(usage, latencyMs, timeToFirstTokenMs);
   }
-  if (ending.kind === 'failed') return failed(ending.cause, ending.error.message, ending.latencyMs);
-  return failed('CANCELLED', 'The answer was stopped.', ending.latencyMs);
+  const written: Usage =
+    ending.text === '' ? unused : { ...unused, outputTokens: await countTokens(ending.text), estimated: true };
+  if (ending.kind === 'failed') return failed(ending.cause, ending.error.message, ending.latencyMs, written);
+  return failed('CANCELLED', 'The answer was stopped.', ending.latencyMs, written);
 };

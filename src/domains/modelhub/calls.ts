@@ -1,15 +1,19 @@
-import { and, eq, sql, type SQL } from 'drizzle-orm';
+import { sql, type SQL } from 'drizzle-orm';
 import type { Usage } from '../../ai/answer.ts';
 import { contextTokensOf, maxOutputTokensOf } from '../../ai/deployment.ts';
 import { database } from '../../database/client.ts';
 import { sole } from '../../database/rows.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
+import { newId } from '../../ids.ts';
 import type { Callable, Price } from './deployments.ts';
 import { executionLogs } from './execution-tables.ts';
+import { refusalOf, type Refused } from './refusal.ts';
 import type { ModelRow } from './tables.ts';
 
 /** Whose call it is: what a unit of work says of it. */
 export type Caller = Pick<UnitOfWork, 'organizationId' | 'scope'>;
+/** Whose call has ended, and where what comes of it is recorded. */
+export type Settler = Pick<UnitOfWork, 'organizationId' | 'record'>;
 
 /** What a model is asked for. */
 export interface ModelRequest {
@@ -102,86 +106,92 @@ const graceSeconds = 60;
 const leaseSecondsOf = ({ deployment }: Callable): number => Math.ceil(deployment.timeoutMs / 1000) + graceSeconds;
 
 /**
- * Writes a call down before it is made, so that none goes unseen, and promises it what it may use of the bounds that hold. Gives the log row's id.
- * One statement, in the unit's running transaction. Throws QuotaExceeded.
+ * Writes a call down before it is made, so that none goes unseen, and promises it what it may use of all budgets, quotas of keys and the bound on tokens
+ * that hold for it: all of it, or nothing. Gives the log row's id. One statement, in the unit's running transaction, which goes on after a refusal as
+ * if nothing had been tried. Throws Conflict (money is bounded and the model's price unknown), QuotaExceeded.
  */
 export const reserveCall = async (caller: Caller, attempt: Attempt): Promise<string> => {
   const { organizationId, scope } = caller;
   const { request, callable, ruleId, number } = attempt;
   const { model, provider, price, providerKeyId, platformKeyId } = callable;
-  const rows = await database
-    .insert(executionLogs)
-    .values({
-      organizationId,
-      userId: scope.userId,
-      apiKeyId: scope.apiKeyId ?? null,
-      workspaceId: request.workspaceId,
-      purpose: request.purpose,
-      targetId: request.targetId,
-      tags: [...request.tags],
-      providerId: provider.id,
-      providerName: provider.name,
-      modelId: model.id,
-      modelName: model.name,
-      modelType: model.type,
-      providerKeyId,
-      platformKeyId,
-      ruleId,
-      attempt: number,
-      inputPrice: price?.input ?? null,
-      cachedInputPrice: price?.cachedInput ?? null,
-      outputPrice: price?.output ?? null,
-      leaseUntil: sql`now() + make_interval(secs => ${leaseSecondsOf(callable)})`,
-    })
-    .returning({ id: executionLogs.id });
-  return sole(rows).id;
+  const id = newId();
+  const { input, output } = mostTokens(attempt);
+  const rows = await database.execute<{ refusal: Refused | null }>(sql`select app_reserve_call(
+    ${organizationId}::uuid, ${id}::uuid, ${scope.userId}::uuid, ${scope.apiKeyId ?? null}::uuid, ${request.workspaceId}::uuid,
+    ${request.purpose}::text, ${request.targetId}::uuid, ${sql.param(request.tags, executionLogs.tags)}::text[],
+    ${provider.id}::uuid, ${provider.name}::text, ${model.id}::uuid, ${model.name}::text, ${model.type}::text,
+    ${providerKeyId}::uuid, ${platformKeyId}::uuid, ${ruleId}::uuid, ${number}::integer,
+    ${price?.input ?? null}::numeric, ${price?.cachedInput ?? null}::numeric, ${price?.output ?? null}::numeric,
+    ${leaseSecondsOf(callable)}::integer, ${input}::bigint, ${output}::bigint
+  ) as refusal`);
+  const { refusal } = sole(rows);
+  if (refusal !== null) throw refusalOf(refusal, model.name);
+  return id;
 };
 
-/** Writes down how a call ended, with its cost, in place of what was promised to it. Settled once, a call stays as it is. */
+/** A threshold of a budget that a call has crossed. Amounts are decimal text. */
+interface Crossed extends Record<string, unknown> {
+  readonly budgetId: string;
+  readonly percentage: number;
+  readonly used: string;
+  readonly limit: string;
+  readonly resetsAt: string;
+}
+
+/**
+ * Writes down how a call ended, with its cost at the prices that were written down before it, and puts what it used in place of what was promised to it.
+ * One statement. Each threshold of a budget that it crosses is recorded, once in a window. Settled once, a call stays as it is. The unit's
+ * transaction is best a short one: others who use the same budgets wait for its end.
+ */
 export const settleCall = async (
-  { organizationId }: Caller,
+  unit: Settler,
   id: string,
   { status, kind, message, usage, latencyMs, timeToFirstTokenMs }: Outcome,
-  price: Price | null,
 ): Promise<void> => {
-  await database
-    .update(executionLogs)
-    .set({
-      status,
-      errorKind: kind,
-      errorMessage: message,
-      inputTokens: usage.inputTokens,
-      cachedInputTokens: usage.cachedInputTokens,
-      outputTokens: usage.outputTokens,
-      estimated: usage.estimated,
-      cost: costOf(price, usage),
-      latencyMs: rounded(latencyMs),
-      timeToFirstTokenMs: rounded(timeToFirstTokenMs),
-      leaseUntil: null,
-      endedAt: sql`now()`,
-    })
-    .where(pending(organizationId, eq(executionLogs.id, id)));
+  const crossed = await database.execute<Crossed>(sql`
+    select budget_id as "budgetId", percentage, used::text as used, "limit"::text as "limit", resets_at as "resetsAt"
+    from app_settle_call(
+      ${unit.organizationId}::uuid, ${id}::uuid, ${status}::text, ${kind}::text, ${message}::text, ${usage.inputTokens}::bigint,
+      ${usage.cachedInputTokens}::bigint, ${usage.outputTokens}::bigint, ${usage.estimated}::boolean, ${rounded(latencyMs)}::integer,
+      ${rounded(timeToFirstTokenMs)}::integer
+    )`);
+  for (const { budgetId, percentage, used, limit, resetsAt } of crossed)
+    unit.record({
+      action: percentage < 100 ? 'budget.warned' : 'budget.exhausted',
+      type: 'Budget',
+      id: budgetId,
+      data: { percentage, used, limit, resetsAt },
+    });
 };
 
-/** Writes down that the calls for something ended without a word. */
-export const abandonCalls = async ({ organizationId }: Caller, targetId: string): Promise<void> => {
-  await database
-    .update(executionLogs)
-    .set({
-      status: 'ERROR',
-      errorKind: 'INTERRUPTED',
-      errorMessage: 'The server stopped during the call.',
-      leaseUntil: null,
-      endedAt: sql`now()`,
-    })
-    .where(pending(organizationId, eq(executionLogs.targetId, targetId)));
+/**
+ * Writes down that the calls for something ended without a word. What they used is unknown: they are logged as INTERRUPTED without a cost, and what was
+ * promised to them is given back. One statement.
+ */
+export const abandonCalls = ({ organizationId }: Pick<Caller, 'organizationId'>, targetId: string): Promise<unknown> =>
+  abandon(organizationId, sql`${executionLogs.targetId} = ${targetId} order by ${executionLogs.id} for update`);
+
+/** How many calls one transaction ends at most. */
+const atOnce = 200;
+
+/** The same for calls whose leases have ended, at most 200 of them; gives their number. */
+export const abandonOverdueCalls = ({ organizationId }: Pick<Caller, 'organizationId'>): Promise<number> =>
+  abandon(
+    organizationId,
+    sql`${executionLogs.leaseUntil} < now() order by ${executionLogs.id} limit ${atOnce} for update skip locked`,
+  );
+
+const abandon = async (organizationId: string, which: SQL): Promise<number> => {
+  const rows = await database.execute<{ ended: number }>(sql`select app_abandon_calls(${organizationId}::uuid, array(
+    select ${executionLogs.id} from ${executionLogs}
+    where ${executionLogs.organizationId} = ${organizationId} and ${executionLogs.status} = 'PENDING' and ${which}
+  )) as ended`);
+  return sole(rows).ended;
 };
 
-/** Takes a reservation back: no call was made. */
-export const releaseCall = async ({ organizationId }: Caller, id: string): Promise<void> => {
-  await database.delete(executionLogs).where(pending(organizationId, eq(executionLogs.id, id)));
+/** Takes a reservation back: no call was made. One statement. */
+export const releaseCall = async ({ organizationId }: Pick<Caller, 'organizationId'>, id: string): Promise<void> => {
+  await database.execute(sql`select app_release_call(${organizationId}::uuid, ${id}::uuid)`);
 };
 
-const pending = (organizationId: string, which: SQL) =>
-  and(eq(executionLogs.organizationId, organizationId), which, eq(executionLogs.status, 'PENDING'));
 const rounded = (ms: number | null): number | null => (ms === null ? null : Math.round(ms));

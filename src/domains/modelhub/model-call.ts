@@ -4,6 +4,7 @@ import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import type { Services } from '../services.ts';
 import { failed, reserveCall, settleCall, type Caller, type ModelRequest } from './calls.ts';
 import type { Callable } from './deployments.ts';
+import { lacksKeyRoom } from './refusal.ts';
 import { routeFor, type Route } from './routing.ts';
 
 /** What calls are made with. */
@@ -29,11 +30,32 @@ export const beginCall = async ({ unit, services }: CallMeans, request: ModelReq
   return beginOn(unit, route, request);
 };
 
-/** The same on a route that is found already. One statement. Throws QuotaExceeded. */
-export const beginOn = async (unit: Caller, route: Route, request: ModelRequest): Promise<ModelCall> => {
-  const [callable] = route.callables;
-  const executionId = await reserveCall(unit, { request, callable, ruleId: route.ruleId, number: 1 });
-  return { request, route, attempt: 1, callable, executionId };
+/**
+ * The same on a route that is found already. One statement, and another for each deployment that is passed over because the quota of its key is used up.
+ * Throws Conflict, QuotaExceeded.
+ */
+export const beginOn = async (unit: Caller, route: Route, request: ModelRequest): Promise<ModelCall> => ({
+  request,
+  route,
+  ...(await reserveFrom(unit, route, request, 1)),
+});
+
+/** Reserves the first deployment from a number on whose key has room. Throws Conflict, QuotaExceeded. */
+const reserveFrom = async (
+  unit: Caller,
+  route: Route,
+  request: ModelRequest,
+  attempt: number,
+): Promise<Pick<ModelCall, 'attempt' | 'callable' | 'executionId'>> => {
+  const callable = route.callables[attempt - 1];
+  if (callable === undefined) throw new Error('A route is left before its end.');
+  try {
+    const executionId = await reserveCall(unit, { request, callable, ruleId: route.ruleId, number: attempt });
+    return { attempt, callable, executionId };
+  } catch (error) {
+    if (attempt >= route.callables.length || !lacksKeyRoom(error)) throw error;
+    return reserveFrom(unit, route, request, attempt + 1);
+  }
 };
 
 /** Reserves the same deployment for another call of the same kind, as for the next step of an agent. Throws QuotaExceeded. */
@@ -62,18 +84,13 @@ const fallBack = async (
   failure: ModelFailure,
   latencyMs: number,
 ): Promise<boolean> => {
-  const next = call.route.callables[call.attempt];
-  if (next === undefined || !passes.has(failure.kind) || failure.text !== '') return false;
-  const { request, route } = call;
+  const { request, route, attempt } = call;
+  if (attempt >= route.callables.length || !passes.has(failure.kind) || failure.text !== '') return false;
   await unit.transact(async () => {
     const outcome = failed(failure.kind, failure.message, latencyMs);
-    await settleCall(unit, call.executionId, outcome, call.callable.price);
+    await settleCall(unit, call.executionId, outcome);
   });
-  call.executionId = await unit.transact(() =>
-    reserveCall(unit, { request, callable: next, ruleId: route.ruleId, number: call.attempt + 1 }),
-  );
-  call.attempt += 1;
-  call.callable = next;
+  Object.assign(call, await unit.transact(() => reserveFrom(unit, route, request, attempt + 1)));
   return true;
 };
 

@@ -3,15 +3,15 @@ import { database } from '../../database/client.ts';
 import type { Transaction } from '../../database/unit-of-work.ts';
 import { QuotaExceeded } from '../../errors.ts';
 import { newId } from '../../ids.ts';
-import { quotaCounters, quotaReservations, type QuotaCounterRow } from './quota-tables.ts';
+import { platformKeyCounters, quotaCounters, quotaReservations, type QuotaCounterRow } from './quota-tables.ts';
 
 /** How long a bound lasts before it begins anew: a day or a month of UTC. */
 export type QuotaWindow = 'DAY' | 'MONTH';
 
 /** What something under way may use up of one bound. */
 export interface QuotaClaim extends Pick<QuotaCounterRow, 'subject' | 'subjectKey'> {
-  /** Of what is counted beside the calls of models, which the ledger counts. */
-  readonly measure: 'MESSAGES' | 'TOKENS';
+  /** What is counted beside the calls of models, whose own counters the ledger keeps. */
+  readonly measure: 'MESSAGES';
   readonly window: QuotaWindow;
   /** The most that it will use. */
   readonly amount: number;
@@ -21,7 +21,7 @@ export interface QuotaClaim extends Pick<QuotaCounterRow, 'subject' | 'subjectKe
 
 /** How much was used in the end, by measure. */
 export type Used = Readonly<Record<QuotaClaim['measure'], number>>;
-export const nothingUsed: Used = { MESSAGES: 0, TOKENS: 0 };
+export const nothingUsed: Used = { MESSAGES: 0 };
 
 /** What a bound's subject is called to a person. */
 export const holders: Readonly<Record<QuotaCounterRow['subject'], string>> = {
@@ -189,7 +189,7 @@ export const settleQuota = async (
       returning counter_id, amount
     )
     update ${quotaCounters} set reserved = reserved - gone.amount,
-      used = used + case measure when 'MESSAGES' then ${used.MESSAGES}::numeric else ${used.TOKENS}::numeric end
+      used = used + ${used.MESSAGES}::numeric
     from gone where quota_counters.organization_id = ${organizationId} and quota_counters.id = gone.counter_id
   `);
 };
@@ -197,10 +197,16 @@ export const settleQuota = async (
 /** How long counters of past windows are kept, in days. */
 const keptDays = 90;
 
+const past = sql`now() - make_interval(days => ${keptDays})`;
+
 /** Removes an organization's counters whose windows are long over. */
 export const removePastCounters = async ({ organizationId }: Pick<Transaction, 'organizationId'>): Promise<void> => {
-  const past = sql`now() - make_interval(days => ${keptDays})`;
   await database
     .delete(quotaCounters)
     .where(and(eq(quotaCounters.organizationId, organizationId), lt(quotaCounters.endsAt, past)));
+};
+
+/** Removes those of the platform's keys. */
+export const removePastPlatformCounters = async (): Promise<void> => {
+  await database.delete(platformKeyCounters).where(lt(platformKeyCounters.endsAt, past));
 };
