@@ -1,13 +1,12 @@
 import { ModelFailure, type FailureKind } from '../../ai/failure.ts';
 import type { Deployment } from '../../ai/deployment.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
-import type { Services } from '../services.ts';
 import { failed, reserveCall, settleCall, type Caller, type ModelRequest } from './calls.ts';
-import type { Callable } from './deployments.ts';
-import { routeFor, type Route } from './routing.ts';
+import { deploymentOf, type Callable } from './deployments.ts';
+import { routeFor, type Route, type RoutingServices } from './routing.ts';
 
 /** What calls are made with. */
-export type CallMeans = { readonly unit: UnitOfWork; readonly services: Pick<Services, 'settings' | 'keyRing'> };
+export type CallMeans = { readonly unit: UnitOfWork; readonly services: RoutingServices };
 
 /** A call of a model on its way along its route: reserved, and then made, settled by whoever asked for it. */
 export interface ModelCall {
@@ -52,34 +51,50 @@ const passes: ReadonlySet<FailureKind> = new Set<FailureKind>([
   'INTERRUPTED',
 ]);
 
+/** The next deployment of a call's route and its number: one that has begun to cool down since is passed over where another is left. */
+const nextOf = ({ health }: CallMeans['services'], { route, attempt }: ModelCall): [Callable, number] | undefined => {
+  const left = route.callables.slice(attempt);
+  const free = left.findIndex((callable) => health.isFree(deploymentOf(callable)));
+  const place = Math.max(free, 0);
+  const next = left[place];
+  return next === undefined ? undefined : [next, attempt + place + 1];
+};
+
 /**
  * Settles a call that failed before its first byte and reserves the next deployment of its route; false when there is none, or when another one would
  * fail as well: then it is still to be settled. Throws QuotaExceeded, and the call is settled.
  */
 const fallBack = async (
-  { unit }: CallMeans,
+  { unit, services }: CallMeans,
   call: ModelCall,
   failure: ModelFailure,
   latencyMs: number,
 ): Promise<boolean> => {
-  const next = call.route.callables[call.attempt];
+  const next = nextOf(services, call);
   if (next === undefined || !passes.has(failure.kind) || failure.text !== '') return false;
+  const [callable, number] = next;
   const { request, route } = call;
   await unit.transact(async () => {
     const outcome = failed(failure.kind, failure.message, latencyMs);
     await settleCall(unit, call.executionId, outcome, call.callable.price);
   });
-  call.executionId = await unit.transact(() =>
-    reserveCall(unit, { request, callable: next, ruleId: route.ruleId, number: call.attempt + 1 }),
-  );
-  call.attempt += 1;
-  call.callable = next;
+  call.executionId = await unit.transact(() => reserveCall(unit, { request, callable, ruleId: route.ruleId, number }));
+  call.attempt = number;
+  call.callable = callable;
   return true;
 };
 
+/** How long a provider may ask to be waited for where another deployment could be called meanwhile. */
+const patienceMs = 2_000;
+
+/** The deployment that is called now. */
+const calledNow = ({ route, attempt, callable }: ModelCall): Deployment =>
+  attempt < route.callables.length ? { ...callable.deployment, longestPauseMs: patienceMs } : callable.deployment;
+
 /**
  * Streams from the first deployment of a call's route that begins: one that fails before its first part is settled, and the next is called. The last
- * is left for the caller to settle, however it ends. The unit holds no connection while a model is called. Throws ModelFailure, QuotaExceeded.
+ * is left for the caller to settle, however it ends. How each call ends is noted for the health of its deployment. The unit holds no connection while
+ * a model is called. Throws ModelFailure, QuotaExceeded.
  */
 export async function* streamCall<Part>(
   means: CallMeans,
@@ -88,16 +103,22 @@ export async function* streamCall<Part>(
 ): AsyncGenerator<Part, void> {
   for (;;) {
     const began = performance.now();
+    const watched = means.services.health.watch(deploymentOf(call.callable));
     let begun = false;
     try {
-      for await (const part of stream(call.callable.deployment)) {
+      for await (const part of stream(calledNow(call))) {
         begun = true;
         yield part;
       }
-      return;
+      return watched.succeeded();
     } catch (error) {
+      if (error instanceof ModelFailure) watched.failed(error);
       if (begun || !(error instanceof ModelFailure)) throw error;
       if (!(await fallBack(means, call, error, performance.now() - began))) throw error;
+    } finally {
+      // Whoever stops reading, as when all has come that they need, says nothing against a deployment that has begun to answer.
+      if (begun) watched.succeeded();
+      else watched.undecided();
     }
   }
 }
