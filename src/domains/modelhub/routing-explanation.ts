@@ -24,12 +24,13 @@ import type {
 
 const maxTokens = 100_000_000;
 
+const isWord = (word: string, max: number): boolean => word.length >= 1 && word.length <= max;
+
 const issuesOf = (input: RouteExplanationInput): InputIssue[] => {
   const { purpose = 'answer', inputTokens, maxOutputTokens, tags = [], stickyTo } = input;
   const issue = (field: string, fine: boolean, message: string) => (fine ? [] : [{ field, message }]);
   const within = (value: number | null | undefined, least: number) =>
     value === null || value === undefined || (value >= least && value <= maxTokens);
-  const isWord = (word: string, max: number) => word.length >= 1 && word.length <= max;
   return [
     ...issue('purpose', isWord(purpose, 50), 'A purpose has 1 to 50 characters.'),
     ...issue('inputTokens', within(inputTokens, 0), 'A number of tokens is 0 or more.'),
@@ -158,14 +159,15 @@ interface Charge {
   readonly id: string | null;
 }
 
+const charge = (of: RouteChargeScope, type: string, id: string | null | undefined): Charge[] =>
+  id === null || id === undefined ? [] : [{ scope: of, id: globalId(type, id) }];
+
 const chargesOf = async (
   unit: UnitOfWork,
   { workspaceId }: ModelRequest,
   { providerKeyId, platformKeyId }: Callable,
 ): Promise<Charge[]> => {
   const { organizationId, scope } = unit;
-  const charge = (of: RouteChargeScope, type: string, id: string | null | undefined): Charge[] =>
-    id === null || id === undefined ? [] : [{ scope: of, id: globalId(type, id) }];
   const inGroups = await unit.run(() =>
     database
       .select({ id: groups.id })

@@ -7,7 +7,7 @@ import type {
   UpdatePlatformRoutingRuleInput,
   UpdateRoutingRuleInput,
 } from '../../generated/resolvers.ts';
-import type { RoutingConditions, TimeOfWeek } from './routing-conditions.ts';
+import type { RoutingConditions } from './routing-conditions.ts';
 import type { RoutingRuleRow } from './routing-tables.ts';
 
 /** Rules of an organization, and of the installation, at most: each call may look at all of them. */
@@ -160,10 +160,9 @@ const modelIssues = (models: readonly RoutingRuleModelInput[]): InputIssue[] => 
 /** Without what is absent, and each entry of a list once. */
 const conditionsFrom = (input: ConditionsInput): RoutingConditions => {
   const given = Object.entries(input).filter(([, value]) => value !== null && value !== undefined);
-  // The cast is safe: the names and types are those of the input, whose nulls are gone.
   return Object.fromEntries(
     given.map(([name, value]) => [name, Array.isArray(value) ? [...new Set<unknown>(value)] : value]),
-  ) as RoutingConditions & { time?: TimeOfWeek };
+  );
 };
 
 /** What a rule is made of, checked but for the ids in it. Throws BadUserInput with every fault. */
