@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { DeploymentHealth, healthRules } from '../src/ai/deployment-health.ts';
 import { ModelFailure, type FailureKind } from '../src/ai/failure.ts';
 import { dollarsOf, picodollars } from '../src/domains/modelhub/candidates.ts';
@@ -237,7 +237,7 @@ const rule: fc.Arbitrary<Matchable> = fc.record({
       ),
     })
     .map(without),
-}) as fc.Arbitrary<Matchable>;
+});
 
 const call: fc.Arbitrary<CallFacts> = fc.record({
   organizationId: fc.constantFrom(...ids),
@@ -247,7 +247,7 @@ const call: fc.Arbitrary<CallFacts> = fc.record({
   type: fc.constantFrom(...types),
   modelId: fc.option(fc.constantFrom(...ids)),
   purpose: fc.constantFrom('answer', 'agent', 'prompt'),
-  needs: fc.subarray(['TOOLS', 'VISION'] as const).map((needs) => [...needs]),
+  needs: fc.subarray(['TOOLS', 'VISION'] as const),
   inputTokens: fc.option(fc.integer({ min: 0, max: 6 })),
   tags: fc.subarray(['x', 'y', 'z']),
   at: fc.date({ min: new Date('2026-01-01'), max: new Date('2027-01-01'), noInvalidDate: true }),
