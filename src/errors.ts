@@ -37,11 +37,11 @@ export class Forbidden extends DomainError {
   }
 }
 
-/** Unknown to this viewer: absent, deleted, malformed and foreign ids look alike. */
+/** Unknown to this viewer: absent, deleted, malformed and foreign ids look alike. `field` is the path into an input that holds many ids. */
 export class NotFound extends DomainError {
-  constructor(type: string, id: string) {
+  constructor(type: string, id: string, field?: string) {
     const shown = isUuid(id) ? globalId(type, id) : id.slice(0, 100);
-    super('NOT_FOUND', `${type} ${shown} does not exist.`, { type, id: shown });
+    super('NOT_FOUND', `${type} ${shown} does not exist.`, { type, id: shown, ...(field !== undefined && { field }) });
   }
 }
 

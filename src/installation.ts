@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { sql } from 'drizzle-orm';
 import type { Logger } from 'pino';
+import { DeploymentHealth } from './ai/deployment-health.ts';
 import { database, type StatementListener } from './database/client.ts';
 import { startEmbedded } from './database/embedded.ts';
 import { pendingMigrations, serverRole } from './database/migrations.ts';
@@ -16,10 +17,12 @@ import { throttlesOn, unthrottled } from './domains/identity/throttle.ts';
 import type { AgentTools } from './domains/agent-tool.ts';
 import type { Jobs, Schedules, Services } from './domains/services.ts';
 import { SearchJournal } from './domains/content/search-notes.ts';
+import { heedChange } from './domains/modelhub/routing-knowledge.ts';
 import { Activity } from './domains/tenancy/activity.ts';
 import { LocalBus } from './events/local-bus.ts';
 import { ledgerOn } from './events/ledger.ts';
 import { PostgresBus } from './events/postgres-bus.ts';
+import { ShortMemory } from './events/short-memory.ts';
 import { Viewers } from './gateway/viewer.ts';
 import { openPostbox } from './mail/postbox.ts';
 import { openTransport } from './mail/transport.ts';
@@ -69,7 +72,11 @@ export const openInstallation = async (
     await assertFit(pool);
     // One connection cannot listen and work; then there is one process, too.
     const bus = embedded === undefined ? await new PostgresBus(pool, log).open() : new LocalBus();
-    const ledger = ledgerOn(bus);
+    const routing = new ShortMemory<unknown>(bus, 'routing');
+    void routing.listen().catch((error: unknown) => log.error({ err: error }, 'Changes of routing are not heard.'));
+    const health = new DeploymentHealth(bus);
+    void health.listen().catch((error: unknown) => log.error({ err: error }, 'Cool-downs are not heard.'));
+    const ledger = ledgerOn(bus, (change) => heedChange(routing, change));
     const jobs = await readAll<Jobs>('jobs');
     const schedules = await readAll<Schedules>('schedules');
     const queue = await BossQueue.open({ pool, ledger, bus, log }, jobs, schedules);
@@ -100,6 +107,8 @@ export const openInstallation = async (
       outbound,
       throttles: settings.rateLimit ? throttlesOn(counters) : unthrottled,
       viewers,
+      routing,
+      health,
       activity,
       downloads,
       searches,

@@ -53,7 +53,12 @@ const unitOf = (): UnitOfWork => {
   const scope = { organizationId, userId: null, principals: [organizationId], workspaces: '*' as const };
   return new UnitOfWork(scope, { ...bed.server.installation.services, origin });
 };
-const written = <Result>(work: () => Promise<Result>): Promise<Result> => unitOf().transact(work);
+/** Writes past the operations, which would say that something has changed. */
+const written = async <Result>(work: () => Promise<Result>): Promise<Result> => {
+  const result = await unitOf().transact(work);
+  bed.server.installation.services.routing.forget(null);
+  return result;
+};
 
 /**
  * A model `cosine-<percent>-<dimensions>-…` gives each query and each text the same two vectors, of that cosine: what a hit's similarity is tells which

@@ -1,7 +1,7 @@
 import { jsonSchema, streamText, tool, type JSONSchema7, type ModelMessage, type ToolSet } from 'ai';
 import { patientFor, toldUsage, type Usage } from './answer.ts';
 import { watch, type Timeouts } from './deadlines.ts';
-import { maxOutputTokensOf, maxRetriesOf, type Deployment } from './deployment.ts';
+import { longestPauseMsOf, maxOutputTokensOf, maxRetriesOf, type Deployment } from './deployment.ts';
 import { failureFrom } from './diagnosis.ts';
 import { ModelFailure } from './failure.ts';
 import { languageModel } from './models.ts';
@@ -105,7 +105,7 @@ const start = (request: StepRequest, { firstByteMs }: Timeouts, signal: AbortSig
   globalThis.AI_SDK_LOG_WARNINGS = false;
   const { deployment, system, temperature } = request;
   return streamText({
-    model: patientFor(languageModel(deployment), firstByteMs),
+    model: patientFor(languageModel(deployment), Math.min(firstByteMs, longestPauseMsOf(deployment))),
     system,
     messages: messagesOf(request),
     tools: toolSet(request.tools),

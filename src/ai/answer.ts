@@ -1,7 +1,7 @@
 import { APICallError, type LanguageModelV3 } from '@ai-sdk/provider';
 import { streamText, wrapLanguageModel, type FinishReason, type LanguageModelUsage } from 'ai';
 import { watch, type Deadlines, type Timeouts } from './deadlines.ts';
-import { maxOutputTokensOf, maxRetriesOf, type Deployment } from './deployment.ts';
+import { longestPauseMsOf, maxOutputTokensOf, maxRetriesOf, type Deployment } from './deployment.ts';
 import { retryAfterSeconds } from '../outbound/retry-after.ts';
 import { failureFrom } from './diagnosis.ts';
 import { ModelFailure } from './failure.ts';
@@ -84,7 +84,7 @@ const start = (request: AnswerRequest, prompt: Prompt, { firstByteMs }: Timeouts
   globalThis.AI_SDK_LOG_WARNINGS = false;
   const { deployment, temperature } = request;
   return streamText({
-    model: patientFor(languageModel(deployment), firstByteMs),
+    model: patientFor(languageModel(deployment), Math.min(firstByteMs, longestPauseMsOf(deployment))),
     system: prompt.system,
     messages: prompt.messages,
     maxOutputTokens: maxOutputTokensOf(deployment),

@@ -15,6 +15,8 @@ export type Deployment = {
   maxOutputTokens?: number;
   /** Further tries before the first byte; 1 when left out. */
   maxRetries?: number;
+  /** A provider that asks to be waited for longer than this, in milliseconds, is not tried again; left out, as long as the caller waits. */
+  longestPauseMs?: number;
   /** Most texts in one embedding call; 128 when left out, and never more than the provider takes. */
   maxBatch?: number;
 };
@@ -34,3 +36,4 @@ export type Turn = { role: 'user' | 'assistant'; text: string };
 export const contextTokensOf = ({ contextTokens = 8_192 }: Deployment): number => contextTokens;
 export const maxOutputTokensOf = ({ maxOutputTokens = 1_024 }: Deployment): number => maxOutputTokens;
 export const maxRetriesOf = ({ maxRetries = 1 }: Deployment): number => maxRetries;
+export const longestPauseMsOf = ({ longestPauseMs = Infinity }: Deployment): number => longestPauseMs;

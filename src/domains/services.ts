@@ -2,7 +2,9 @@ import type { Logger } from 'pino';
 import type { StatementListener } from '../database/client.ts';
 import type { Pool } from '../database/pool.ts';
 import type { Ledger, Origin } from '../database/unit-of-work.ts';
+import type { DeploymentHealth } from '../ai/deployment-health.ts';
 import type { Bus } from '../events/bus.ts';
+import type { ShortMemory } from '../events/short-memory.ts';
 import type { Postbox } from '../mail/postbox.ts';
 import type { Transport } from '../mail/transport.ts';
 import type { Outbound } from '../outbound/outbound.ts';
@@ -89,6 +91,10 @@ export interface Services {
   /** Bounds on tries; a count is never made while a unit is open. */
   readonly throttles: Throttles;
   readonly viewers: ViewerCache;
+  /** What routing needs to know of models, keys and rules; read and forgotten in the model hub. */
+  readonly routing: ShortMemory<unknown>;
+  /** How well deployments of models answer. */
+  readonly health: DeploymentHealth;
   readonly activity: ActivityNotes;
   readonly downloads: DownloadNotes;
   readonly searches: SearchNotes;

@@ -83,8 +83,11 @@ export const logged = <Row>(
   return { action, type, statement: Statement.returning(rows, columns) };
 };
 
-/** The log of changes: a row of the tenant's log, or of the platform's where there is no tenant, then a word on the bus. */
-export const ledgerOn = (bus: Bus): Ledger => ({
+/**
+ * The log of changes: a row of the tenant's log, or of the platform's where there is no tenant, then a word on the bus. `heed` hears of each change of
+ * this process as soon as that is committed.
+ */
+export const ledgerOn = (bus: Bus, heed: (announcement: Announcement) => void = () => undefined): Ledger => ({
   entry: (change, unit) => {
     const statement = unit.scope.organizationId === null ? platformEntry() : tenantEntry();
     return { statement, values: rowOf(change, unit) };
@@ -93,6 +96,7 @@ export const ledgerOn = (bus: Bus): Ledger => ({
     const { organizationId } = unit.scope;
     for (const { action, type, id } of changes) {
       const announcement: Announcement = { organizationId, action, type, id };
+      heed(announcement);
       bus.publish(topicOf(organizationId), announcement);
     }
   },

@@ -310,6 +310,19 @@ const filled = async (
     modelId: agent.id,
     purpose: 'AGENT',
   });
+  const rule = { name: `${secret} rule`, enabled: false, models: [{ modelId: model.id }] };
+  const { routingRule } = (
+    await want(
+      'mutation ($input: CreateRoutingRuleInput!) { createRoutingRule(input: $input) { routingRule { id } } }',
+      rule,
+    )
+  ).createRoutingRule;
+  const { routingRule: platformRule } = (
+    await asPlatform(
+      'mutation ($input: CreatePlatformRoutingRuleInput!) { createPlatformRoutingRule(input: $input) { routingRule { id } } }',
+      rule,
+    )
+  ).createPlatformRoutingRule;
   const { organizationId, userId } = owner;
   const run = await filledAgents(bed, { organizationId, userId, workspaceId, conversationId: Conversation }, false);
   const { edges } = (await want('{ viewer { organization { members(first: 1) { edges { node { id } } } } } }')).viewer
@@ -334,6 +347,8 @@ const filled = async (
     Model: model.id,
     ProviderKey: providerKey.id,
     Budget: budget.id,
+    RoutingRule: routingRule.id,
+    PlatformRoutingRule: platformRule.id,
     Membership: edges[0].node.id,
     WorkspaceMembership: belonging[0].node.id,
     Job: await jobOf(bed, owner.organizationId),

@@ -8,8 +8,7 @@ import { hashingWeight, modelWeight } from '../../search/hybrid-search.ts';
 import { failed, settleCall, succeeded, type ModelRequest, type Outcome } from '../modelhub/calls.ts';
 import { builtinEmbedderId, SwitchedOff } from '../modelhub/deployments.ts';
 import { beginOn, makeCall } from '../modelhub/model-call.ts';
-import { routeFor, type Route } from '../modelhub/routing.ts';
-import type { Services } from '../services.ts';
+import { routeFor, type Route, type RoutingServices } from '../modelhub/routing.ts';
 import type { WorkspaceRow } from '../tenancy/tables.ts';
 
 /** A model that texts and queries are embedded with. */
@@ -45,7 +44,7 @@ export const neededKeys = (models: Pick<WorkspaceRow, 'embeddingModelId' | 'next
 /** The embedder of a model; the built-in one costs no statement. Throws Conflict (gone, key missing or unreadable), SwitchedOff. */
 export const embedderById = async (
   unit: UnitOfWork,
-  services: Pick<Services, 'settings' | 'keyRing'>,
+  services: RoutingServices,
   modelId: string | null,
 ): Promise<Embedder> => {
   if (isBuiltin(modelId)) return builtin;
@@ -67,12 +66,12 @@ export const embedderById = async (
 /** The embedder that a workspace is searched with. Throws Conflict, SwitchedOff. */
 export const embedderOf = (
   unit: UnitOfWork,
-  services: Pick<Services, 'settings' | 'keyRing'>,
+  services: RoutingServices,
   { embeddingModelId }: Pick<WorkspaceRow, 'embeddingModelId'>,
 ): Promise<Embedder> => embedderById(unit, services, embeddingModelId);
 
 /** The embedder whose vectors are stored under a key. Throws Conflict, SwitchedOff. */
-export const embedderByKey = (unit: UnitOfWork, services: Pick<Services, 'settings' | 'keyRing'>, key: string) =>
+export const embedderByKey = (unit: UnitOfWork, services: RoutingServices, key: string) =>
   embedderById(unit, services, key === hashingModel ? null : key);
 
 /** Texts of one call: the built-in embedder works in this thread, which other requests need too; few providers take more than 100. */
@@ -94,7 +93,7 @@ export interface Embedding extends Pick<ModelRequest, 'workspaceId' | 'targetId'
  */
 export const embedded = async (
   unit: UnitOfWork,
-  services: Pick<Services, 'settings' | 'keyRing'>,
+  services: RoutingServices,
   { hub }: Embedder,
   embedding: Embedding,
 ): Promise<number[][]> => {

@@ -1,10 +1,10 @@
 import type { Deployment } from '../../ai/deployment.ts';
-import type { UnitOfWork } from '../../database/unit-of-work.ts';
-import { Conflict, Unavailable } from '../../errors.ts';
+import { Unavailable } from '../../errors.ts';
 import { Undecipherable } from '../../secrets/encryption.ts';
 import type { Services } from '../services.ts';
 import type { ModelRequest } from './calls.ts';
-import { callableModelById, type KeyedModel } from './loaders.ts';
+import type { Candidate, KeyChoice } from './candidates.ts';
+import type { KnownModel, StoredKey } from './routing-knowledge.ts';
 import type { ModelRow, ProviderRow } from './tables.ts';
 
 /** The built-in answerer's row, inserted by the migrations. */
@@ -32,6 +32,15 @@ export interface Callable {
   readonly platformKeyId: string | null;
 }
 
+/** What tells deployments apart whose health is judged: a model with a key. */
+export const deploymentName = (
+  modelId: string,
+  { providerKeyId, platformKeyId }: Pick<KeyChoice, 'providerKeyId' | 'platformKeyId'>,
+): string => `${modelId} ${providerKeyId ?? platformKeyId ?? ''}`;
+
+/** That of something that can be called. */
+export const deploymentOf = (callable: Callable): string => deploymentName(callable.model.id, callable);
+
 const dialects: Readonly<Record<ProviderRow['dialect'], Deployment['dialect']>> = {
   BUILTIN: 'builtin',
   OPENAI: 'openai',
@@ -39,40 +48,25 @@ const dialects: Readonly<Record<ProviderRow['dialect'], Deployment['dialect']>> 
   GOOGLE: 'google',
   OPENAI_COMPATIBLE: 'openai-compatible',
 };
-const keyless: ReadonlySet<ProviderRow['dialect']> = new Set(['BUILTIN', 'OPENAI_COMPATIBLE']);
 
-/** The model or its provider is INACTIVE. */
+/** The model or its provider is INACTIVE, or the model is retired. */
 export class SwitchedOff extends Unavailable {}
 
-/** A key as it is stored, of one of the two. */
-interface StoredKey {
-  readonly encryptedKey: string | null;
-  readonly providerKeyId: string | null;
-  readonly platformKeyId: string | null;
-}
-
 /**
- * The ways in which a model can be called, the first to be tried first: with the keys that the organization's strategy allows, or with none where
- * the provider needs none. Throws SwitchedOff (model or provider INACTIVE) and Conflict (gone, no key, or none that can be read).
+ * The ways in which a model can be called, the first to be tried first: with each of its keys that can be read, or with none where the provider
+ * needs none.
  */
 export const callablesOf = async (
-  unit: UnitOfWork,
   { settings, keyRing }: Pick<Services, 'settings' | 'keyRing'>,
-  modelId: string,
-  { type, maxOutputTokens }: Pick<ModelRequest, 'type' | 'maxOutputTokens'>,
+  known: KnownModel,
+  { keys, price }: Pick<Candidate, 'keys' | 'price'>,
+  { maxOutputTokens }: Pick<ModelRequest, 'maxOutputTokens'>,
 ): Promise<Callable[]> => {
-  const field = type === 'EMBEDDING' ? 'embeddingModel' : 'chatModel';
-  const keyed = await callableModelById(unit).load(modelId);
-  if (keyed === null) throw new Conflict(field, "The workspace's model is gone; choose another.");
-  const { model, provider } = keyed;
-  if (model.status === 'INACTIVE' || provider.status === 'INACTIVE')
-    throw new SwitchedOff(`The model ${model.name} of ${provider.name} is switched off.`);
-  const keys = keysOf(keyed);
-  if (keys.length === 0) throw new Conflict(field, `There is no default key for ${provider.name}.`);
+  const { model, provider } = known;
   const most = Math.min(maxOutputTokens ?? Infinity, model.maxOutputTokens ?? Infinity);
   const opened = await Promise.all(
-    keys.map(async ({ encryptedKey, providerKeyId, platformKeyId }): Promise<Callable | null> => {
-      const apiKey = encryptedKey === null ? undefined : await decrypted(keyRing, encryptedKey);
+    keys.map(async ({ stored, providerKeyId, platformKeyId }): Promise<Callable | null> => {
+      const apiKey = stored === null ? undefined : await openedKey(keyRing, stored);
       if (apiKey === null) return null;
       return {
         deployment: {
@@ -86,48 +80,29 @@ export const callablesOf = async (
         },
         model,
         provider,
-        price: priceOf(keyed),
+        price,
         providerKeyId,
         platformKeyId,
       };
     }),
   );
-  const callables = opened.filter((callable) => callable !== null);
-  if (callables.length === 0)
-    throw new Conflict(field, `The key for ${provider.name} can no longer be read; store it again.`);
-  return callables;
+  return opened.filter((callable) => callable !== null);
 };
 
 /**
- * Which keys an organization's calls may use: with BYOK its own; with HYBRID its own and then the platform's; with PLATFORM the platform's, and its
- * own where the platform has none for the provider.
+ * Keys that were opened, for as long as what was read with them is kept, some seconds: opening one takes a tenth of a millisecond, and a route may hold
+ * dozens. Whoever can read this memory can read the key of a running call and the key ring as well.
  */
-const keysOf = ({ strategy, provider, own, platform }: KeyedModel): StoredKey[] => {
-  const owns = [
-    { encryptedKey: own?.encryptedKey ?? null, providerKeyId: own?.id ?? null, platformKeyId: null },
-  ].filter(stored);
-  const platforms = [
-    { encryptedKey: platform?.encryptedKey ?? null, providerKeyId: null, platformKeyId: platform?.id ?? null },
-  ].filter(stored);
-  const allowed = {
-    BYOK: owns,
-    HYBRID: [...owns, ...platforms],
-    PLATFORM: platforms.length > 0 ? platforms : owns,
-  }[strategy];
-  if (allowed.length > 0 || !keyless.has(provider.dialect)) return allowed;
-  return [{ encryptedKey: null, providerKeyId: null, platformKeyId: null }];
-};
+const openedKeys = new WeakMap<StoredKey, Promise<string | null>>();
 
-const stored = ({ encryptedKey }: StoredKey): boolean => encryptedKey !== null;
-
-const priceOf = ({ model, price }: KeyedModel): Price | null => {
-  const input = price?.inputPrice ?? null;
-  const output = model.type === 'EMBEDDING' ? '0' : (price?.outputPrice ?? null);
-  return input === null || output === null ? null : { input, cachedInput: price?.cachedInputPrice ?? null, output };
-};
-
-const decrypted = (keyRing: Services['keyRing'], encryptedKey: string): Promise<string | null> =>
-  keyRing.decrypt(encryptedKey).catch((error: unknown) => {
+/** The key itself; null when it cannot be read any more. */
+const openedKey = (keyRing: Services['keyRing'], stored: StoredKey): Promise<string | null> => {
+  const known = openedKeys.get(stored);
+  if (known !== undefined) return known;
+  const opened = keyRing.decrypt(stored.encryptedKey).catch((error: unknown) => {
     if (!(error instanceof Undecipherable)) throw error;
     return null;
   });
+  openedKeys.set(stored, opened);
+  return opened;
+};

@@ -2,17 +2,7 @@ import { and, eq, getTableColumns, sql } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import { listOf } from '../../database/list.ts';
 import { bound, loadOne } from '../../database/loader.ts';
-import { organizations } from '../tenancy/tables.ts';
-import {
-  modelPrices,
-  models,
-  platformProviderKeys,
-  providerKeys,
-  providers,
-  type ModelPriceRow,
-  type ModelRow,
-  type ProviderRow,
-} from './tables.ts';
+import { modelPrices, models, providerKeys, providers } from './tables.ts';
 
 export const providerById = loadOne(
   () =>
@@ -32,7 +22,7 @@ export const modelById = loadOne(
   (model) => model.id,
 );
 
-const { encryptedKey, ...keyColumns } = getTableColumns(providerKeys);
+const { encryptedKey: _neverShown, ...keyColumns } = getTableColumns(providerKeys);
 export { keyColumns };
 
 /** Keys of the organization, for those who hold all of it: others have nothing to do with keys. */
@@ -68,57 +58,6 @@ export const priceByModel = loadOne(
       .innerJoin(modelPrices, holdsNow)
       .where(sql`${models.id} = any(${bound.keys})`),
   (price) => price.modelId,
-);
-
-/** A model with all that a call of it needs. */
-export interface KeyedModel {
-  readonly id: string;
-  readonly model: ModelRow;
-  readonly provider: ProviderRow;
-  /** All null where nothing is known. */
-  readonly price: Partial<ModelPriceRow> | null;
-  readonly strategy: 'PLATFORM' | 'BYOK' | 'HYBRID';
-  /** The organization's default key for the provider, and the platform's; all null where there is none. */
-  readonly own: StoredKey | null;
-  readonly platform: StoredKey | null;
-}
-
-interface StoredKey {
-  readonly id: string | null;
-  readonly encryptedKey: string | null;
-}
-
-/** A model with its provider, price and the default keys for it, if there are: all that a call needs. */
-export const callableModelById = loadOne(
-  () =>
-    database
-      .select({
-        id: models.id,
-        model: getTableColumns(models),
-        provider: getTableColumns(providers),
-        price: getTableColumns(modelPrices),
-        strategy: organizations.apiKeyStrategy,
-        own: { id: providerKeys.id, encryptedKey },
-        platform: { id: platformProviderKeys.id, encryptedKey: platformProviderKeys.encryptedKey },
-      })
-      .from(models)
-      .innerJoin(providers, eq(providers.id, models.providerId))
-      .innerJoin(organizations, eq(organizations.id, bound.organizationId))
-      .leftJoin(modelPrices, holdsNow)
-      .leftJoin(
-        platformProviderKeys,
-        and(eq(platformProviderKeys.providerId, models.providerId), eq(platformProviderKeys.isDefault, true)),
-      )
-      .leftJoin(
-        providerKeys,
-        and(
-          eq(providerKeys.organizationId, bound.organizationId),
-          eq(providerKeys.providerId, models.providerId),
-          eq(providerKeys.isDefault, true),
-        ),
-      )
-      .where(sql`${models.id} = any(${bound.keys})`),
-  (callable): string => callable.id,
 );
 
 export const providerList = listOf({

@@ -1,14 +1,13 @@
 import { ModelFailure, type FailureKind } from '../../ai/failure.ts';
 import type { Deployment } from '../../ai/deployment.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
-import type { Services } from '../services.ts';
 import { failed, reserveCall, settleCall, type Caller, type ModelRequest } from './calls.ts';
-import type { Callable } from './deployments.ts';
+import { deploymentOf, type Callable } from './deployments.ts';
 import { lacksKeyRoom } from './refusal.ts';
-import { routeFor, type Route } from './routing.ts';
+import { routeFor, type Route, type RoutingServices } from './routing.ts';
 
 /** What calls are made with. */
-export type CallMeans = { readonly unit: UnitOfWork; readonly services: Pick<Services, 'settings' | 'keyRing'> };
+export type CallMeans = { readonly unit: UnitOfWork; readonly services: RoutingServices };
 
 /** A call of a model on its way along its route: reserved, and then made, settled by whoever asked for it. */
 export interface ModelCall {
@@ -75,28 +74,46 @@ const passes: ReadonlySet<FailureKind> = new Set<FailureKind>([
 ]);
 
 /**
+ * The number of the next deployment of a call's route, beyond its end where none is left: one that has begun to cool down since is passed over where
+ * another is left.
+ */
+const numberOfNext = ({ health }: CallMeans['services'], { route, attempt }: ModelCall): number => {
+  const free = route.callables.slice(attempt).findIndex((callable) => health.isFree(deploymentOf(callable)));
+  return attempt + Math.max(free, 0) + 1;
+};
+
+/**
  * Settles a call that failed before its first byte and reserves the next deployment of its route; false when there is none, or when another one would
  * fail as well: then it is still to be settled. Throws QuotaExceeded, and the call is settled.
  */
 const fallBack = async (
-  { unit }: CallMeans,
+  { unit, services }: CallMeans,
   call: ModelCall,
   failure: ModelFailure,
   latencyMs: number,
 ): Promise<boolean> => {
-  const { request, route, attempt } = call;
-  if (attempt >= route.callables.length || !passes.has(failure.kind) || failure.text !== '') return false;
+  const next = numberOfNext(services, call);
+  if (next > call.route.callables.length || !passes.has(failure.kind) || failure.text !== '') return false;
+  const { request, route } = call;
   await unit.transact(async () => {
     const outcome = failed(failure.kind, failure.message, latencyMs);
     await settleCall(unit, call.executionId, outcome);
   });
-  Object.assign(call, await unit.transact(() => reserveFrom(unit, route, request, attempt + 1)));
+  Object.assign(call, await unit.transact(() => reserveFrom(unit, route, request, next)));
   return true;
 };
 
+/** How long a provider may ask to be waited for where another deployment could be called meanwhile. */
+const patienceMs = 2_000;
+
+/** The deployment that is called now. */
+const calledNow = ({ route, attempt, callable }: ModelCall): Deployment =>
+  attempt < route.callables.length ? { ...callable.deployment, longestPauseMs: patienceMs } : callable.deployment;
+
 /**
  * Streams from the first deployment of a call's route that begins: one that fails before its first part is settled, and the next is called. The last
- * is left for the caller to settle, however it ends. The unit holds no connection while a model is called. Throws ModelFailure, QuotaExceeded.
+ * is left for the caller to settle, however it ends. How each call ends is noted for the health of its deployment. The unit holds no connection while
+ * a model is called. Throws ModelFailure, QuotaExceeded.
  */
 export async function* streamCall<Part>(
   means: CallMeans,
@@ -105,16 +122,22 @@ export async function* streamCall<Part>(
 ): AsyncGenerator<Part, void> {
   for (;;) {
     const began = performance.now();
+    const watched = means.services.health.watch(deploymentOf(call.callable));
     let begun = false;
     try {
-      for await (const part of stream(call.callable.deployment)) {
+      for await (const part of stream(calledNow(call))) {
         begun = true;
         yield part;
       }
-      return;
+      return watched.succeeded();
     } catch (error) {
+      if (error instanceof ModelFailure) watched.failed(error);
       if (begun || !(error instanceof ModelFailure)) throw error;
       if (!(await fallBack(means, call, error, performance.now() - began))) throw error;
+    } finally {
+      // Whoever stops reading, as when all has come that they need, says nothing against a deployment that has begun to answer.
+      if (begun) watched.succeeded();
+      else watched.undecided();
     }
   }
 }

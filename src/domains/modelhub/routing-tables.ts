@@ -59,7 +59,7 @@ export const routingRuleModels = tenantTable('routing_rule_models', 'organizatio
   }).onDelete('cascade'),
   index('routing_rule_models_model_id_index').on(entry.modelId),
 ]);
-export type RoutingRuleModelRow = typeof routingRuleModels.$inferSelect;
+export type RoutingRuleModelRow = Omit<typeof routingRuleModels.$inferSelect, 'organizationId'>;
 
 /** A rule of the installation's own, for calls that no rule of their organization fits. */
 export const platformRoutingRules = pgTable(
