@@ -70,7 +70,7 @@ export const updateModel = (context: Context, { id, ...input }: UpdateModelInput
   return inCatalogue(context, async (installation) => {
     const current = await lockModel(id);
     const { dialect } = await found('Provider', current.providerId, providerById(installation));
-    if (fields.config !== undefined) refuse(configFaults(dialect, fields.config));
+    if (config !== undefined) refuse(configFaults(dialect, config));
     if (fields.status === 'ACTIVE' && (current.status === 'DEPRECATED' || current.replacementId !== null))
       throw new Conflict('status', 'This model is deprecated; restoreModel brings it back.');
     if (Object.keys(fields).length === 0) return current;
