@@ -281,6 +281,12 @@ const filled = async (
       contextWindow: 8192,
     })
   ).createModel;
+  const { price } = (
+    await asPlatform('mutation ($input: SetModelPriceInput!) { setModelPrice(input: $input) { price { id } } }', {
+      modelId: model.id,
+      inputPrice: '0.000001',
+    })
+  ).setModelPrice;
   const { providerKey } = (
     await want(
       'mutation ($input: CreateProviderKeyInput!) { createProviderKey(input: $input) { providerKey { id } } }',
@@ -324,6 +330,7 @@ const filled = async (
     ...run,
     Provider: provider.id,
     Model: model.id,
+    ModelPrice: price.id,
     ProviderKey: providerKey.id,
     Membership: edges[0].node.id,
     WorkspaceMembership: belonging[0].node.id,
