@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { asc, eq, sql } from 'drizzle-orm';
+import { streamStep } from '../src/ai/agent-step.ts';
+import { embedAll } from '../src/ai/embedding.ts';
 import { database } from '../src/database/client.ts';
 import { catalogueShape, readCatalogue } from '../src/domains/modelhub/catalogue.ts';
 import { inForceByModel } from '../src/domains/modelhub/deprecation.ts';
@@ -382,6 +384,23 @@ test('each call is rated with the price of its own moment, and no price ever cha
       },
     },
   });
+});
+
+test("a model's options go out with embeddings and the steps of agents too, and change nothing that is ours", async () => {
+  const deployment = {
+    dialect: 'openai-compatible' as const,
+    model: 'text-embedding-3-small',
+    baseUrl: server.url,
+    timeoutMs: 20_000,
+    providerOptions: { openaiCompatible: { user: 'tessera', dimensions: 5 } },
+  };
+  await embedAll(deployment, ['Roses']);
+  const step = { deployment, system: 'Be short.', history: [], question: 'Roses?', earlier: [], tools: [] };
+  for await (const part of streamStep(step)) expect(part.type).toMatch(/delta|result/);
+  expect(server.seen.map(({ body }) => [body.user, body.dimensions])).toEqual([
+    ['tessera', 1536],
+    ['tessera', 5],
+  ]);
 });
 
 test('a price holds from its very moment on, not a millisecond before', async () => {

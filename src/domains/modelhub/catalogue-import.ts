@@ -82,6 +82,9 @@ const addModel = async (
   if (price !== null) await addPrice(installation, providerId, name, price, imported);
 };
 
+/** US dollars for one token, of those for a million. */
+const perToken = (amount: string) => sql<string>`${amount}::numeric / 1000000`;
+
 /** Of a model that has no price yet, from now on: calls before were rated without. */
 const addPrice = async (
   installation: UnitOfWork,
@@ -102,7 +105,6 @@ const addPrice = async (
       ),
     );
   if (unpriced === undefined) return;
-  const perToken = (amount: string) => sql<string>`${amount}::numeric / 1000000`;
   const row = {
     modelId: unpriced.id,
     effectiveFrom: thisMoment,
