@@ -47,6 +47,7 @@ import {
 import { newestMatches } from '../src/domains/messaging/room-search.ts';
 import { emailsByOwner, emailsByThread, emailThreadList } from '../src/domains/messaging/email-loaders.ts';
 import { foundEmails } from '../src/domains/messaging/email-search.ts';
+import { pricesByModel } from '../src/domains/modelhub/prices.ts';
 import { jobList } from '../src/domains/platform/loaders.ts';
 import { memberList, workspaceList } from '../src/domains/tenancy/loaders.ts';
 import { discovery, viewerOfMember } from '../src/domains/tenancy/viewers.ts';
@@ -82,6 +83,7 @@ const agentRun = 40;
 const [widget, visit] = [80, 81] as const;
 const [room, roomPlace, roomMessage, roomPart] = [32, 33, 34, 35] as const;
 const [email, emailThread, emailTerm] = [61, 62, 63] as const;
+const [provider, pricedModel, modelPrice] = [95, 96, 97] as const;
 const time = (number: string) => `timestamptz '2026-01-01' + (${number}) * interval '1 second'`;
 
 let bed: Testbed & { ownerUrl: string | undefined };
@@ -221,8 +223,13 @@ const fill = async (url: string): Promise<void> => {
       '{"name": "", "address": "a@example.com"}', '<' || n || '@example.com>' from generate_series(0, 79999) n`);
   await run(`insert into email_terms (organization_id, user_id, created_at, id, email_id, term)
     select ${mailbox}, ${inSql(emailTerm, 'n')}, ${inSql(email, 'n')}, 'common' from generate_series(0, 79999) n`);
+  await run(`insert into providers (id, name, slug, dialect) values (${inSql(provider, '0')}, 'p', 'p', 'OPENAI')`);
+  await run(`insert into models (id, provider_id, name, type, context_window)
+    select ${inSql(pricedModel, 'n')}, ${inSql(provider, '0')}, 'm' || n, 'TEXT', 8192 from generate_series(0, 3) n`);
+  await run(`insert into model_prices (id, model_id, effective_from)
+    select ${inSql(modelPrice, 'n')}, ${inSql(pricedModel, 'n % 4')}, ${time('n')} from generate_series(0, 19999) n`);
   await run(
-    `analyze email_threads, emails, email_terms, prompt_history, slash_commands, prompt_variables, datasources, sync_queues, sync_executions, sync_failures, jobs, files, search_logs, office_documents, office_document_versions, office_document_shares, office_document_comments, organizations, users, memberships, workspaces, workspace_memberships, conversations, conversation_shares, feedback, messages, answer_passages, agent_invocations, embed_widgets, embed_conversations, rooms, room_memberships, room_messages, room_message_terms, room_mentions, room_reactions, documents, document_chunks, document_versions, document_labels`,
+    `analyze model_prices, email_threads, emails, email_terms, prompt_history, slash_commands, prompt_variables, datasources, sync_queues, sync_executions, sync_failures, jobs, files, search_logs, office_documents, office_document_versions, office_document_shares, office_document_comments, organizations, users, memberships, workspaces, workspace_memberships, conversations, conversation_shares, feedback, messages, answer_passages, agent_invocations, embed_widgets, embed_conversations, rooms, room_memberships, room_messages, room_message_terms, room_mentions, room_reactions, documents, document_chunks, document_versions, document_labels`,
   );
   await owner.end();
 };
@@ -640,6 +647,12 @@ const lists: readonly List[] = [
     'email_threads_last_email_at_index',
     encodeCursor('LAST_EMAIL_AT DESC', [at(8000), idOf(emailThread, 8000)]),
     (unit, args) => emailThreadList(unit, args, idOf(user, 0)),
+  ],
+  [
+    'prices of a model',
+    'model_prices_effective_from_key',
+    encodeCursor('EFFECTIVE_FROM DESC', [at(8000), idOf(modelPrice, 8000)]),
+    (unit, args) => pricesByModel(unit, args, idOf(pricedModel, 0)),
   ],
 ];
 

@@ -112,6 +112,7 @@ const start = (request: StepRequest, { firstByteMs }: Timeouts, signal: AbortSig
     maxOutputTokens: maxOutputTokensOf(deployment),
     maxRetries: maxRetriesOf(deployment),
     abortSignal: signal,
+    providerOptions: deployment.providerOptions ?? {},
     ...(temperature !== undefined && { temperature }),
     // Errors come as parts of the stream; without a handler the SDK also writes them, bodies and all, to the console.
     onError: () => undefined,

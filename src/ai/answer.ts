@@ -91,7 +91,8 @@ const start = (request: AnswerRequest, prompt: Prompt, { firstByteMs }: Timeouts
     maxRetries: maxRetriesOf(deployment),
     abortSignal: signal,
     ...(temperature !== undefined && { temperature }),
-    ...(deployment.dialect === 'builtin' && { providerOptions: handedOver(request, prompt) }),
+    providerOptions:
+      deployment.dialect === 'builtin' ? handedOver(request, prompt) : (deployment.providerOptions ?? {}),
     // Errors come as parts of the stream; without a handler the SDK also writes them, bodies and all, to the console.
     onError: () => undefined,
   }).fullStream;

@@ -1,3 +1,8 @@
+import type { SharedV3ProviderOptions } from '@ai-sdk/provider';
+
+/** Options of a provider's own, under the name by which the AI SDK knows the provider: `{ openai: { reasoningEffort: 'low' } }`. */
+export type ProviderOptions = SharedV3ProviderOptions;
+
 /** Where a model is reached. The built-in models need neither address nor key. */
 export type Deployment = {
   /** The protocol spoken; `builtin` runs inside this process. */
@@ -19,6 +24,8 @@ export type Deployment = {
   longestPauseMs?: number;
   /** Most texts in one embedding call; 128 when left out, and never more than the provider takes. */
   maxBatch?: number;
+  /** What each call carries besides; nothing when left out. The built-in models read none. */
+  providerOptions?: ProviderOptions;
 };
 
 /** A piece of a document handed to a model; its number in the prompt is its place in the list, counted from 1. */

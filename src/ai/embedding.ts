@@ -1,6 +1,6 @@
 import type { EmbeddingModelV3, EmbeddingModelV3CallOptions, EmbeddingModelV3Result } from '@ai-sdk/provider';
 import { embedMany } from 'ai';
-import { maxRetriesOf, type Deployment } from './deployment.ts';
+import { maxRetriesOf, type Deployment, type ProviderOptions } from './deployment.ts';
 import { failureFrom } from './diagnosis.ts';
 import { ModelFailure } from './failure.ts';
 import { dimensions } from '../search/hashing-embedding.ts';
@@ -19,14 +19,22 @@ export type Embeddings = {
 const parallelCalls = 4;
 const defaultBatch = 128;
 
-type ProviderOptions = NonNullable<EmbeddingModelV3CallOptions['providerOptions']>;
-
 /** Models that can cut their vectors to a wished length need to be asked for ours. */
 const wished = ({ dialect, model }: Deployment, language?: string): ProviderOptions => {
   if (dialect === 'builtin') return language === undefined ? {} : { tessera: { language } };
   if (dialect === 'google') return { google: { outputDimensionality: dimensions } };
   if (!model.startsWith('text-embedding-3')) return {};
   return { openai: { dimensions }, openaiCompatible: { dimensions } };
+};
+
+/** The deployment's own options, and over them what is wished for. */
+const optionsOf = (deployment: Deployment, language?: string): ProviderOptions => {
+  const own = deployment.providerOptions ?? {};
+  const wish = wished(deployment, language);
+  return {
+    ...own,
+    ...Object.fromEntries(Object.entries(wish).map(([name, options]) => [name, { ...own[name], ...options }])),
+  };
 };
 
 /** Models that cut their vectors do not all stretch them again; what is of unit length but for rounding stays as it is. */
@@ -121,7 +129,7 @@ export const embedAll = async (
       values: [...texts],
       maxParallelCalls: parallelCalls,
       maxRetries: maxRetriesOf(deployment),
-      providerOptions: wished(deployment, language),
+      providerOptions: optionsOf(deployment, language),
       abortSignal,
     });
     return { vectors: embeddings, tokens: usage.tokens };

@@ -281,6 +281,12 @@ const filled = async (
       contextWindow: 8192,
     })
   ).createModel;
+  const { price } = (
+    await asPlatform('mutation ($input: SetModelPriceInput!) { setModelPrice(input: $input) { price { id } } }', {
+      modelId: model.id,
+      inputPrice: '0.000001',
+    })
+  ).setModelPrice;
   const { providerKey } = (
     await want(
       'mutation ($input: CreateProviderKeyInput!) { createProviderKey(input: $input) { providerKey { id } } }',
@@ -345,6 +351,7 @@ const filled = async (
     ...run,
     Provider: provider.id,
     Model: model.id,
+    ModelPrice: price.id,
     ProviderKey: providerKey.id,
     Budget: budget.id,
     RoutingRule: routingRule.id,

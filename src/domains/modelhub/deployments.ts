@@ -74,6 +74,7 @@ export const callablesOf = async (
           model: model.name,
           timeoutMs: settings.modelTimeoutMs,
           contextTokens: model.contextWindow,
+          providerOptions: model.config,
           ...(most < Infinity && { maxOutputTokens: most }),
           ...(provider.baseUrl !== null && { baseUrl: provider.baseUrl }),
           ...(apiKey !== undefined && { apiKey }),

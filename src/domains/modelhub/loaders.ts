@@ -1,5 +1,6 @@
 import { and, eq, getTableColumns, sql } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
+import type { Meaning } from '../../database/filter.ts';
 import { listOf } from '../../database/list.ts';
 import { bound, loadOne } from '../../database/loader.ts';
 import { modelPrices, models, providerKeys, providers } from './tables.ts';
@@ -60,20 +61,37 @@ export const priceByModel = loadOne(
   (price) => price.modelId,
 );
 
+/** There are few providers, and each of these divides them. */
 export const providerList = listOf({
   from: providers,
   columns: getTableColumns(providers),
-  orders: { NAME: providers.name },
+  orders: { NAME: providers.name, SLUG: providers.slug },
   defaultOrder: { field: 'NAME', direction: 'ASC' },
+  filters: { name: providers.name, slug: providers.slug, status: providers.status, dialect: providers.dialect },
 });
 
+/** What a comparison with one capability or several means for a model, which has a set of them. */
+const capabilityOf: Meaning = (comparator, value) => {
+  const wanted = (Array.isArray(value) ? value : [value]).map((each) => sql`${String(each)}`);
+  const has = sql`${models.capabilities} && array[${sql.join(wanted, sql`, `)}]::text[]`;
+  return comparator === 'eq' || comparator === 'in' ? has : sql`not (${has})`;
+};
+
+/** There are some hundred models, and each of these divides them. */
 const modelOrder = {
   from: models,
   columns: getTableColumns(models),
   orders: { NAME: models.name },
   defaultOrder: { field: 'NAME', direction: 'ASC' as const },
+  filters: {
+    name: models.name,
+    type: models.type,
+    providerId: models.providerId,
+    status: models.status,
+    capability: capabilityOf,
+  },
 };
-export const modelList = listOf({ ...modelOrder, filters: { name: models.name } });
+export const modelList = listOf(modelOrder);
 export const modelsByProvider = listOf({ ...modelOrder, parent: models.providerId });
 
 export const providerKeyList = listOf({

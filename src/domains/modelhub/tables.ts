@@ -14,6 +14,7 @@ import {
   uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core';
+import type { ProviderOptions } from '../../ai/deployment.ts';
 import { globalColumns, moment, oneOf, tenantTable, word } from '../../database/tenant-table.ts';
 import { organizations } from '../tenancy/tables.ts';
 
@@ -65,7 +66,7 @@ export const models = pgTable(
     maxOutputTokens: integer(),
     description: text().notNull().default(''),
     /** Options of the provider's own that each call carries, as the AI SDK's `providerOptions` take them. */
-    config: jsonb().notNull().default({}),
+    config: jsonb().$type<ProviderOptions>().notNull().default({}),
     status: word(providerStatuses).notNull().default('ACTIVE'),
     /** What to use in place of a model that is DEPRECATED. */
     replacementId: uuid(),
