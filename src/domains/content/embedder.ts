@@ -94,7 +94,7 @@ export interface Embedding extends Pick<ModelRequest, 'workspaceId' | 'targetId'
  */
 export const embedded = async (
   unit: UnitOfWork,
-  services: Pick<Services, 'settings' | 'keyRing'>,
+  services: Pick<Services, 'settings' | 'keyRing' | 'keyUses'>,
   { hub }: Embedder,
   embedding: Embedding,
 ): Promise<number[][]> => {

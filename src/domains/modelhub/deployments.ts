@@ -32,13 +32,15 @@ export interface Callable {
   readonly platformKeyId: string | null;
 }
 
-const dialects: Readonly<Record<ProviderRow['dialect'], Deployment['dialect']>> = {
+/** The protocol that a provider is spoken to in. */
+export const dialects: Readonly<Record<ProviderRow['dialect'], Deployment['dialect']>> = {
   BUILTIN: 'builtin',
   OPENAI: 'openai',
   ANTHROPIC: 'anthropic',
   GOOGLE: 'google',
   OPENAI_COMPATIBLE: 'openai-compatible',
 };
+/** They may be called without a key. */
 const keyless: ReadonlySet<ProviderRow['dialect']> = new Set(['BUILTIN', 'OPENAI_COMPATIBLE']);
 
 /** The model or its provider is INACTIVE. */
@@ -120,7 +122,8 @@ const keysOf = ({ strategy, provider, own, platform }: KeyedModel): StoredKey[] 
 
 const stored = ({ encryptedKey }: StoredKey): boolean => encryptedKey !== null;
 
-const priceOf = ({ model, price }: KeyedModel): Price | null => {
+/** What a model costs now; null: unknown. */
+export const priceOf = ({ model, price }: KeyedModel): Price | null => {
   const input = price?.inputPrice ?? null;
   const output = model.type === 'EMBEDDING' ? '0' : (price?.outputPrice ?? null);
   return input === null || output === null ? null : { input, cachedInput: price?.cachedInputPrice ?? null, output };

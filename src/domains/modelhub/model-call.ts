@@ -7,7 +7,10 @@ import type { Callable } from './deployments.ts';
 import { routeFor, type Route } from './routing.ts';
 
 /** What calls are made with. */
-export type CallMeans = { readonly unit: UnitOfWork; readonly services: Pick<Services, 'settings' | 'keyRing'> };
+export type CallMeans = {
+  readonly unit: UnitOfWork;
+  readonly services: Pick<Services, 'settings' | 'keyRing' | 'keyUses'>;
+};
 
 /** A call of a model on its way along its route: reserved, and then made, settled by whoever asked for it. */
 export interface ModelCall {
@@ -89,6 +92,7 @@ export async function* streamCall<Part>(
   for (;;) {
     const began = performance.now();
     let begun = false;
+    means.services.keyUses.note({ ...call.callable, organizationId: means.unit.organizationId });
     try {
       for await (const part of stream(call.callable.deployment)) {
         begun = true;

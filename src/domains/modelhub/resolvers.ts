@@ -1,31 +1,16 @@
 import type { Resolvers } from '../../generated/resolvers.ts';
-import { globalId } from '../../ids.ts';
 import { found } from '../nodes.ts';
-import {
-  modelById,
-  modelList,
-  modelsByProvider,
-  priceByModel,
-  providerById,
-  providerKeyById,
-  providerKeyList,
-  providerList,
-} from './loaders.ts';
-import { createModel, createProvider, createProviderKey, deleteProviderKey, setWorkspaceModel } from './operations.ts';
+import { modelById, modelList, modelsByProvider, priceByModel, providerById, providerList } from './loaders.ts';
+import { createModel, createProvider, setWorkspaceModel } from './operations.ts';
 
 export const resolvers: Resolvers = {
   Query: {
     providers: (_root, args, { unit }) => providerList(unit, args),
     models: (_root, args, { unit }) => modelList(unit, args),
-    providerKeys: (_root, args, { unit }) => providerKeyList(unit, args),
   },
   Mutation: {
     createProvider: async (_root, { input }, context) => ({ provider: await createProvider(context, input) }),
     createModel: async (_root, { input }, context) => ({ model: await createModel(context, input) }),
-    createProviderKey: async (_root, { input }, context) => ({ providerKey: await createProviderKey(context, input) }),
-    deleteProviderKey: async (_root, { input }, context) => ({
-      deletedId: globalId('ProviderKey', await deleteProviderKey(context, input.id)),
-    }),
     setWorkspaceModel: async (_root, { input }, context) => ({ workspace: await setWorkspaceModel(context, input) }),
   },
   Provider: {
@@ -35,9 +20,6 @@ export const resolvers: Resolvers = {
     provider: (model, _args, { unit }) => found('Provider', model.providerId, providerById(unit)),
     inputPrice: async ({ id }, _args, { unit }) => (await priceByModel(unit).load(id))?.inputPrice ?? null,
     outputPrice: async ({ id }, _args, { unit }) => (await priceByModel(unit).load(id))?.outputPrice ?? null,
-  },
-  ProviderKey: {
-    provider: (key, _args, { unit }) => found('Provider', key.providerId, providerById(unit)),
   },
   Workspace: {
     chatModel: ({ chatModelId }, _args, { unit }) => (chatModelId === null ? null : modelById(unit).load(chatModelId)),
@@ -50,5 +32,4 @@ export const resolvers: Resolvers = {
 export const nodes = {
   Provider: providerById,
   Model: modelById,
-  ProviderKey: providerKeyById,
 };
