@@ -85,7 +85,12 @@ beforeAll(async () => {
   const { providerKeys: listed }: { providerKeys: { edges: { node: { provider: { id: string } } }[] } } =
     await ada.want('{ providerKeys { edges { node { provider { id } } } } }');
   const providerId = listed.edges[0]?.node.provider.id;
-  await mutate(ada, 'createPlatformProviderKey', { providerId, label: 'shared', key: 'sk-platform-1234' });
+  await mutate(ada, 'createPlatformProviderKey', {
+    providerId,
+    label: 'shared',
+    key: 'sk-platform-1234',
+    isDefault: false,
+  });
   await mutate(ada, 'enableTwoFactor', null);
   const encryptedKey = await oldAlone.encrypt('a secret of old');
   const organizationId = uuidOf(ada.organizationId);
@@ -99,7 +104,7 @@ beforeAll(async () => {
     const ofWorkspace = { organizationId, workspaceId: uuidOf(workspaceId) };
     await database
       .insert(datasources)
-      .values({ ...ofWorkspace, name: 'Feed', kind: 'RSS', encryptedSecrets: encryptedKey });
+      .values({ ...ofWorkspace, name: 'Feed', kind: 'MANUAL', encryptedSecrets: encryptedKey });
     await database.insert(workspaceSettings).values({ ...ofWorkspace, webhookSecret: encryptedKey });
     const api = { kind: 'CRM' as const, endpoint: 'http://127.0.0.1', authentication: 'BEARER' as const };
     // More than one batch.
