@@ -6,6 +6,7 @@ import { budgets } from '../src/domains/modelhub/quota-tables.ts';
 import { platformProviderKeys, providerKeys, providers } from '../src/domains/modelhub/tables.ts';
 import { organizations } from '../src/domains/tenancy/tables.ts';
 import { platformEvents } from '../src/events/tables.ts';
+import { RateLimited } from '../src/errors.ts';
 import { startOpenAiServer, type OpenAiServer } from './openai-server.ts';
 import { conversationIn, promote, unitOf, uuidOf, workspaceOf } from './talk.ts';
 import { startTestbed, type Testbed } from './testbed.ts';
@@ -253,9 +254,9 @@ test("keys of the installation are its administrators' alone, and its log tells 
     },
   });
   expect(await ada.codes(updatePlatformKey, { input: { id, label: 'Spare' } })).toEqual(['CONFLICT']);
-  expect(await ada.want('query ($id: ID!) { node(id: $id) { ... on PlatformProviderKey { label } } }', { id })).toEqual(
-    { node: { label: 'Main' } },
-  );
+  expect(await ada.want('{ platformProviderKeys(last: 2) { edges { node { label } } } }')).toMatchObject({
+    platformProviderKeys: { edges: [{ node: { label: 'Main' } }, { node: { label: 'Spare' } }] },
+  });
   expect(await eve.codes('{ platformProviderKeys { totalCount } }')).toEqual(['FORBIDDEN']);
   expect(await eve.codes(createPlatformKey, { input: { providerId, label: 'x', key: 'sk-12345678' } })).toEqual([
     'FORBIDDEN',
@@ -459,4 +460,11 @@ test('an unreachable provider, a key that cannot be read and too many tries are 
     testProviderKey: { ok: false, latencyMs: null, failure: { code: 'UNREADABLE' } },
   });
   expect(await trials()).toHaveLength(before);
+  // Throttles are off in this suite: the one that is asked counts as used up.
+  const { services } = bed.server.installation;
+  const { throttles } = services;
+  const refuse = () => Promise.reject(new RateLimited(60));
+  Object.assign(services, { throttles: { ...throttles, keyTest: { spend: refuse } } });
+  expect(await ada.codes(tryKey, { input: { id } })).toEqual(['RATE_LIMITED']);
+  Object.assign(services, { throttles });
 });

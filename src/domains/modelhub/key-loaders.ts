@@ -11,15 +11,6 @@ const { encryptedKey: _encryptedKey, ...platformKeyColumns } = getTableColumns(p
 export { platformKeyColumns };
 
 /** Keys of the installation's own, for its administrators. */
-export const platformKeyById = loadOne(
-  () =>
-    database
-      .select(platformKeyColumns)
-      .from(platformProviderKeys)
-      .where(sql`${platformProviderKeys.id} = any(${bound.keys})`),
-  (key) => key.id,
-);
-
 export const platformKeyList = listOf({
   from: platformProviderKeys,
   columns: platformKeyColumns,

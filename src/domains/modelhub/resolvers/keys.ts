@@ -2,7 +2,7 @@ import type { Resolvers } from '../../../generated/resolvers.ts';
 import { globalId } from '../../../ids.ts';
 import { found } from '../../nodes.ts';
 import { memberUserById } from '../../tenancy/loaders.ts';
-import { platformKeyById, platformKeyList, quotasByKey } from '../key-loaders.ts';
+import { platformKeyList, quotasByKey } from '../key-loaders.ts';
 import { testPlatformProviderKey, testProviderKey } from '../key-tests.ts';
 import { providerById, providerKeyById, providerKeyList } from '../loaders.ts';
 import { createPlatformProviderKey, deletePlatformProviderKey, updatePlatformProviderKey } from '../platform-keys.ts';
@@ -39,10 +39,11 @@ export const resolvers: Resolvers = {
       createdById === null ? null : memberUserById(unit).load(createdById),
   },
   PlatformProviderKey: {
+    id: ({ id }) => globalId('PlatformProviderKey', id),
     provider: (key, _args, { unit }) => found('Provider', key.providerId, providerById(unit)),
     createdById: ({ createdById }) => (createdById === null ? null : globalId('User', createdById)),
   },
 };
 
 /** How `node(id)` finds keys. */
-export const nodes = { ProviderKey: providerKeyById, PlatformProviderKey: platformKeyById };
+export const nodes = { ProviderKey: providerKeyById };
