@@ -80,7 +80,7 @@ beforeAll(async () => {
     return answer;
   };
   await promote(bed, ada);
-}, 60_000);
+}, 120_000);
 afterAll(async () => {
   await server.stop();
   await closeParsers();
