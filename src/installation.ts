@@ -16,6 +16,7 @@ import { countersInPostgres, countersInRedis } from './domains/identity/counters
 import { throttlesOn, unthrottled } from './domains/identity/throttle.ts';
 import type { AgentTools } from './domains/agent-tool.ts';
 import type { Jobs, Schedules, Services } from './domains/services.ts';
+import { KeyUses } from './domains/modelhub/key-uses.ts';
 import { SearchJournal } from './domains/content/search-notes.ts';
 import { heedChange } from './domains/modelhub/routing-knowledge.ts';
 import { Activity } from './domains/tenancy/activity.ts';
@@ -82,6 +83,7 @@ export const openInstallation = async (
     const queue = await BossQueue.open({ pool, ledger, bus, log }, jobs, schedules);
     const activity = new Activity({ pool, ledger, log }, settings.activityMs);
     const downloads = new Downloads({ pool, ledger, log }, settings.activityMs);
+    const keyUses = new KeyUses({ pool, ledger, log }, settings.activityMs);
     const searches = new SearchJournal({ pool, ledger, log }, settings.activityMs);
     const viewers = new Viewers(bus);
     void viewers.listen().catch((error: unknown) => log.error({ err: error }, 'Changes of rights are not heard.'));
@@ -111,6 +113,7 @@ export const openInstallation = async (
       health,
       activity,
       downloads,
+      keyUses,
       searches,
       onStatement:
         onStatement ?? (settings.database.sqlLog ? (text: string) => log.info({ sql: text }, 'statement') : undefined),
@@ -120,7 +123,7 @@ export const openInstallation = async (
       work: () => queue.work(jobs, schedules, (unit) => ({ unit, services })),
       close: async (graceMs) => {
         const began = performance.now();
-        await Promise.all([queue.stop(graceMs), activity.stop(), downloads.stop(), searches.stop()]);
+        await Promise.all([queue.stop(graceMs), activity.stop(), downloads.stop(), keyUses.stop(), searches.stop()]);
         await outbound.close();
         transport.close();
         counters.close();

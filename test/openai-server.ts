@@ -51,7 +51,7 @@ const defaultVectorOf = (text: string): number[] =>
 const bodyOf = async (request: IncomingMessage): Promise<Record<string, unknown>> => {
   let text = '';
   for await (const chunk of request) text += String(chunk);
-  return JSON.parse(text) as Record<string, unknown>;
+  return text === '' ? {} : (JSON.parse(text) as Record<string, unknown>);
 };
 
 const chunk = (delta: object, finishReason: string | null = null): string =>

@@ -17,10 +17,29 @@ const access = ({ baseUrl, apiKey }: Deployment, providersOwn: string) => ({
   apiKey: apiKey ?? '',
 });
 
-const openai = (deployment: Deployment) => createOpenAI(access(deployment, 'https://api.openai.com/v1'));
+/** Where each provider answers that has an address of its own. */
+const ownAddresses = {
+  openai: 'https://api.openai.com/v1',
+  anthropic: 'https://api.anthropic.com/v1',
+  google: 'https://generativelanguage.googleapis.com/v1beta',
+} as const;
 
-const google = (deployment: Deployment) =>
-  createGoogleGenerativeAI(access(deployment, 'https://generativelanguage.googleapis.com/v1beta'));
+const openai = (deployment: Deployment) => createOpenAI(access(deployment, ownAddresses.openai));
+
+const google = (deployment: Deployment) => createGoogleGenerativeAI(access(deployment, ownAddresses.google));
+
+/** Root of a provider's API and how it is shown a key, for requests that the SDK does not make. Throws ModelFailure UNAVAILABLE without an address. */
+export const accessOf = (deployment: Deployment): { baseURL: string; headers: Record<string, string> } => {
+  const { dialect, apiKey = '' } = deployment;
+  const own =
+    dialect === 'openai' || dialect === 'anthropic' || dialect === 'google' ? ownAddresses[dialect] : undefined;
+  const address = deployment.baseUrl ?? own;
+  if (address === undefined) throw new ModelFailure('UNAVAILABLE', 'This model provider has no address.');
+  const { baseURL } = access(deployment, address);
+  if (dialect === 'anthropic') return { baseURL, headers: { 'x-api-key': apiKey, 'anthropic-version': '2023-06-01' } };
+  if (dialect === 'google') return { baseURL, headers: { 'x-goog-api-key': apiKey } };
+  return { baseURL, headers: apiKey === '' ? {} : { authorization: `Bearer ${apiKey}` } };
+};
 
 const openaiCompatible = (deployment: Deployment) => {
   if (deployment.baseUrl === undefined)
@@ -39,7 +58,7 @@ const languageModels: Dialects<LanguageModelV3> = {
   // By chat completions: the newer responses API keeps the conversation at the provider unless told otherwise.
   openai: (deployment) => openai(deployment).chat(deployment.model),
   anthropic: (deployment) =>
-    createAnthropic(access(deployment, 'https://api.anthropic.com/v1')).languageModel(deployment.model),
+    createAnthropic(access(deployment, ownAddresses.anthropic)).languageModel(deployment.model),
   google: (deployment) => google(deployment).languageModel(deployment.model),
   'openai-compatible': (deployment) => openaiCompatible(deployment).languageModel(deployment.model),
 };

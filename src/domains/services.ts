@@ -45,6 +45,22 @@ export interface DownloadNotes {
   flush(): Promise<void>;
 }
 
+/** What a call of a model was made with. */
+export interface UsedKey {
+  readonly organizationId: string;
+  /** The organization's key, or the platform's; both null where none is needed. */
+  readonly providerKeyId: string | null;
+  readonly platformKeyId: string | null;
+}
+
+/** Notes when keys for providers were used, to be written down later. */
+export interface KeyUseNotes {
+  /** Notes a call; takes no time. */
+  note(used: UsedKey): void;
+  /** Writes down what was noted before. */
+  flush(): Promise<void>;
+}
+
 /** A search that was made. */
 export interface NotedSearch {
   readonly organizationId: string;
@@ -97,6 +113,7 @@ export interface Services {
   readonly health: DeploymentHealth;
   readonly activity: ActivityNotes;
   readonly downloads: DownloadNotes;
+  readonly keyUses: KeyUseNotes;
   readonly searches: SearchNotes;
   readonly onStatement: StatementListener | undefined;
 }

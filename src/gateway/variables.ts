@@ -52,7 +52,17 @@ const isBoolean = (type: TypeNode): boolean =>
     ? isBoolean(type.type)
     : type.kind === Kind.NAMED_TYPE && type.name.value === 'Boolean';
 
-const asInputError = ({ message, locations }: GraphQLError): GraphQLError => {
-  const error = new GraphQLError(message, { extensions: { code: 'BAD_USER_INPUT', http: { status: 400 } } });
+/** Without the value, which graphql-js prints whole: where one field of an input is wrong, a key or password may stand beside it. */
+const messageOf = ({ message, originalError }: GraphQLError): string => {
+  const told = originalError?.message;
+  const [variable, printed] = message.split(' got invalid value ', 2);
+  if (told === undefined || printed === undefined) return message;
+  const place = / at "[\w.[\]]+"$/.exec(message.slice(0, -`; ${told}`.length))?.[0] ?? '';
+  return `${variable} got an invalid value${place}; ${told.replace(/(cannot represent [^:]*): .*/s, '$1.')}`;
+};
+
+const asInputError = (cause: GraphQLError): GraphQLError => {
+  const { locations } = cause;
+  const error = new GraphQLError(messageOf(cause), { extensions: { code: 'BAD_USER_INPUT', http: { status: 400 } } });
   return Object.defineProperty(error, 'locations', { value: locations, enumerable: locations !== undefined });
 };

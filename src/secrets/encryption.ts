@@ -7,6 +7,10 @@ export interface KeyRing {
   decrypt(jwe: string): Promise<string>;
   /** Whether it was encrypted by an older key than the current one. Throws Undecipherable when it is no JWE. */
   needsReencryption(jwe: string): boolean;
+  /** The name of the key that encrypted it, which may not be on the ring. Throws Undecipherable when it is no JWE of ours. */
+  nameOf(jwe: string): string;
+  /** Names of the keys, the current one first. */
+  readonly names: readonly [string, ...string[]];
 }
 
 export interface KeyRingSettings {
@@ -52,6 +56,12 @@ export function openKeyRing({ keys, current }: KeyRingSettings): KeyRing {
       return new TextDecoder().decode(plaintext);
     },
     needsReencryption: (jwe) => keyNameOf(jwe) !== current,
+    nameOf: (jwe) => {
+      const name = keyNameOf(jwe);
+      if (name === undefined) throw new Undecipherable('The text names no key.');
+      return name;
+    },
+    names: [current, ...[...ring.keys()].filter((name) => name !== current)],
   };
 }
 

@@ -7,7 +7,7 @@ import { hashingModel } from '../../search/hashing-embedding.ts';
 import { hashingWeight, modelWeight } from '../../search/hybrid-search.ts';
 import { failed, settleCall, succeeded, type ModelRequest, type Outcome } from '../modelhub/calls.ts';
 import { builtinEmbedderId, SwitchedOff } from '../modelhub/deployments.ts';
-import { beginOn, makeCall } from '../modelhub/model-call.ts';
+import { beginOn, makeCall, type CallServices } from '../modelhub/model-call.ts';
 import { routeFor, type Route, type RoutingServices } from '../modelhub/routing.ts';
 import type { WorkspaceRow } from '../tenancy/tables.ts';
 
@@ -93,7 +93,7 @@ export interface Embedding extends Pick<ModelRequest, 'workspaceId' | 'targetId'
  */
 export const embedded = async (
   unit: UnitOfWork,
-  services: RoutingServices,
+  services: CallServices,
   { hub }: Embedder,
   embedding: Embedding,
 ): Promise<number[][]> => {

@@ -41,7 +41,8 @@ export const deploymentName = (
 /** That of something that can be called. */
 export const deploymentOf = (callable: Callable): string => deploymentName(callable.model.id, callable);
 
-const dialects: Readonly<Record<ProviderRow['dialect'], Deployment['dialect']>> = {
+/** The protocol that a provider is spoken to in. */
+export const dialects: Readonly<Record<ProviderRow['dialect'], Deployment['dialect']>> = {
   BUILTIN: 'builtin',
   OPENAI: 'openai',
   ANTHROPIC: 'anthropic',

@@ -43,7 +43,7 @@ export const providerKeyById = loadOne(
 );
 
 /** The price of a model that holds now. */
-const holdsNow = and(
+export const holdsNow = and(
   eq(modelPrices.modelId, models.id),
   sql`${modelPrices.effectiveFrom} = (
     select max(price.effective_from) from ${modelPrices} price where price.model_id = ${models.id} and price.effective_from <= now()

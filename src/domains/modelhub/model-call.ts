@@ -1,13 +1,17 @@
 import { ModelFailure, type FailureKind } from '../../ai/failure.ts';
 import type { Deployment } from '../../ai/deployment.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
+import type { Services } from '../services.ts';
 import { failed, reserveCall, settleCall, type Caller, type ModelRequest } from './calls.ts';
 import { deploymentOf, type Callable } from './deployments.ts';
 import { lacksKeyRoom } from './refusal.ts';
 import { routeFor, type Route, type RoutingServices } from './routing.ts';
 
+/** What finding a route and calling along it takes. */
+export type CallServices = RoutingServices & Pick<Services, 'keyUses'>;
+
 /** What calls are made with. */
-export type CallMeans = { readonly unit: UnitOfWork; readonly services: RoutingServices };
+export type CallMeans = { readonly unit: UnitOfWork; readonly services: CallServices };
 
 /** A call of a model on its way along its route: reserved, and then made, settled by whoever asked for it. */
 export interface ModelCall {
@@ -124,6 +128,7 @@ export async function* streamCall<Part>(
     const began = performance.now();
     const watched = means.services.health.watch(deploymentOf(call.callable));
     let begun = false;
+    means.services.keyUses.note({ ...call.callable, organizationId: means.unit.organizationId });
     try {
       for await (const part of stream(calledNow(call))) {
         begun = true;

@@ -1,0 +1,21 @@
+/** A column whose values the key ring encrypts (JWE). */
+export interface EncryptedColumn {
+  readonly table: string;
+  readonly column: string;
+  /** Whose rows they are, which says who sees them: the installation's, an organization's, or one person's alone. */
+  readonly holder: 'INSTALLATION' | 'ORGANIZATION' | 'PERSON';
+}
+
+/**
+ * All columns of the product that hold encrypted text, so that a change of keys forgets none. A new one is called `encrypted_…` and stands here: a
+ * test compares the list with the catalogue, and with the places that encrypt.
+ */
+export const encryptedColumns: readonly EncryptedColumn[] = [
+  { table: 'platform_provider_keys', column: 'encrypted_key', holder: 'INSTALLATION' },
+  { table: 'users', column: 'web_push_subscription', holder: 'INSTALLATION' },
+  { table: 'two_factors', column: 'secret', holder: 'PERSON' },
+  { table: 'api_configurations', column: 'encrypted_key', holder: 'ORGANIZATION' },
+  { table: 'datasources', column: 'encrypted_secrets', holder: 'ORGANIZATION' },
+  { table: 'provider_keys', column: 'encrypted_key', holder: 'ORGANIZATION' },
+  { table: 'workspace_settings', column: 'webhook_secret', holder: 'ORGANIZATION' },
+];
