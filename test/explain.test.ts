@@ -47,6 +47,7 @@ import {
 import { newestMatches } from '../src/domains/messaging/room-search.ts';
 import { emailsByOwner, emailsByThread, emailThreadList } from '../src/domains/messaging/email-loaders.ts';
 import { foundEmails } from '../src/domains/messaging/email-search.ts';
+import { budgetList } from '../src/domains/modelhub/budget-loaders.ts';
 import { jobList } from '../src/domains/platform/loaders.ts';
 import { memberList, workspaceList } from '../src/domains/tenancy/loaders.ts';
 import { discovery, viewerOfMember } from '../src/domains/tenancy/viewers.ts';
@@ -82,6 +83,7 @@ const agentRun = 40;
 const [widget, visit] = [80, 81] as const;
 const [room, roomPlace, roomMessage, roomPart] = [32, 33, 34, 35] as const;
 const [email, emailThread, emailTerm] = [61, 62, 63] as const;
+const budget = 70;
 const time = (number: string) => `timestamptz '2026-01-01' + (${number}) * interval '1 second'`;
 
 let bed: Testbed & { ownerUrl: string | undefined };
@@ -221,8 +223,10 @@ const fill = async (url: string): Promise<void> => {
       '{"name": "", "address": "a@example.com"}', '<' || n || '@example.com>' from generate_series(0, 79999) n`);
   await run(`insert into email_terms (organization_id, user_id, created_at, id, email_id, term)
     select ${mailbox}, ${inSql(emailTerm, 'n')}, ${inSql(email, 'n')}, 'common' from generate_series(0, 79999) n`);
+  await run(`insert into budgets (organization_id, id, subject, subject_id, measure, "window", "limit", created_at)
+    select ${tenant}, ${inSql(budget, 'n')}, 'USER', ${inSql(user, 'n')}, 'COST', 'DAY', 1, ${time('n')} from generate_series(0, 39999) n`);
   await run(
-    `analyze email_threads, emails, email_terms, prompt_history, slash_commands, prompt_variables, datasources, sync_queues, sync_executions, sync_failures, jobs, files, search_logs, office_documents, office_document_versions, office_document_shares, office_document_comments, organizations, users, memberships, workspaces, workspace_memberships, conversations, conversation_shares, feedback, messages, answer_passages, agent_invocations, embed_widgets, embed_conversations, rooms, room_memberships, room_messages, room_message_terms, room_mentions, room_reactions, documents, document_chunks, document_versions, document_labels`,
+    `analyze budgets, email_threads, emails, email_terms, prompt_history, slash_commands, prompt_variables, datasources, sync_queues, sync_executions, sync_failures, jobs, files, search_logs, office_documents, office_document_versions, office_document_shares, office_document_comments, organizations, users, memberships, workspaces, workspace_memberships, conversations, conversation_shares, feedback, messages, answer_passages, agent_invocations, embed_widgets, embed_conversations, rooms, room_memberships, room_messages, room_message_terms, room_mentions, room_reactions, documents, document_chunks, document_versions, document_labels`,
   );
   await owner.end();
 };
@@ -326,6 +330,7 @@ const lists: readonly List[] = [
     created('ASC', belonging),
     (unit, args) => membersByWorkspace(unit, args, idOf(workspace, 0)),
   ],
+  ['budgets', 'budgets_created_at_index', created('ASC', budget), (unit, args) => budgetList(unit, args)],
   ['members', 'memberships_created_at_index', created('ASC', membership), (unit, args) => memberList(unit, args)],
   [
     'documents',
