@@ -48,6 +48,7 @@ import { newestMatches } from '../src/domains/messaging/room-search.ts';
 import { emailsByOwner, emailsByThread, emailThreadList } from '../src/domains/messaging/email-loaders.ts';
 import { foundEmails } from '../src/domains/messaging/email-search.ts';
 import { pricesByModel } from '../src/domains/modelhub/prices.ts';
+import { budgetList } from '../src/domains/modelhub/budget-loaders.ts';
 import { jobList } from '../src/domains/platform/loaders.ts';
 import { memberList, workspaceList } from '../src/domains/tenancy/loaders.ts';
 import { discovery, viewerOfMember } from '../src/domains/tenancy/viewers.ts';
@@ -84,6 +85,7 @@ const [widget, visit] = [80, 81] as const;
 const [room, roomPlace, roomMessage, roomPart] = [32, 33, 34, 35] as const;
 const [email, emailThread, emailTerm] = [61, 62, 63] as const;
 const [provider, pricedModel, modelPrice] = [95, 96, 97] as const;
+const budget = 70;
 const time = (number: string) => `timestamptz '2026-01-01' + (${number}) * interval '1 second'`;
 
 let bed: Testbed & { ownerUrl: string | undefined };
@@ -228,9 +230,9 @@ const fill = async (url: string): Promise<void> => {
     select ${inSql(pricedModel, 'n')}, ${inSql(provider, '0')}, 'm' || n, 'TEXT', 8192 from generate_series(0, 3) n`);
   await run(`insert into model_prices (id, model_id, effective_from)
     select ${inSql(modelPrice, 'n')}, ${inSql(pricedModel, 'n % 4')}, ${time('n')} from generate_series(0, 19999) n`);
-  await run(
-    `analyze model_prices, email_threads, emails, email_terms, prompt_history, slash_commands, prompt_variables, datasources, sync_queues, sync_executions, sync_failures, jobs, files, search_logs, office_documents, office_document_versions, office_document_shares, office_document_comments, organizations, users, memberships, workspaces, workspace_memberships, conversations, conversation_shares, feedback, messages, answer_passages, agent_invocations, embed_widgets, embed_conversations, rooms, room_memberships, room_messages, room_message_terms, room_mentions, room_reactions, documents, document_chunks, document_versions, document_labels`,
-  );
+  await run(`insert into budgets (organization_id, id, subject, subject_id, measure, "window", "limit", created_at)
+    select ${tenant}, ${inSql(budget, 'n')}, 'USER', ${inSql(user, 'n')}, 'COST', 'DAY', 1, ${time('n')} from generate_series(0, 39999) n`);
+  await run('analyze');
   await owner.end();
 };
 
@@ -333,6 +335,7 @@ const lists: readonly List[] = [
     created('ASC', belonging),
     (unit, args) => membersByWorkspace(unit, args, idOf(workspace, 0)),
   ],
+  ['budgets', 'budgets_created_at_index', created('ASC', budget), (unit, args) => budgetList(unit, args)],
   ['members', 'memberships_created_at_index', created('ASC', membership), (unit, args) => memberList(unit, args)],
   [
     'documents',

@@ -2,10 +2,10 @@ import { embedAll } from '../../ai/embedding.ts';
 import type { Deployment } from '../../ai/deployment.ts';
 import { ModelFailure } from '../../ai/failure.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
-import { Conflict, QuotaExceeded } from '../../errors.ts';
+import { Conflict, DomainError, QuotaExceeded } from '../../errors.ts';
 import { hashingModel } from '../../search/hashing-embedding.ts';
 import { hashingWeight, modelWeight } from '../../search/hybrid-search.ts';
-import { failed, settleCall, succeeded, type ModelRequest, type Outcome } from '../modelhub/calls.ts';
+import { failed, settledCall, succeeded, type ModelRequest, type Outcome } from '../modelhub/calls.ts';
 import { builtinEmbedderId, SwitchedOff } from '../modelhub/deployments.ts';
 import { beginOn, makeCall, type CallServices } from '../modelhub/model-call.ts';
 import { routeFor, type Route, type RoutingServices } from '../modelhub/routing.ts';
@@ -105,12 +105,23 @@ export const embedded = async (
   if (hub === null) return (await embed(builtinDeployment)).vectors;
   // No tokenizer makes more tokens of a text than it has bytes.
   const inputTokens = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
-
   const request = { ...hub.request, workspaceId, targetId, inputTokens };
-  const call = await unit.transact(() => beginOn(unit, hub.route, request));
+  // What reads may write in between: other fields of the same operation may read at the same time, which no transaction of its own allows.
+  unit.recordReads();
+  const call = await unit.run(() => beginOn(unit, hub.route, request).catch(refusal));
+  await unit.recorded();
+  if (call instanceof DomainError) throw call;
   const began = performance.now();
-  // On its own, because others who use the same budgets wait for its end.
-  const settle = (outcome: Outcome) => unit.transact(() => settleCall(unit, call.executionId, outcome));
+  const settle = async (outcome: Outcome): Promise<void> => {
+    const changes = await unit.run(() => settledCall(unit, call.executionId, outcome));
+    for (const change of changes) {
+      const { statement, values } = unit.options.ledger.entry(change, unit);
+      await unit.select(statement, values);
+    }
+    // At once, because others who use the same budgets wait for its end.
+    await unit.recorded();
+    unit.options.ledger.announce(changes, unit);
+  };
   try {
     const { vectors, tokens } = await makeCall({ unit, services }, call, embed);
     const usage = { inputTokens: tokens, cachedInputTokens: 0, outputTokens: 0, estimated: false };
@@ -120,6 +131,12 @@ export const embedded = async (
     if (error instanceof ModelFailure) await settle(failed(error.kind, error.message, performance.now() - began));
     throw error;
   }
+};
+
+/** A refusal is no fault of the transaction, which goes on. */
+const refusal = (error: unknown): DomainError => {
+  if (error instanceof DomainError) return error;
+  throw error;
 };
 
 const lastingKinds: ReadonlySet<string> = new Set(['UNAUTHORIZED', 'REFUSED', 'INVALID_RESPONSE']);

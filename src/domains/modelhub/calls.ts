@@ -3,7 +3,7 @@ import type { Usage } from '../../ai/answer.ts';
 import { contextTokensOf, maxOutputTokensOf } from '../../ai/deployment.ts';
 import { database } from '../../database/client.ts';
 import { sole } from '../../database/rows.ts';
-import type { UnitOfWork } from '../../database/unit-of-work.ts';
+import type { Change, UnitOfWork } from '../../database/unit-of-work.ts';
 import { newId } from '../../ids.ts';
 import type { Callable, Price } from './deployments.ts';
 import { executionLogs } from './execution-tables.ts';
@@ -143,25 +143,29 @@ interface Crossed extends Record<string, unknown> {
  * One statement. Each threshold of a budget that it crosses is recorded, once in a window. Settled once, a call stays as it is. The unit's
  * transaction is best a short one: others who use the same budgets wait for its end.
  */
-export const settleCall = async (
-  unit: Settler,
+export const settleCall = async (unit: Settler, id: string, outcome: Outcome): Promise<void> => {
+  for (const change of await settledCall(unit, id, outcome)) unit.record(change);
+};
+
+/** The same for who records by itself what it gives: the thresholds that were crossed. */
+export const settledCall = async (
+  { organizationId }: Pick<Settler, 'organizationId'>,
   id: string,
   { status, kind, message, usage, latencyMs, timeToFirstTokenMs }: Outcome,
-): Promise<void> => {
+): Promise<Change[]> => {
   const crossed = await database.execute<Crossed>(sql`
     select budget_id as "budgetId", percentage, used::text as used, "limit"::text as "limit", resets_at as "resetsAt"
     from app_settle_call(
-      ${unit.organizationId}::uuid, ${id}::uuid, ${status}::text, ${kind}::text, ${message}::text, ${usage.inputTokens}::bigint,
+      ${organizationId}::uuid, ${id}::uuid, ${status}::text, ${kind}::text, ${message}::text, ${usage.inputTokens}::bigint,
       ${usage.cachedInputTokens}::bigint, ${usage.outputTokens}::bigint, ${usage.estimated}::boolean, ${rounded(latencyMs)}::integer,
       ${rounded(timeToFirstTokenMs)}::integer
     )`);
-  for (const { budgetId, percentage, used, limit, resetsAt } of crossed)
-    unit.record({
-      action: percentage < 100 ? 'budget.warned' : 'budget.exhausted',
-      type: 'Budget',
-      id: budgetId,
-      data: { percentage, used, limit, resetsAt },
-    });
+  return crossed.map(({ budgetId, percentage, used, limit, resetsAt }) => ({
+    action: percentage < 100 ? 'budget.warned' : 'budget.exhausted',
+    type: 'Budget',
+    id: budgetId,
+    data: { percentage, used, limit, resetsAt },
+  }));
 };
 
 /**
