@@ -1,5 +1,7 @@
 import type { Schedules } from '../services.ts';
 import { organizationsWhere, unitOf } from '../tenancy/organization-purge.ts';
+import { settingsOf } from '../tenancy/organization-settings.ts';
+import { removeOldContents, sumUpOldCalls } from './call-retention.ts';
 import { removePastCounters } from './quotas.ts';
 
 /** Work of this domain that comes again and again, each night, when few are awake where most servers are. */
@@ -11,6 +13,19 @@ export const schedules: Schedules = {
       for await (const { id } of organizationsWhere(services)) {
         if (signal.aborted) return;
         await unitOf(services, id).transact(removePastCounters);
+      }
+    },
+  },
+  'modelhub.sum-up-old-calls': {
+    cron: '12 2 * * *',
+    expireSeconds: 3 * 3600,
+    run: async ({ services }, signal) => {
+      for await (const organization of organizationsWhere(services)) {
+        if (signal.aborted) return;
+        const { callRetentionDays, contentRetentionDays } = settingsOf(organization);
+        const unit = unitOf(services, organization.id);
+        await removeOldContents(unit, contentRetentionDays, signal);
+        await sumUpOldCalls(unit, callRetentionDays, signal);
       }
     },
   },
