@@ -97,8 +97,8 @@ export const executionContents = tenantTable(
     /** Who called, and the organization's own id for its administrators. */
     readers: uuid().array().notNull(),
     executionId: uuid().notNull(),
-    input: jsonb(),
-    output: jsonb(),
+    input: jsonb().$type<{ readonly text: string }>(),
+    output: jsonb().$type<{ readonly text: string }>(),
   },
   (content) => [
     foreignKey({

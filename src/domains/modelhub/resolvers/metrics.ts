@@ -28,8 +28,6 @@ const keySourceOf = ({ providerKeyId, platformKeyId }: ExecutionLogRow) => {
   return platformKeyId === null ? 'NONE' : 'PLATFORM';
 };
 
-const textOf = (kept: unknown): string | null => (typeof kept === 'string' ? kept : null);
-
 export const resolvers: Resolvers = {
   Query: {
     modelCalls: (_root, args, { unit }) => modelCallList<ModelCallRow>(unit, args),
@@ -51,8 +49,8 @@ export const resolvers: Resolvers = {
       viewerOf(context).permissions.has('MODEL_MANAGE')
         ? of(providerKeyId, (id) => providerKeyById(context.unit).load(id))
         : null,
-    input: async ({ id }, _args, { unit }) => textOf((await contentByCall(unit).load(id))?.input),
-    output: async ({ id }, _args, { unit }) => textOf((await contentByCall(unit).load(id))?.output),
+    input: async ({ id }, _args, { unit }) => (await contentByCall(unit).load(id))?.input?.text ?? null,
+    output: async ({ id }, _args, { unit }) => (await contentByCall(unit).load(id))?.output?.text ?? null,
   },
   ModelUsageGroup: {
     model: ({ keys }, _args, { unit }) => of(keys.MODEL, (id) => modelById(unit).load(id)),
