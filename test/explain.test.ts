@@ -47,6 +47,8 @@ import {
 import { newestMatches } from '../src/domains/messaging/room-search.ts';
 import { emailsByOwner, emailsByThread, emailThreadList } from '../src/domains/messaging/email-loaders.ts';
 import { foundEmails } from '../src/domains/messaging/email-search.ts';
+import { modelCallList } from '../src/domains/modelhub/call-log.ts';
+import { usageOf } from '../src/domains/modelhub/usage.ts';
 import { jobList } from '../src/domains/platform/loaders.ts';
 import { memberList, workspaceList } from '../src/domains/tenancy/loaders.ts';
 import { discovery, viewerOfMember } from '../src/domains/tenancy/viewers.ts';
@@ -81,6 +83,7 @@ const passage = 27;
 const agentRun = 40;
 const [widget, visit] = [80, 81] as const;
 const [room, roomPlace, roomMessage, roomPart] = [32, 33, 34, 35] as const;
+const [modelCall, model, apiKey] = [70, 71, 72] as const;
 const [email, emailThread, emailTerm] = [61, 62, 63] as const;
 const time = (number: string) => `timestamptz '2026-01-01' + (${number}) * interval '1 second'`;
 
@@ -132,6 +135,14 @@ const fill = async (url: string): Promise<void> => {
     select ${tenant}, ${inSql(agentRun, 'n')}, ${inSql(workspace, `n % ${tenants}`)},
       ${inSql(conversation, `case when n % 10 < 4 then n % ${tenants} else n end`)}, ${inSql(message, 'n')}, 'SESSION', ${inSql(user, '0')}, 10, ${time('n')}
     from generate_series(0, 39999) n`);
+  // Eight workspaces of each tenant, a hundred of its users and ten models; one of seven calls was made with a key, and one of fifty failed.
+  const among = (kind: number, many: number) => inSql(kind, `n % ${tenants} + ${tenants} * (n / ${tenants} % ${many})`);
+  await run(`insert into execution_logs (organization_id, id, workspace_id, user_id, model_id, api_key_id, provider_name, model_name, purpose, status,
+      input_tokens, output_tokens, cost, latency_ms, time_to_first_token_ms, created_at)
+    select ${tenant}, ${inSql(modelCall, 'n')}, ${among(workspace, 8)}, ${among(user, 100)}, ${among(model, 10)},
+      case when n / ${tenants} % 7 = 0 then ${inSql(apiKey, `n % ${tenants}`)} end, 'p', 'm', 'answer', case when n / ${tenants} % 50 = 0 then 'ERROR' else 'SUCCESS' end,
+      n % 1000, n % 100, (n % 1000) * 0.000001, n % 5000, n % 500, ${time('n')}
+    from generate_series(0, ${rows - 1}) n`);
   await run(`insert into documents (organization_id, id, workspace_id, title, mime_type, created_at)
     select ${tenant}, ${inSql(document, 'n')}, ${inSql(workspace, `n % ${tenants}`)}, 't' || md5(n::text), 'text/plain', ${time('n')} from generate_series(0, 79999) n`);
   await run(`insert into document_chunks (organization_id, id, workspace_id, document_id, position, text, headings, start, "end", tokens, terms, frequencies, term_count, hash, created_at)
@@ -222,7 +233,7 @@ const fill = async (url: string): Promise<void> => {
   await run(`insert into email_terms (organization_id, user_id, created_at, id, email_id, term)
     select ${mailbox}, ${inSql(emailTerm, 'n')}, ${inSql(email, 'n')}, 'common' from generate_series(0, 79999) n`);
   await run(
-    `analyze email_threads, emails, email_terms, prompt_history, slash_commands, prompt_variables, datasources, sync_queues, sync_executions, sync_failures, jobs, files, search_logs, office_documents, office_document_versions, office_document_shares, office_document_comments, organizations, users, memberships, workspaces, workspace_memberships, conversations, conversation_shares, feedback, messages, answer_passages, agent_invocations, embed_widgets, embed_conversations, rooms, room_memberships, room_messages, room_message_terms, room_mentions, room_reactions, documents, document_chunks, document_versions, document_labels`,
+    `analyze execution_logs, email_threads, emails, email_terms, prompt_history, slash_commands, prompt_variables, datasources, sync_queues, sync_executions, sync_failures, jobs, files, search_logs, office_documents, office_document_versions, office_document_shares, office_document_comments, organizations, users, memberships, workspaces, workspace_memberships, conversations, conversation_shares, feedback, messages, answer_passages, agent_invocations, embed_widgets, embed_conversations, rooms, room_memberships, room_messages, room_message_terms, room_mentions, room_reactions, documents, document_chunks, document_versions, document_labels`,
   );
   await owner.end();
 };
@@ -641,6 +652,26 @@ const lists: readonly List[] = [
     encodeCursor('LAST_EMAIL_AT DESC', [at(8000), idOf(emailThread, 8000)]),
     (unit, args) => emailThreadList(unit, args, idOf(user, 0)),
   ],
+  [
+    'calls of models',
+    'execution_logs_created_at_index',
+    created('DESC', modelCall),
+    (unit, args) => modelCallList(unit, args),
+  ],
+  ...(
+    [
+      ['of a workspace', 'workspace_id', { workspaceId: { eq: idOf(workspace, 0) } }],
+      ['of somebody', 'user_id', { userId: { eq: idOf(user, 0) } }],
+      ['of one model', 'model_id', { modelId: { eq: idOf(model, 0) } }],
+      ['with a key', 'api_key_id', { apiKeyId: { eq: idOf(apiKey, 0) } }],
+      ['that failed', 'failed', { status: { in: ['ERROR', 'TIMEOUT'] } }],
+    ] as const
+  ).map(([which, by, filter]): List => [
+    `calls of models ${which}`,
+    `execution_logs_${by}_index`,
+    created('DESC', modelCall),
+    (unit, args) => modelCallList(unit, { ...args, filter }),
+  ]),
 ];
 
 onPostgres.each(lists)('a page of %s comes from its ordered index', async (_name, index, cursor, readPage) => {
@@ -725,6 +756,20 @@ onPostgres('statistics of searches read those of the time alone', async () => {
   expect(plans).toHaveLength(1);
   const scans = (plans[0] ?? []).filter((node) => node['Relation Name'] === 'search_logs');
   expect(scans.map((node) => [node['Actual Rows'], node['Rows Removed by Filter'] ?? 0])).toEqual([[1000, 0]]);
+});
+
+onPostgres('usage of models is reckoned from the calls of its time alone', async () => {
+  const moment = (number: number) => new Date(Date.UTC(2026, 0, 1) + number * 1000);
+  const question = { from: moment(40_000), to: moment(60_000), timeZone: 'Europe/Berlin', first: 5000 };
+  for (const groupBy of [[], ['MODEL', 'USER', 'STATUS']] as const)
+    for (const grain of [null, 'HOUR'] as const) {
+      const plans = await plansOf(administrator, (unit) => usageOf(unit, { ...question, groupBy, grain }));
+      expect(plans).toHaveLength(1);
+      const scans = (plans[0] ?? []).filter((node) => node['Relation Name'] === 'execution_logs');
+      expect(scans.map((node) => [node['Actual Rows'], node['Rows Removed by Filter'] ?? 0])).toEqual([[5000, 0]]);
+      expect((plans[0] ?? []).flatMap((node) => node['Index Name'] ?? [])).toContain('execution_logs_created_at_index');
+      expect(scans.filter((node) => node['Node Type'] === 'Seq Scan')).toEqual([]);
+    }
 });
 
 onPostgres('the tables are as large as they are meant to be, and the server sees its tenant alone', async () => {

@@ -1,6 +1,5 @@
 import type { Resolvers } from '../../../generated/resolvers.ts';
 import { globalId, isUuid } from '../../../ids.ts';
-import { viewerOf, type Context } from '../../context.ts';
 import { found } from '../../nodes.ts';
 import { apiKeyById } from '../../tenancy/api-key-loaders.ts';
 import { memberUserById, workspaceById } from '../../tenancy/loaders.ts';
@@ -18,10 +17,6 @@ const of = <Row>(
 ): Promise<Row | null> | null => (id === null || id === undefined || !isUuid(id) ? null : load(id));
 const idOf = (type: string, id: string | null | undefined): string | null =>
   id === null || id === undefined ? null : globalId(type, id);
-
-/** A key of the API, for who may see keys at all; the row policy decides about this one. */
-const apiKeyOf = (id: string | null | undefined, context: Context) =>
-  viewerOf(context).permissions.has('API_KEY_CREATE') ? of(id, (key) => apiKeyById(context.unit).load(key)) : null;
 
 const keySourceOf = ({ providerKeyId, platformKeyId }: ExecutionLogRow) => {
   if (providerKeyId !== null) return 'ORGANIZATION';
@@ -42,13 +37,11 @@ export const resolvers: Resolvers = {
     workspace: ({ workspaceId }, _args, { unit }) => of(workspaceId, (id) => workspaceById(unit).load(id)),
     user: ({ userId }, _args, { unit }) => of(userId, (id) => memberUserById(unit).load(id)),
     apiKeyId: ({ apiKeyId }) => idOf('ApiKey', apiKeyId),
-    apiKey: ({ apiKeyId }, _args, context) => apiKeyOf(apiKeyId, context),
+    apiKey: ({ apiKeyId }, _args, { unit }) => of(apiKeyId, (id) => apiKeyById(unit).load(id)),
     currency: () => 'USD',
     keySource: keySourceOf,
-    providerKey: ({ providerKeyId }, _args, context) =>
-      viewerOf(context).permissions.has('MODEL_MANAGE')
-        ? of(providerKeyId, (id) => providerKeyById(context.unit).load(id))
-        : null,
+    providerKeyId: ({ providerKeyId }) => idOf('ProviderKey', providerKeyId),
+    providerKey: ({ providerKeyId }, _args, { unit }) => of(providerKeyId, (id) => providerKeyById(unit).load(id)),
     input: async ({ id }, _args, { unit }) => (await contentByCall(unit).load(id))?.input?.text ?? null,
     output: async ({ id }, _args, { unit }) => (await contentByCall(unit).load(id))?.output?.text ?? null,
   },
@@ -61,7 +54,7 @@ export const resolvers: Resolvers = {
     workspaceId: ({ keys }) => idOf('Workspace', keys.WORKSPACE),
     purpose: ({ keys }) => keys.PURPOSE ?? null,
     apiKeyId: ({ keys }) => idOf('ApiKey', keys.API_KEY),
-    apiKey: ({ keys }, _args, context) => apiKeyOf(keys.API_KEY, context),
+    apiKey: ({ keys }, _args, { unit }) => of(keys.API_KEY, (id) => apiKeyById(unit).load(id)),
     // The casts are safe: the columns hold these words alone.
     status: ({ keys }) => (keys.STATUS ?? null) as ModelCallRow['status'] | null,
     keySource: ({ keys }) => (keys.KEY_SOURCE ?? null) as ReturnType<typeof keySourceOf> | null,
