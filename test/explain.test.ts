@@ -309,7 +309,9 @@ const at = (number: number): string =>
     .toISOString()
     .replace('T', ' ')
     .replace(/\.\d+Z/, '+00');
-const created = (way: string, kind: number) => encodeCursor(`CREATED_AT ${way}`, [at(8000), idOf(kind, 8000)]);
+const created = (way: string, kind: number, number = 8000) =>
+  encodeCursor(`CREATED_AT ${way}`, [at(number), idOf(kind, number)]);
+const calledAt = created('DESC', modelCall, rows / 2);
 type List = readonly [name: string, index: string, cursor: string | null, read: Read];
 const lists: readonly List[] = [
   ['workspaces', 'workspaces_created_at_index', created('DESC', workspace), (unit, args) => workspaceList(unit, args)],
@@ -652,12 +654,7 @@ const lists: readonly List[] = [
     encodeCursor('LAST_EMAIL_AT DESC', [at(8000), idOf(emailThread, 8000)]),
     (unit, args) => emailThreadList(unit, args, idOf(user, 0)),
   ],
-  [
-    'calls of models',
-    'execution_logs_created_at_index',
-    created('DESC', modelCall),
-    (unit, args) => modelCallList(unit, args),
-  ],
+  ['calls of models', 'execution_logs_created_at_index', calledAt, (unit, args) => modelCallList(unit, args)],
   ...(
     [
       ['of a workspace', 'workspace_id', { workspaceId: { eq: idOf(workspace, 0) } }],
@@ -669,7 +666,7 @@ const lists: readonly List[] = [
   ).map(([which, by, filter]): List => [
     `calls of models ${which}`,
     `execution_logs_${by}_index`,
-    created('DESC', modelCall),
+    calledAt,
     (unit, args) => modelCallList(unit, { ...args, filter }),
   ]),
 ];

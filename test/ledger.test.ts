@@ -48,7 +48,7 @@ const whole = () => unitOf(bed, ada.organizationId);
 const asJobs = () => unitOfJobs(bed.server.installation.services, uuidOf(ada.organizationId));
 const read = async <Row>(work: () => Promise<Row>): Promise<Row> => {
   const unit = whole();
-  return unit.run(work).finally(() => unit.rest());
+  return unit.run(work).finally(() => void unit.rest());
 };
 
 /** A model with a key of the organization's that is refused, and one of the platform's that is not. */

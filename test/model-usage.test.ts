@@ -334,7 +334,7 @@ test('calls that are not kept one by one any more stay in the sums, to the last 
   const due = inTime().filter(({ workspaceId, purpose }) => workspaceId === uuidOf(garden ?? '') && purpose !== 'chat');
   expect((await usage(ada, { filter })).total.cost).toBe(reckoned(due).cost);
   // Another pass over the same day adds to its sums.
-  const [again] = old.filter(({ cost }) => cost !== null);
+  const again = old.find(({ cost }) => cost !== null);
   if (again === undefined) throw new Error('There are old calls.');
   await unit.transact(() => database.insert(executionLogs).values(again));
   const days1 = await unit.run(() => database.select({ days: count() }).from(modelUsageDays));

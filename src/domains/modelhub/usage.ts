@@ -78,10 +78,11 @@ const isTimeZone = (name: string): boolean => {
   }
 };
 
+const refuse = (field: string, message: string): never => {
+  throw new BadUserInput(field, message);
+};
+
 const requireAnswerable = ({ groupBy, grain, from, to, timeZone, first }: UsageQuestion): void => {
-  const refuse = (field: string, message: string): never => {
-    throw new BadUserInput(field, message);
-  };
   if (groupBy.length > maxGroupings) refuse('groupBy', `Usage is grouped by at most ${maxGroupings} things.`);
   if (new Set(groupBy).size < groupBy.length) refuse('groupBy', 'Usage is grouped by each thing once.');
   const timeMs = to.getTime() - from.getTime();
