@@ -91,7 +91,7 @@ beforeAll(async () => {
     for (let at = 0; at < calls.length; at += 400)
       await database.insert(executionLogs).values(calls.slice(at, at + 400));
   });
-}, 60_000);
+}, 120_000);
 afterAll(() => bed.stop());
 
 const figures = `calls pending successes errors timeouts inputTokens cachedInputTokens outputTokens cost unratedCalls estimatedCalls latencyMeanMs
@@ -219,7 +219,7 @@ test('usage is what a reference reckons from the same calls, by whatever it is g
     const starts = rows.map(({ start }: Data) => start);
     expect(starts).toEqual(starts.toSorted());
   }
-}, 60_000);
+}, 120_000);
 
 test('usage costs one statement, and one for each thing that its groups are', async () => {
   await ada.want('{ viewer { role } }');
