@@ -49,6 +49,8 @@ import { emailsByOwner, emailsByThread, emailThreadList } from '../src/domains/m
 import { foundEmails } from '../src/domains/messaging/email-search.ts';
 import { pricesByModel } from '../src/domains/modelhub/prices.ts';
 import { budgetList } from '../src/domains/modelhub/budget-loaders.ts';
+import { modelCallList } from '../src/domains/modelhub/call-log.ts';
+import { usageOf } from '../src/domains/modelhub/usage.ts';
 import { jobList } from '../src/domains/platform/loaders.ts';
 import { memberList, workspaceList } from '../src/domains/tenancy/loaders.ts';
 import { discovery, viewerOfMember } from '../src/domains/tenancy/viewers.ts';
@@ -83,6 +85,7 @@ const passage = 27;
 const agentRun = 40;
 const [widget, visit] = [80, 81] as const;
 const [room, roomPlace, roomMessage, roomPart] = [32, 33, 34, 35] as const;
+const [modelCall, model, apiKey] = [70, 71, 72] as const;
 const [email, emailThread, emailTerm] = [61, 62, 63] as const;
 const [provider, pricedModel, modelPrice] = [95, 96, 97] as const;
 const budget = 70;
@@ -136,6 +139,14 @@ const fill = async (url: string): Promise<void> => {
     select ${tenant}, ${inSql(agentRun, 'n')}, ${inSql(workspace, `n % ${tenants}`)},
       ${inSql(conversation, `case when n % 10 < 4 then n % ${tenants} else n end`)}, ${inSql(message, 'n')}, 'SESSION', ${inSql(user, '0')}, 10, ${time('n')}
     from generate_series(0, 39999) n`);
+  // Eight workspaces of each tenant, a hundred of its users and ten models; one of seven calls was made with a key, and one of fifty failed.
+  const among = (kind: number, many: number) => inSql(kind, `n % ${tenants} + ${tenants} * (n / ${tenants} % ${many})`);
+  await run(`insert into execution_logs (organization_id, id, workspace_id, user_id, model_id, api_key_id, provider_name, model_name, purpose, status,
+      input_tokens, output_tokens, cost, latency_ms, time_to_first_token_ms, created_at)
+    select ${tenant}, ${inSql(modelCall, 'n')}, ${among(workspace, 8)}, ${among(user, 100)}, ${among(model, 10)},
+      case when n / ${tenants} % 7 = 0 then ${inSql(apiKey, `n % ${tenants}`)} end, 'p', 'm', 'answer', case when n / ${tenants} % 50 = 0 then 'ERROR' else 'SUCCESS' end,
+      n % 1000, n % 100, (n % 1000) * 0.000001, n % 5000, n % 500, ${time('n')}
+    from generate_series(0, 79999) n`);
   await run(`insert into documents (organization_id, id, workspace_id, title, mime_type, created_at)
     select ${tenant}, ${inSql(document, 'n')}, ${inSql(workspace, `n % ${tenants}`)}, 't' || md5(n::text), 'text/plain', ${time('n')} from generate_series(0, 79999) n`);
   await run(`insert into document_chunks (organization_id, id, workspace_id, document_id, position, text, headings, start, "end", tokens, terms, frequencies, term_count, hash, created_at)
@@ -307,7 +318,9 @@ const at = (number: number): string =>
     .toISOString()
     .replace('T', ' ')
     .replace(/\.\d+Z/, '+00');
-const created = (way: string, kind: number) => encodeCursor(`CREATED_AT ${way}`, [at(8000), idOf(kind, 8000)]);
+const created = (way: string, kind: number, number = 8000) =>
+  encodeCursor(`CREATED_AT ${way}`, [at(number), idOf(kind, number)]);
+const calledAt = created('DESC', modelCall, 40_000);
 type List = readonly [name: string, index: string, cursor: string | null, read: Read];
 const lists: readonly List[] = [
   ['workspaces', 'workspaces_created_at_index', created('DESC', workspace), (unit, args) => workspaceList(unit, args)],
@@ -657,6 +670,21 @@ const lists: readonly List[] = [
     encodeCursor('EFFECTIVE_FROM DESC', [at(8000), idOf(modelPrice, 8000)]),
     (unit, args) => pricesByModel(unit, args, idOf(pricedModel, 0)),
   ],
+  ['calls of models', 'execution_logs_created_at_index', calledAt, (unit, args) => modelCallList(unit, args)],
+  ...(
+    [
+      ['of a workspace', 'workspace_id', { workspaceId: { eq: idOf(workspace, 0) } }],
+      ['of somebody', 'user_id', { userId: { eq: idOf(user, 0) } }],
+      ['of one model', 'model_id', { modelId: { eq: idOf(model, 0) } }],
+      ['with a key', 'api_key_id', { apiKeyId: { eq: idOf(apiKey, 0) } }],
+      ['that failed', 'failed', { status: { in: ['ERROR', 'TIMEOUT'] } }],
+    ] as const
+  ).map(([which, by, filter]): List => [
+    `calls of models ${which}`,
+    `execution_logs_${by}_index`,
+    calledAt,
+    (unit, args) => modelCallList(unit, { ...args, filter }),
+  ]),
 ];
 
 onPostgres.each(lists)('a page of %s comes from its ordered index', async (_name, index, cursor, readPage) => {
@@ -741,6 +769,20 @@ onPostgres('statistics of searches read those of the time alone', async () => {
   expect(plans).toHaveLength(1);
   const scans = (plans[0] ?? []).filter((node) => node['Relation Name'] === 'search_logs');
   expect(scans.map((node) => [node['Actual Rows'], node['Rows Removed by Filter'] ?? 0])).toEqual([[1000, 0]]);
+});
+
+onPostgres('usage of models is reckoned from the calls of its time alone', async () => {
+  const moment = (number: number) => new Date(Date.UTC(2026, 0, 1) + number * 1000);
+  const question = { from: moment(40_000), to: moment(44_000), timeZone: 'Europe/Berlin', first: 5000 };
+  for (const groupBy of [[], ['MODEL', 'USER', 'STATUS']] as const)
+    for (const grain of [null, 'HOUR'] as const) {
+      const plans = await plansOf(administrator, (unit) => usageOf(unit, { ...question, groupBy, grain }));
+      expect(plans).toHaveLength(1);
+      const scans = (plans[0] ?? []).filter((node) => node['Relation Name'] === 'execution_logs');
+      expect(scans.map((node) => [node['Actual Rows'], node['Rows Removed by Filter'] ?? 0])).toEqual([[1000, 0]]);
+      expect((plans[0] ?? []).flatMap((node) => node['Index Name'] ?? [])).toContain('execution_logs_created_at_index');
+      expect(scans.filter((node) => node['Node Type'] === 'Seq Scan')).toEqual([]);
+    }
 });
 
 onPostgres('the tables are as large as they are meant to be, and the server sees its tenant alone', async () => {

@@ -118,6 +118,9 @@ test('its type says what it allows', async () => {
       'allowedFileTypes',
       'dailyMessages',
       'monthlyTokens',
+      'keepCallContents',
+      'callRetentionDays',
+      'contentRetentionDays',
     ],
   });
   await retype(bed, ada.organizationId, 'ENTERPRISE');

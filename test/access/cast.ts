@@ -335,7 +335,11 @@ const filled = async (
     .organization.members;
   const belonging = (await want(`{ workspace(id: "${workspaceId}") { members(first: 1) { edges { node { id } } } } }`))
     .workspace.members.edges;
+  const calls = (
+    await want(`{ modelCalls(first: 1, filter: { workspaceId: { eq: "${workspaceId}" } }) { edges { node { id } } } }`)
+  ).modelCalls.edges;
   return {
+    ModelCall: calls[0].node.id,
     Document: added.id,
     DocumentChunk: added.chunks.edges[0].node.id,
     File: file.id,

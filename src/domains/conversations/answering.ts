@@ -22,11 +22,10 @@ import {
   type TellAgain,
 } from './events.ts';
 import { attachedGrounds, attachedTokens, groundsOf, type Ground } from './grounds.ts';
-import type { PromptFill } from './answer-records.ts';
 import { historyBefore } from './history.ts';
 import { keepPartialText } from './partial-text.ts';
 import { recentPassages } from './recent-passages.ts';
-import { settle, type Ending } from './settling.ts';
+import { settle, type Ending, type Reached } from './settling.ts';
 import { systemPromptFor } from './system-prompt.ts';
 
 const refusal = 'I found nothing about this in the documents of this workspace.';
@@ -184,12 +183,6 @@ const tellAgain = ({ bus, log }: Services, messageId: string, deltas: DeltaPubli
   return () => void wishes.return?.();
 };
 
-/** How far the work on an answer came before it broke off. */
-interface Reached {
-  material: Material | null;
-  prompt: PromptFill | null;
-}
-
 /** Retrieves and answers; every failure becomes an ending. */
 const work = async (
   services: Services,
@@ -199,7 +192,8 @@ const work = async (
   signal: AbortSignal,
 ): Promise<Ending> => {
   const began = performance.now();
-  const reached: Reached = { material: null, prompt: null };
+  // How far the work comes before it breaks off.
+  const reached: { -readonly [Name in keyof Reached]: Reached[Name] } = { material: null, prompt: null };
   try {
     const material = await materialOf(services, unit, asked);
     reached.material = material;
@@ -207,7 +201,8 @@ const work = async (
     if (chatMode === 'QUERY' && material.grounds.length === 0)
       return { kind: 'refused', text: queryRefusalResponse ?? refusal, material };
     const result = await answered({ unit, services }, asked, material, deltas, signal, (prompt) => {
-      reached.prompt = { passagesUsed: prompt.passages.length, turnsUsed: prompt.turns };
+      const { passages, turns, inputTokens } = prompt;
+      reached.prompt = { passagesUsed: passages.length, turnsUsed: turns, inputTokens };
     });
     return { kind: 'answered', result, material };
   } catch (error) {

@@ -4,10 +4,11 @@ import type { AnswerResult, Usage } from '../../ai/answer.ts';
 import { countTokens } from '../../ai/tokens.ts';
 import { database } from '../../database/client.ts';
 import { documents } from '../content/tables.ts';
-import { costOf, failed, releaseCall, settleCall, succeeded, unused, type Outcome } from '../modelhub/calls.ts';
+import { keepContent } from '../modelhub/call-contents.ts';
+import { costOf, failed, releaseCall, settleCall, succeeded, unused } from '../modelhub/calls.ts';
 import { settleQuota } from '../modelhub/quotas.ts';
 import { usedBy } from './allowance.ts';
-import { writeRecord, type Making } from './answer-records.ts';
+import { writeRecord, type Making, type PromptFill } from './answer-records.ts';
 import type { Material } from './answering.ts';
 import type { Asked, Means } from './asking.ts';
 import type { AnswerFailure } from './events.ts';
@@ -29,7 +30,10 @@ export type Ending =
   | ({ readonly kind: 'cancelled'; readonly text: string; readonly latencyMs: number } & Reached);
 
 /** How far the work on an answer had come. */
-type Reached = Pick<Making, 'material' | 'prompt'>;
+export type Reached = Pick<Making, 'material'> & {
+  /** With the tokens of the whole prompt; null where none was made. */
+  readonly prompt: (PromptFill & Pick<Usage, 'inputTokens'>) | null;
+};
 
 const ofCitation = ({ passage, start, end }: Citation): string => `${passage} ${start} ${end}`;
 
@@ -71,8 +75,16 @@ const answeredFields = ({ result, material }: Extract<Ending, { kind: 'answered'
   };
 };
 
+/** What the call has used. Of one that broke off the provider tells nothing, and bills what was read and written once the model had begun. */
+const usageOf = async (ending: Ending): Promise<Usage> => {
+  if (ending.kind === 'answered') return ending.result.usage;
+  if (ending.kind === 'refused' || ending.prompt === null || ending.text === '') return unused;
+  const { inputTokens } = ending.prompt;
+  return { inputTokens, cachedInputTokens: 0, outputTokens: await countTokens(ending.text), estimated: true };
+};
+
 /** What becomes of the answer's row. */
-const fieldsOf = (ending: Ending, asked: Asked) => {
+const fieldsOf = (ending: Ending, usage: Usage, asked: Asked) => {
   if (ending.kind === 'answered') return answeredFields(ending, asked);
   const content = ending.text;
   // What was refused would only mislead a model that reads it later.
@@ -81,9 +93,11 @@ const fieldsOf = (ending: Ending, asked: Asked) => {
       fields: { status: 'COMPLETED' as const, content, model: null, modelId: null, includedInHistory: false },
     };
   const { prompt } = ending;
-  if (ending.kind === 'cancelled') return { fields: { status: 'CANCELLED' as const, content }, prompt };
+  const { inputTokens, outputTokens, estimated: begun } = usage;
+  const used = begun ? { inputTokens, outputTokens, cost: costOf(asked.call.callable.price, usage) } : {};
+  if (ending.kind === 'cancelled') return { fields: { status: 'CANCELLED' as const, content, ...used }, prompt };
   const { code: errorCode, message: errorMessage } = ending.error;
-  return { fields: { status: 'FAILED' as const, content, errorCode, errorMessage }, prompt };
+  return { fields: { status: 'FAILED' as const, content, errorCode, errorMessage, ...used }, prompt };
 };
 
 /** Another deployment than the first of the route may have written it. */
@@ -106,11 +120,11 @@ const actions = {
  * longer awaited: its conversation was deleted, or another process has ended it.
  */
 export const settle = async ({ unit, services }: Means, asked: Asked, ending: Ending): Promise<boolean> => {
-  const called = ending.kind === 'refused' ? null : await outcomeOf(ending);
+  const usage = await usageOf(ending);
   return unit.transact(async (transaction) => {
     const { organizationId } = transaction;
     const { answer, call } = asked;
-    const outcome = { used: [], cited: [], prompt: null, sureness: null, ...fieldsOf(ending, asked) };
+    const outcome = { used: [], cited: [], prompt: null, sureness: null, ...fieldsOf(ending, usage, asked) };
     const { fields, used, cited, prompt, sureness: confidence } = outcome;
     const told = { confidence: null, belowThreshold: false, ...fields };
     const conversation = await conversationToChange(asked, told);
@@ -120,10 +134,11 @@ export const settle = async ({ unit, services }: Means, asked: Asked, ending: En
       .where(streaming(organizationId, eq(messages.id, answer.id)))
       .returning({ id: messages.id });
     await database.delete(runningAnswers).where(eq(runningAnswers.messageId, answer.id));
-    if (called === null) await releaseCall(unit, call.executionId);
-    else await settleCall(unit, call.executionId, called);
+    if (ending.kind === 'refused') await releaseCall(unit, call.executionId);
+    else await settleCall(unit, call.executionId, outcomeOf(ending, usage));
     if (asked.claimed) await settleQuota(transaction, answer.id, usedBy(ending));
     if (settled.length === 0) return false;
+    if (ending.kind !== 'refused') await keepContent(unit, call.executionId, () => contentOf(asked, ending));
     if (conversation !== null) await concludeExchange({ unit, services }, conversation, asked, told);
     const { workspaceId } = answer;
     const { material } = ending;
@@ -180,14 +195,20 @@ const survivingChunk = (organizationId: string, chunkId: string) => sql<string |
   where chunk.organization_id = ${organizationId} and chunk.id = ${chunkId} for key share
 )`;
 
-/** How the call of a model ended. Of one that broke off the provider tells nothing, so that the tokens of the text so far are counted. */
-const outcomeOf = async (ending: Exclude<Ending, { kind: 'refused' }>): Promise<Outcome> => {
+/** What the model was told, as far as that was gathered, and what it said. */
+const contentOf = ({ question }: Asked, ending: Exclude<Ending, { kind: 'refused' }>) => {
+  const { system = '', history = [], grounds = [] } = ending.material ?? {};
+  const turns = history.map(({ role, text }) => ({ role, text }));
+  const passages = grounds.map(({ title, text }) => ({ title, text }));
+  const output = ending.kind === 'answered' ? ending.result.text : ending.text;
+  return { input: { system, turns, question: question.prompt ?? question.content, passages }, output };
+};
+
+const outcomeOf = (ending: Exclude<Ending, { kind: 'refused' }>, usage: Usage) => {
   if (ending.kind === 'answered') {
-    const { usage, latencyMs, timeToFirstTokenMs } = ending.result;
+    const { latencyMs, timeToFirstTokenMs } = ending.result;
     return succeeded(usage, latencyMs, timeToFirstTokenMs);
   }
-  const written: Usage =
-    ending.text === '' ? unused : { ...unused, outputTokens: await countTokens(ending.text), estimated: true };
-  if (ending.kind === 'failed') return failed(ending.cause, ending.error.message, ending.latencyMs, written);
-  return failed('CANCELLED', 'The answer was stopped.', ending.latencyMs, written);
+  if (ending.kind === 'failed') return failed(ending.cause, ending.error.message, ending.latencyMs, usage);
+  return failed('CANCELLED', 'The answer was stopped.', ending.latencyMs, usage);
 };

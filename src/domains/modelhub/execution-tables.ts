@@ -75,6 +75,13 @@ export const executionLogs = tenantTable(
     index('execution_logs_workspace_id_index').on(log.organizationId, log.workspaceId, log.createdAt, log.id),
     index('execution_logs_user_id_index').on(log.organizationId, log.userId, log.createdAt, log.id),
     index('execution_logs_model_id_index').on(log.organizationId, log.modelId, log.createdAt, log.id),
+    index('execution_logs_api_key_id_index')
+      .on(log.organizationId, log.apiKeyId, log.createdAt, log.id)
+      .where(sql`${log.apiKeyId} is not null`),
+    // Failures are few, and looked for among many.
+    index('execution_logs_failed_index')
+      .on(log.organizationId, log.createdAt, log.id)
+      .where(sql`${log.status} in ('ERROR', 'TIMEOUT')`),
     index('execution_logs_lease_until_index')
       .on(log.organizationId, log.leaseUntil)
       .where(sql`${log.status} = 'PENDING'`),
@@ -90,8 +97,8 @@ export const executionContents = tenantTable(
     /** Who called, and the organization's own id for its administrators. */
     readers: uuid().array().notNull(),
     executionId: uuid().notNull(),
-    input: jsonb(),
-    output: jsonb(),
+    input: jsonb().$type<{ readonly text: string }>(),
+    output: jsonb().$type<{ readonly text: string }>(),
   },
   (content) => [
     foreignKey({
@@ -100,6 +107,7 @@ export const executionContents = tenantTable(
       foreignColumns: [executionLogs.organizationId, executionLogs.id],
     }).onDelete('cascade'),
     index('execution_contents_execution_id_index').on(content.organizationId, content.executionId),
+    index('execution_contents_created_at_index').on(content.organizationId, content.createdAt),
   ],
 );
 export type ExecutionContentRow = typeof executionContents.$inferSelect;

@@ -1,5 +1,7 @@
 import type { Schedules } from '../services.ts';
 import { organizationsWhere, unitOf } from '../tenancy/organization-purge.ts';
+import { settingsOf } from '../tenancy/organization-settings.ts';
+import { removeOldContents, sumUpOldCalls } from './call-retention.ts';
 import { endOverdueCalls } from './overdue-calls.ts';
 import { removePastCounters, removePastPlatformCounters } from './quotas.ts';
 
@@ -20,6 +22,19 @@ export const schedules: Schedules = {
       for await (const { id } of organizationsWhere(services)) {
         if (signal.aborted) return;
         await unitOf(services, id).transact(removePastCounters);
+      }
+    },
+  },
+  'modelhub.sum-up-old-calls': {
+    cron: '12 2 * * *',
+    expireSeconds: 3 * 3600,
+    run: async ({ services }, signal) => {
+      for await (const organization of organizationsWhere(services)) {
+        if (signal.aborted) return;
+        const { callRetentionDays, contentRetentionDays } = settingsOf(organization);
+        const unit = unitOf(services, organization.id);
+        await removeOldContents(unit, contentRetentionDays, signal);
+        await sumUpOldCalls(unit, callRetentionDays, signal);
       }
     },
   },

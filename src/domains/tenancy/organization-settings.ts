@@ -76,6 +76,20 @@ const shape = {
     .max(2_147_483_647, 'A bound on tokens is at least 1, and less than 2^31.')
     .nullable()
     .default(null),
+  /** Whether it is kept what each call of a model said and what came back, for the caller and for administrators. */
+  keepCallContents: z.boolean('This is yes or no.').default(false),
+  /** How long calls of models are kept one by one, in days; their sums stay. */
+  callRetentionDays: z
+    .int('Calls of models are kept for 30 to 3650 days.')
+    .min(30, 'Calls of models are kept for 30 to 3650 days.')
+    .max(3650, 'Calls of models are kept for 30 to 3650 days.')
+    .default(400),
+  /** How long the contents of calls are kept, in days. */
+  contentRetentionDays: z
+    .int('Contents of calls are kept for 1 to 400 days.')
+    .min(1, 'Contents of calls are kept for 1 to 400 days.')
+    .max(400, 'Contents of calls are kept for 1 to 400 days.')
+    .default(30),
 };
 const settingsShape = z.object(shape);
 

@@ -39,6 +39,9 @@ const ownAffairs = [
   'allowedFileTypes',
   'dailyMessages',
   'monthlyTokens',
+  'keepCallContents',
+  'callRetentionDays',
+  'contentRetentionDays',
 ] as const;
 
 /** The one table of what each type of organization allows; the documentation prints it. */
