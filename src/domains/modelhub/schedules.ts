@@ -1,8 +1,9 @@
 import type { Schedules } from '../services.ts';
 import { organizationsWhere, unitOf } from '../tenancy/organization-purge.ts';
+import { endAbandonedRuns } from './prompt-ending.ts';
 import { removePastCounters } from './quotas.ts';
 
-/** Work of this domain that comes again and again, each night, when few are awake where most servers are. */
+/** Work of this domain that comes again and again; what can wait each night, when few are awake where most servers are. */
 export const schedules: Schedules = {
   'modelhub.remove-past-counters': {
     cron: '42 2 * * *',
@@ -12,6 +13,13 @@ export const schedules: Schedules = {
         if (signal.aborted) return;
         await unitOf(services, id).transact(removePastCounters);
       }
+    },
+  },
+  'modelhub.end-abandoned-runs': {
+    cron: '*/2 * * * *',
+    expireSeconds: 600,
+    run: async ({ services }, signal) => {
+      await endAbandonedRuns(services, signal);
     },
   },
 };
