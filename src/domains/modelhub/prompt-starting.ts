@@ -37,10 +37,11 @@ const slack = 1.05;
 /** Beyond the time-outs of the calls, in which a run is settled. */
 const graceSeconds = 60;
 
+const check = (field: string, fine: boolean, message: string): InputIssue[] => (fine ? [] : [{ field, message }]);
+
 const issues = (input: RunPromptInput): InputIssue[] => {
   const { modelIds, temperature, maxOutputTokens } = input;
   const named = modelIds ?? [];
-  const check = (field: string, fine: boolean, message: string) => (fine ? [] : [{ field, message }]);
   return [
     ...givenIssues({ input: input.input, context: input.context, metadata: input.metadata }),
     ...check('modelIds', named.length <= maxModels && modelIds?.length !== 0, `This takes 1 to ${maxModels} models.`),
