@@ -135,7 +135,7 @@ test('what is shared is seen with all its prompts by those it is shared with, an
 test('a key of some workspaces reaches no session', async () => {
   const { id } = await create();
   await host.want(sessionMutation('sharePromptSession'), { input: { id, shareWith: { workspaceIds: [workspace] } } });
-  const { secret } = await apiKeyOf(host, { name: 'Confined', workspaceIds: [workspace], scopes: ['PROMPT_RUN'] });
+  const { secret } = await apiKeyOf(host, { label: 'Confined', workspaceIds: [workspace], scopes: ['PROMPT_RUN'] });
   const key = new Person(bed, secret);
   expect(await key.codes('{ promptSessions { totalCount } }')).toEqual(['FORBIDDEN']);
   expect(await key.codes(read, { id })).toEqual(['FORBIDDEN']);

@@ -119,7 +119,14 @@ const changes: Readonly<Record<string, string>> = {
 /** They act on the archive itself. */
 const ofTheArchive = ['archiveWorkspace', 'restoreWorkspace', 'deleteWorkspace'];
 /** They name workspaces and change nothing in them. */
-const naming = ['createApiKey', 'createInvite', 'exportConversations', 'inviteMember'];
+const naming = [
+  'createApiKey',
+  'createInvite',
+  'createPromptSession',
+  'exportConversations',
+  'inviteMember',
+  'sharePromptSession',
+];
 /** Where nothing is archived, these find nothing to do. */
 const idle: Readonly<Record<string, string>> = {
   reprocessDocument: 'status',

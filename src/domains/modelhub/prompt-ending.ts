@@ -37,7 +37,9 @@ export const cancelPromptRun = async (context: Context, id: string): Promise<Pro
   };
   if (await stopRun(id)) return now();
   stopRunsOf(services, [id]);
-  for (const deadline = Date.now() + patienceMs; Date.now() < deadline; await pause(200)) {
+  // Behind its lease nobody is at it.
+  const waits = run.leaseUntil !== null && Date.parse(run.leaseUntil) > Date.now();
+  for (const deadline = Date.now() + (waits ? patienceMs : 0); Date.now() < deadline; await pause(200)) {
     const row = await now();
     if (row.status !== 'PENDING') return row;
   }

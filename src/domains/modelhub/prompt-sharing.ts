@@ -20,9 +20,9 @@ export const readersOf = async (
   shares: PromptSessionSharesInput,
 ): Promise<string[]> => {
   const { organizationId } = unit;
-  const userIds = [...new Set(shares.userIds ?? [])];
-  const groupIds = [...new Set(shares.groupIds ?? [])];
-  const workspaceIds = [...new Set(shares.workspaceIds ?? [])];
+  const userIds = shares.userIds ?? [];
+  const groupIds = shares.groupIds ?? [];
+  const workspaceIds = shares.workspaceIds ?? [];
   refuse(
     Object.entries({ userIds, groupIds, workspaceIds }).flatMap(([field, ids]) =>
       ids.length > maxNamed ? [{ field: `shareWith.${field}`, message: `This takes at most ${maxNamed}.` }] : [],
