@@ -21,7 +21,11 @@ let olga: Colleague;
 let [good, other]: OpenAiServer[] = [];
 let [first, second, strict] = ['', '', ''];
 const servers = (): OpenAiServer[] => [good, other].filter((server) => server !== undefined);
-const at = (which: 0 | 1): OpenAiServer => servers()[which] ?? Promise.reject(new Error('No server.'));
+const at = (which: 0 | 1): OpenAiServer => {
+  const server = servers()[which];
+  if (server === undefined) throw new Error('The servers have not been started.');
+  return server;
+};
 
 beforeAll(async () => {
   bed = await startTestbed();
@@ -32,7 +36,7 @@ beforeAll(async () => {
   first = await modelAt(host, at(0), 'first');
   second = await modelAt(host, at(1), 'second', { inputPrice: '0.000003', outputPrice: '0.00000700001' });
   strict = await modelAt(host, at(0), 'strict', { capabilities: ['STRUCTURED_OUTPUT'] });
-}, 60_000);
+}, 120_000);
 beforeEach(() => servers().forEach((server) => server.reset()));
 afterAll(async () => {
   await bed.stop();

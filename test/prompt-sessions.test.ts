@@ -32,7 +32,7 @@ beforeAll(async () => {
   await host.want('mutation ($input: AddGroupMembersInput!) { addGroupMembers(input: $input) { group { id } } }', {
     input: { groupId: group, userIds: [emil.userId] },
   });
-}, 60_000);
+}, 120_000);
 afterAll(() => bed.stop());
 
 const create = (input: object = {}, fields?: string): Promise<Data> =>
