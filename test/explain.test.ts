@@ -230,7 +230,7 @@ const fill = async (url: string): Promise<void> => {
   await run(`insert into email_terms (organization_id, user_id, created_at, id, email_id, term)
     select ${mailbox}, ${inSql(emailTerm, 'n')}, ${inSql(email, 'n')}, 'common' from generate_series(0, 79999) n`);
   await run(
-    `analyze email_threads, emails, email_terms, prompt_history, slash_commands, prompt_variables, datasources, sync_queues, sync_executions, sync_failures, jobs, files, search_logs, office_documents, office_document_versions, office_document_shares, office_document_comments, organizations, users, memberships, workspaces, workspace_memberships, conversations, conversation_shares, feedback, messages, answer_passages, agent_invocations, embed_widgets, embed_conversations, rooms, room_memberships, room_messages, room_message_terms, room_mentions, room_reactions, documents, document_chunks, document_versions, document_labels`,
+    `analyze email_threads, prompt_sessions, prompts, emails, email_terms, prompt_history, slash_commands, prompt_variables, datasources, sync_queues, sync_executions, sync_failures, jobs, files, search_logs, office_documents, office_document_versions, office_document_shares, office_document_comments, organizations, users, memberships, workspaces, workspace_memberships, conversations, conversation_shares, feedback, messages, answer_passages, agent_invocations, embed_widgets, embed_conversations, rooms, room_memberships, room_messages, room_message_terms, room_mentions, room_reactions, documents, document_chunks, document_versions, document_labels`,
   );
   await owner.end();
 };
