@@ -12,6 +12,7 @@ import { database, type StatementListener } from './database/client.ts';
 import { nowhere, UnitOfWork, type Origin } from './database/unit-of-work.ts';
 import { closeParsers } from './domains/content/parsing/parse.ts';
 import { startConversations } from './domains/conversations/abandoned.ts';
+import { settleRunsWithin } from './domains/modelhub/prompt-running.ts';
 import { Unavailable } from './errors.ts';
 import { BodyFault, readJsonBody } from './body.ts';
 import { bearerToken, clientAddress, contextOf } from './gateway/context.ts';
@@ -162,7 +163,8 @@ export const startServer = async ({
       const closed = new Promise<void>((resolve) => stopListening(http, resolve));
       const goodbyes = sockets.close();
       endStreams();
-      const answers = conversations.stop(left(reserveMs));
+      const grace = left(reserveMs);
+      const answers = Promise.all([conversations.stop(grace), settleRunsWithin(grace)]);
       await within(announcementMs, closed);
       draining.announced = true;
       http.closeIdleConnections();

@@ -45,6 +45,7 @@ import {
   unreadByRoom,
 } from '../src/domains/messaging/room-loaders.ts';
 import { newestMatches } from '../src/domains/messaging/room-search.ts';
+import { promptsBySession, promptSessionList } from '../src/domains/modelhub/prompt-loaders.ts';
 import { emailsByOwner, emailsByThread, emailThreadList } from '../src/domains/messaging/email-loaders.ts';
 import { foundEmails } from '../src/domains/messaging/email-search.ts';
 import { pricesByModel } from '../src/domains/modelhub/prices.ts';
@@ -83,6 +84,7 @@ const [prompt, command, variable] = [22, 23, 24] as const;
 const [opinion, link] = [25, 26] as const;
 const passage = 27;
 const agentRun = 40;
+const [promptSession, studioPrompt] = [50, 51] as const;
 const [widget, visit] = [80, 81] as const;
 const [room, roomPlace, roomMessage, roomPart] = [32, 33, 34, 35] as const;
 const [modelCall, model, apiKey] = [70, 71, 72] as const;
@@ -183,6 +185,12 @@ const fill = async (url: string): Promise<void> => {
     select ${part}, ${inSql(officeShare, 'n')}, ${inSql(user, 'n')}, 'VIEW' from generate_series(0, 19999) n`);
   await run(`insert into office_document_comments (organization_id, readers, document_id, created_at, id, text, version)
     select ${part}, ${inSql(officeComment, 'n')}, 'c', 1 from generate_series(0, 19999) n`);
+  await run(`insert into prompt_sessions (organization_id, readers, created_at, id, title, status, creator_id)
+    select ${tenant}, ${readers}, ${time('n')}, ${inSql(promptSession, 'n')}, 't', (array['DRAFT', 'ACTIVE'])[n / 4 % 2 + 1],
+      ${inSql(user, `n % ${tenants * 2}`)} from generate_series(0, 79999) n`);
+  await run(`insert into prompts (organization_id, readers, created_at, id, session_id, input)
+    select ${tenant}, ${readers}, ${time('n')}, ${inSql(studioPrompt, 'n')}, ${inSql(promptSession, `n % ${tenants}`)}, 'p'
+    from generate_series(0, 79999) n`);
   await run(`insert into files (organization_id, id, readers, name, mime_type, size, sha256, status, uploaded_by_id, created_at)
     select ${tenant}, ${inSql(file, 'n')}, array[${inSql(workspace, `n % ${tenants}`)}, ${tenant}], md5(n::text), 'text/plain', n,
       md5(n::text) || md5(n::text), 'STORED', ${inSql(user, 'n % 40')}, ${time('n')}
@@ -615,6 +623,24 @@ const lists: readonly List[] = [
     'office_document_comments_created_at_index',
     created('ASC', officeComment),
     (unit, args) => officeCommentsByDocument(unit, args, idOf(office, 0)),
+  ],
+  [
+    'prompt sessions',
+    'prompt_sessions_created_at_index',
+    created('DESC', promptSession),
+    (unit, args) => promptSessionList(unit, args),
+  ],
+  [
+    'prompt sessions of a status',
+    'prompt_sessions_status_index',
+    null,
+    (unit, args) => promptSessionList(unit, { ...args, filter: { status: { eq: 'ACTIVE' } } }),
+  ],
+  [
+    'prompts of a session',
+    'prompts_created_at_index',
+    created('DESC', studioPrompt),
+    (unit, args) => promptsBySession(unit, args, idOf(promptSession, 0)),
   ],
   [
     'channels open to a workspace',

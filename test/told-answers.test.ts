@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
-import { DeltaPublisher } from '../src/domains/conversations/deltas.ts';
+import { DeltaPublisher } from '../src/events/deltas.ts';
 import type { AnswerNotice } from '../src/domains/conversations/events.ts';
 import { ToldAnswers } from '../src/domains/conversations/told-answers.ts';
 

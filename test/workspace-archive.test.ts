@@ -122,9 +122,11 @@ const ofTheArchive = ['archiveWorkspace', 'restoreWorkspace', 'deleteWorkspace']
 const naming = [
   'createApiKey',
   'createInvite',
+  'createPromptSession',
   'createRoutingRule',
   'exportConversations',
   'inviteMember',
+  'sharePromptSession',
   'updateRoutingRule',
 ];
 /** Where nothing is archived, these find nothing to do. */

@@ -1,4 +1,4 @@
-import { jsonSchema, streamText, tool, type JSONSchema7, type ModelMessage, type ToolSet } from 'ai';
+import { jsonSchema, Output, streamText, tool, type JSONSchema7, type ModelMessage, type ToolSet } from 'ai';
 import { patientFor, toldUsage, type Usage } from './answer.ts';
 import { watch, type Timeouts } from './deadlines.ts';
 import { longestPauseMsOf, maxOutputTokensOf, maxRetriesOf, type Deployment } from './deployment.ts';
@@ -32,6 +32,8 @@ export type StepRequest = {
   question: string;
   earlier: readonly EarlierStep[];
   tools: readonly OfferedTool[];
+  /** JSON Schema of an object that the model is to write as its text; whether it did is for the caller to see. */
+  schema?: JSONSchema7;
   /** 0 to 2; left to the provider when left out. */
   temperature?: number;
   /** Cancels the step. */
@@ -103,10 +105,12 @@ export const stepTokens = async (
 const start = (request: StepRequest, { firstByteMs }: Timeouts, signal: AbortSignal) => {
   // The SDK writes its warnings to the console, which belongs to the server's own log.
   globalThis.AI_SDK_LOG_WARNINGS = false;
-  const { deployment, system, temperature } = request;
+  const { deployment, system, schema, temperature } = request;
   return streamText({
     model: patientFor(languageModel(deployment), Math.min(firstByteMs, longestPauseMsOf(deployment))),
-    system,
+    // Some providers refuse an empty one.
+    ...(system !== '' && { system }),
+    ...(schema !== undefined && { output: Output.object({ schema: jsonSchema(schema) }) }),
     messages: messagesOf(request),
     tools: toolSet(request.tools),
     maxOutputTokens: maxOutputTokensOf(deployment),

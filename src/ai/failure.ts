@@ -1,3 +1,5 @@
+import type { Usage } from './answer.ts';
+
 /** What went wrong between us and a model, in the only terms a caller can act on. */
 export type FailureKind =
   | 'TIMEOUT'
@@ -20,6 +22,8 @@ export type FailureDetails = {
   code?: string;
   /** How many numbers an embedding model's vectors have, where that is the fault. */
   dimensions?: number;
+  /** What the call used, where it came to its end and its answer is no good. */
+  usage?: Usage;
 };
 
 /**
@@ -33,6 +37,7 @@ export class ModelFailure extends Error {
   readonly status: number | undefined;
   readonly code: string | undefined;
   readonly dimensions: number | undefined;
+  readonly usage: Usage | undefined;
 
   constructor(kind: FailureKind, message: string, details: FailureDetails = {}) {
     super(message);
@@ -43,16 +48,18 @@ export class ModelFailure extends Error {
     this.status = details.status;
     this.code = details.code;
     this.dimensions = details.dimensions;
+    this.usage = details.usage;
   }
 
   /** The same failure with the answer as far as it had come. */
   after(text: string): ModelFailure {
-    const { retryAfterSeconds, status, code } = this;
+    const { retryAfterSeconds, status, code, usage } = this;
     return new ModelFailure(this.kind, this.message, {
       text,
       ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
       ...(status !== undefined && { status }),
       ...(code !== undefined && { code }),
+      ...(usage !== undefined && { usage }),
     });
   }
 }

@@ -47,6 +47,8 @@ const openaiCompatible = (deployment: Deployment) => {
   return createOpenAICompatible({
     name: 'openaiCompatible',
     includeUsage: true,
+    // Sends the schema along; only models that are known to keep to one are asked for an object.
+    supportsStructuredOutputs: true,
     ...access(deployment, deployment.baseUrl),
   });
 };

@@ -19,6 +19,7 @@ import { Person, type Testbed } from '../testbed.ts';
 import { filledAgents } from './filled-agents.ts';
 import { filledEmbed } from './filled-embed.ts';
 import { filledRooms } from './filled-rooms.ts';
+import { filledStudio } from './filled-studio.ts';
 import { filledSync } from './filled-sync.ts';
 import type { Caller } from './fixture.ts';
 
@@ -369,6 +370,7 @@ const filled = async (
     BrowserExtensionKey: await extensionKeyOf(owner, `${secret} browser`),
     ...(await peopleOf(want, bed, workspaceId)),
     ...(await promptsOf(want, workspaceId)),
+    ...(await filledStudio(owner, workspaceId, secret)),
     ...(await filledSync(bed, owner, workspaceId, secret)),
     ...(await filledEmbed(bed, owner, workspaceId, secret)),
     ...(await mailboxOf(owner)),

@@ -27,7 +27,7 @@ import { clean, endingOf, writeAnswer, type Author } from './answering.ts';
 import { withoutPrefix } from './agent-words.ts';
 import { streamCall, type ModelCall } from '../modelhub/model-call.ts';
 import type { Asked, Means } from './asking.ts';
-import type { DeltaPublisher } from './deltas.ts';
+import type { DeltaPublisher } from '../../events/deltas.ts';
 import { unranked, type Ground } from './grounds.ts';
 import { historyBefore } from './history.ts';
 import { settle, type Ending } from './settling.ts';

@@ -12,7 +12,7 @@ import type { Services } from '../services.ts';
 import { settingsByWorkspace } from '../tenancy/workspace-loaders.ts';
 import { streamCall } from '../modelhub/model-call.ts';
 import { leaseSeconds, renewLease, type Asked, type Means } from './asking.ts';
-import { DeltaPublisher } from './deltas.ts';
+import { DeltaPublisher } from '../../events/deltas.ts';
 import {
   answersTopic,
   cancelTopic,

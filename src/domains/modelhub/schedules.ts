@@ -3,6 +3,7 @@ import { organizationsWhere, unitOf } from '../tenancy/organization-purge.ts';
 import { settingsOf } from '../tenancy/organization-settings.ts';
 import { removeOldContents, sumUpOldCalls } from './call-retention.ts';
 import { endOverdueCalls } from './overdue-calls.ts';
+import { endAbandonedRuns } from './prompt-ending.ts';
 import { removePastCounters, removePastPlatformCounters } from './quotas.ts';
 
 /** Work of this domain that comes again and again. What is not urgent comes each night, when few are awake where most servers are. */
@@ -36,6 +37,13 @@ export const schedules: Schedules = {
         await removeOldContents(unit, contentRetentionDays, signal);
         await sumUpOldCalls(unit, callRetentionDays, signal);
       }
+    },
+  },
+  'modelhub.end-abandoned-runs': {
+    cron: '*/2 * * * *',
+    expireSeconds: 600,
+    run: async ({ services }, signal) => {
+      await endAbandonedRuns(services, signal);
     },
   },
 };
