@@ -46,6 +46,8 @@ export const limits = {
   inboundEmail: { each: 6000, address: 6000, seconds: 3600 },
   /** Keys of mail servers that nobody knows. */
   inboundKey: { each: 100, address: 100, seconds: 900 },
+  /** Test calls of one API outside. */
+  apiTest: { each: 20, address: 20, seconds: 900 },
   pairing: { each: 20, address: 100, seconds: 900 },
   /** Conversations shown by a link: read page by page, by many behind one address. */
   share: { each: 600, address: 600, seconds: 900 },
