@@ -1,7 +1,5 @@
-import { setImmediate as pause } from 'node:timers/promises';
 import { dereference, upgrade, validate } from '@scalar/openapi-parser';
-import { BadUserInput } from '../../errors.ts';
-import { faultsOfOperation, type OperationSettings } from './api-operations.ts';
+import { faultsOfOperation, type OperationSettings } from './api-operation-rules.ts';
 
 /** Why something of a document is no operation of ours. */
 export interface Skipped {
@@ -10,8 +8,8 @@ export interface Skipped {
   readonly reason: string;
 }
 
-/** Characters of a document as JSON or YAML. */
-const maxLength = 500_000;
+/** Characters of a document that is written out. */
+const maxWritten = 2_000_000;
 /** Characters of all schemas together: compiling them takes time. */
 const maxSchemas = 200_000;
 const maxSkipped = 100;
@@ -24,17 +22,25 @@ const fieldsIn = (value: unknown): Fields => (isObject(value) ? value : {});
 const listIn = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
 const textIn = (value: unknown): string => (typeof value === 'string' ? value : '');
 
+/** What a document holds for us. */
+export interface DocumentedOperations {
+  readonly operations: readonly OperationSettings[];
+  readonly skipped: readonly Skipped[];
+}
+
+/** A text that is no OpenAPI document, in words for whoever gave it. */
+export class NoDocument extends Error {}
+
 /**
- * The operations of an OpenAPI document (3.x, or Swagger 2.0): an object, or JSON or YAML as text. References within it are written out; those that
- * lead out of it are never followed, and a document that has one is refused. Throws BadUserInput.
+ * The operations of an OpenAPI document (3.x, or Swagger 2.0), given as JSON or YAML. References within it are written out; those that lead out of
+ * it are never followed, and a document that has one is refused. Takes as long and as much memory as whoever wrote the document wants: it
+ * belongs into a thread of its own. Throws NoDocument.
  */
-export const operationsOf = async (
-  document: unknown,
-): Promise<{ readonly operations: readonly OperationSettings[]; readonly skipped: readonly Skipped[] }> => {
+export const documentedOperations = async (text: string): Promise<DocumentedOperations> => {
   const operations: OperationSettings[] = [];
   const skipped: Skipped[] = [];
   let room = maxSchemas;
-  for (const [path, item] of Object.entries(fieldsIn((await readDocument(document)).paths)))
+  for (const [path, item] of Object.entries(fieldsIn((await readDocument(text)).paths)))
     for (const method of methods) {
       const described = fieldsIn(item)[method.toLowerCase()];
       if (!isObject(described)) continue;
@@ -48,26 +54,26 @@ export const operationsOf = async (
         operations.push(outcome);
         room -= JSON.stringify(outcome.parameters).length;
       }
-      // Looking at a schema takes up to a tenth of a second: others have their turn in between.
-      await pause();
     }
   return { operations, skipped: skipped.slice(0, maxSkipped) };
 };
 
-const readDocument = async (document: unknown): Promise<Fields> => {
-  const given = typeof document === 'string' ? document : isObject(document) ? structuredClone(document) : '';
-  if (given === '' || (typeof given === 'string' ? given : JSON.stringify(given)).length > maxLength)
-    throw new BadUserInput('document', 'A document is an OpenAPI document of 1 to 500,000 characters.');
+const readDocument = async (text: string): Promise<Fields> => {
+  const { specification } = readable(text);
+  if (!isSmallerThan(specification, maxWritten))
+    throw new NoDocument('The document is too long when it is written out.');
+  const checked = await validate(JSON.stringify(specification));
+  if (checked.valid) return fieldsIn(dereference(specification).schema);
+  const faults = (checked.errors ?? []).slice(0, 5).map(({ message }) => message.slice(0, 200));
+  throw new NoDocument(`This is no valid OpenAPI document: ${faults.join(' ')}`);
+};
+
+const readable = (text: string) => {
   try {
-    const { specification } = upgrade(given);
-    const checked = await validate(structuredClone(specification));
-    if (checked.valid) return fieldsIn(dereference(specification).schema);
-    const faults = (checked.errors ?? []).slice(0, 5).map(({ message }) => message.slice(0, 200));
-    throw new BadUserInput('document', `This is no valid OpenAPI document: ${faults.join(' ')}`);
-  } catch (error) {
-    if (error instanceof BadUserInput) throw error;
+    return upgrade(text);
+  } catch {
     // The parser throws plain errors for what is neither JSON nor YAML.
-    throw new BadUserInput('document', 'This cannot be read as an OpenAPI document.');
+    throw new NoDocument('This cannot be read as an OpenAPI document.');
   }
 };
 

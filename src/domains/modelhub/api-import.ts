@@ -4,7 +4,8 @@ import type { ImportApiOperationsInput } from '../../generated/resolvers.ts';
 import type { Context } from '../context.ts';
 import { found } from '../nodes.ts';
 import { lockApi } from './api-configurations.ts';
-import { operationsOf, type Skipped } from './api-documents.ts';
+import { operationsOf } from './api-document-reading.ts';
+import type { Skipped } from './api-documents.ts';
 import { apiConfigurationById } from './api-loaders.ts';
 import { placeIn, roomIn, tooManyOperations } from './api-operations.ts';
 import { apiOperations, type ApiConfigurationRow, type ApiOperationRow } from './api-tables.ts';
@@ -36,7 +37,8 @@ export const importApiOperations = async (
     const isKnown = (name: string) => known.some((each) => each.name === name);
     const fresh = operations.filter(({ name }) => !isKnown(name));
     if (fresh.length > (await roomIn(api))) throw tooManyOperations();
-    const rows = fresh.map((settings) => ({ ...settings, ...placeIn(api) }));
+    const within = placeIn(api);
+    const rows = fresh.map((settings) => Object.assign(settings, within));
     const made = rows.length === 0 ? [] : await database.insert(apiOperations).values(rows).returning();
     const names = made.map(({ name }) => name);
     if (made.length > 0)

@@ -24,12 +24,13 @@ const formsOf = (secret: string, name: string | null): string[] => {
   return [...new Set(forms)].sort((one, other) => other.length - one.length);
 };
 
-/** `\u0041` and `\/` of JSON as the characters that they stand for, where these are printable and end no text. */
+/** `\u0041` and `\/` of JSON in their shortest form: letters as themselves, and what JSON must escape behind one backslash. */
 const unescaped = (text: string): string =>
   text
-    .replaceAll(/\\u00([2-7][0-9a-f])/gi, (escape, code: string) =>
-      /22|5c|7f/i.test(code) ? escape : String.fromCharCode(Number.parseInt(code, 16)),
-    )
+    .replaceAll(/\\u00([2-7][0-9a-f])/gi, (_escape, code: string) => {
+      const letter = String.fromCharCode(Number.parseInt(code, 16));
+      return letter === '"' || letter === '\\' ? `\\${letter}` : letter;
+    })
     .replaceAll('\\/', '/');
 
 /**

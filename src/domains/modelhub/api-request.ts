@@ -65,7 +65,7 @@ const isBelow = (url: URL, root: URL): boolean => {
 const textsOf = (value: unknown): string[] => {
   if (value === null || value === undefined) return [];
   if (Array.isArray(value)) return value.flatMap(textsOf);
-  return [typeof value === 'object' ? JSON.stringify(value) : String(value)];
+  return [typeof value === 'string' ? value : JSON.stringify(value)];
 };
 
 const lowerCased = (headers: Readonly<Record<string, string>>): Record<string, string> =>

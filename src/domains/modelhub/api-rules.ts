@@ -80,16 +80,18 @@ export const configurationOf = (given: unknown): ApiSettings['configuration'] =>
   return { ...(headers && { headers }), ...(query && { query }) };
 };
 
+const endpointRefused = (message: string): BadUserInput => new BadUserInput('endpoint', message);
+
 /** The root of an API as it is stored. Throws BadUserInput. */
 export const endpointOf = (url: URL): string => {
-  const refused = (message: string) => new BadUserInput('endpoint', message);
-  if (!/^https?:$/.test(url.protocol)) throw refused('An endpoint begins with http:// or https://.');
-  if (url.username !== '' || url.password !== '') throw refused('An endpoint holds no user name and no password.');
+  if (!/^https?:$/.test(url.protocol)) throw endpointRefused('An endpoint begins with http:// or https://.');
+  if (url.username !== '' || url.password !== '')
+    throw endpointRefused('An endpoint holds no user name and no password.');
   if (url.search !== '' || url.hash !== '')
-    throw refused('An endpoint has no query and no fragment: give parameters as configuration.query.');
+    throw endpointRefused('An endpoint has no query and no fragment: give parameters as configuration.query.');
   const endpoint = `${url.origin}${url.pathname.replace(/\/+$/, '')}`;
   if (endpoint.length > 500 || url.pathname.includes('//'))
-    throw refused('An endpoint has at most 500 characters, and no empty parts.');
+    throw endpointRefused('An endpoint has at most 500 characters, and no empty parts.');
   return endpoint;
 };
 

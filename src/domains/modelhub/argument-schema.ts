@@ -15,7 +15,8 @@ const referring = new Set(['$ref', '$dynamicRef', '$recursiveRef', '$id', '$anch
 const linearTime = Object.assign(
   (pattern: string) => {
     const compiled = RE2JS.compile(pattern);
-    return { test: (text: string) => compiled.matcher(text).find() };
+    // A validator keeps patterns apart by what they say of themselves.
+    return { test: (text: string) => compiled.matcher(text).find(), toString: () => pattern };
   },
   { code: 'linearTime' },
 );
