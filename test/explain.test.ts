@@ -47,6 +47,7 @@ import {
 import { newestMatches } from '../src/domains/messaging/room-search.ts';
 import { emailsByOwner, emailsByThread, emailThreadList } from '../src/domains/messaging/email-loaders.ts';
 import { foundEmails } from '../src/domains/messaging/email-search.ts';
+import { apiConfigurationList } from '../src/domains/modelhub/api-loaders.ts';
 import { jobList } from '../src/domains/platform/loaders.ts';
 import { memberList, workspaceList } from '../src/domains/tenancy/loaders.ts';
 import { discovery, viewerOfMember } from '../src/domains/tenancy/viewers.ts';
@@ -80,6 +81,7 @@ const [opinion, link] = [25, 26] as const;
 const passage = 27;
 const agentRun = 40;
 const [widget, visit] = [80, 81] as const;
+const api = 90;
 const [room, roomPlace, roomMessage, roomPart] = [32, 33, 34, 35] as const;
 const [email, emailThread, emailTerm] = [61, 62, 63] as const;
 const time = (number: string) => `timestamptz '2026-01-01' + (${number}) * interval '1 second'`;
@@ -131,6 +133,10 @@ const fill = async (url: string): Promise<void> => {
   await run(`insert into agent_invocations (organization_id, id, workspace_id, conversation_id, message_id, credential_kind, credential_id, max_steps, created_at)
     select ${tenant}, ${inSql(agentRun, 'n')}, ${inSql(workspace, `n % ${tenants}`)},
       ${inSql(conversation, `case when n % 10 < 4 then n % ${tenants} else n end`)}, ${inSql(message, 'n')}, 'SESSION', ${inSql(user, '0')}, 10, ${time('n')}
+    from generate_series(0, 39999) n`);
+  // Every second one is for a group that nobody here is in.
+  await run(`insert into api_configurations (organization_id, id, readers, group_id, name, kind, endpoint, created_at)
+    select ${tenant}, ${inSql(api, 'n')}, array[${tenant}], case when n / ${tenants} % 2 = 1 then ${inSql(api, '0')} end, 'a' || md5(n::text), 'CRM', 'https://example.com', ${time('n')}
     from generate_series(0, 39999) n`);
   await run(`insert into documents (organization_id, id, workspace_id, title, mime_type, created_at)
     select ${tenant}, ${inSql(document, 'n')}, ${inSql(workspace, `n % ${tenants}`)}, 't' || md5(n::text), 'text/plain', ${time('n')} from generate_series(0, 79999) n`);
@@ -222,7 +228,7 @@ const fill = async (url: string): Promise<void> => {
   await run(`insert into email_terms (organization_id, user_id, created_at, id, email_id, term)
     select ${mailbox}, ${inSql(emailTerm, 'n')}, ${inSql(email, 'n')}, 'common' from generate_series(0, 79999) n`);
   await run(
-    `analyze email_threads, emails, email_terms, prompt_history, slash_commands, prompt_variables, datasources, sync_queues, sync_executions, sync_failures, jobs, files, search_logs, office_documents, office_document_versions, office_document_shares, office_document_comments, organizations, users, memberships, workspaces, workspace_memberships, conversations, conversation_shares, feedback, messages, answer_passages, agent_invocations, embed_widgets, embed_conversations, rooms, room_memberships, room_messages, room_message_terms, room_mentions, room_reactions, documents, document_chunks, document_versions, document_labels`,
+    `analyze api_configurations, email_threads, emails, email_terms, prompt_history, slash_commands, prompt_variables, datasources, sync_queues, sync_executions, sync_failures, jobs, files, search_logs, office_documents, office_document_versions, office_document_shares, office_document_comments, organizations, users, memberships, workspaces, workspace_memberships, conversations, conversation_shares, feedback, messages, answer_passages, agent_invocations, embed_widgets, embed_conversations, rooms, room_memberships, room_messages, room_message_terms, room_mentions, room_reactions, documents, document_chunks, document_versions, document_labels`,
   );
   await owner.end();
 };
@@ -489,6 +495,18 @@ const lists: readonly List[] = [
     'agent_invocations_conversation_id_index',
     created('DESC', agentRun),
     (unit, args) => agentInvocationsByConversation(unit, args, idOf(conversation, 0)),
+  ],
+  [
+    'APIs',
+    'api_configurations_created_at_index',
+    created('ASC', api),
+    (unit, args) => apiConfigurationList(unit, args),
+  ],
+  [
+    'APIs by name',
+    'api_configurations_name_key',
+    null,
+    (unit, args) => apiConfigurationList(unit, { ...args, orderBy: [{ field: 'NAME', direction: 'ASC' }] }),
   ],
   ['jobs', 'jobs_created_at_index', created('DESC', job), (unit, args) => jobList(unit, args)],
   [
