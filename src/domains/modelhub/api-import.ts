@@ -19,7 +19,7 @@ export interface Imported {
 
 /**
  * Adds the operations of an OpenAPI document to an API, all or none; those whose names are there already stay as they are. The endpoint stays as
- * it was set, whatever servers the document names. Throws BadUserInput, Conflict (more than 100 operations), NotFound.
+ * it was set, whatever servers the document names. Throws BadUserInput, Conflict (more than 100 operations), NotFound, TooBusy.
  */
 export const importApiOperations = async (
   { unit }: Context,
