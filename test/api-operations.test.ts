@@ -139,9 +139,15 @@ describe('what a model reads', () => {
     ['in base 64 for URLs', Buffer.from(key).toString('base64url')],
     ['as BASIC sends it', Buffer.from(`tessera:${key}`).toString('base64')],
     ['in hexadecimal', Buffer.from(key).toString('hex')],
-    ['with control characters', [...key].join('\0')],
-    ['with characters of no width', [...key].join('\u200b')],
-    ['as codes', [...key].map((letter) => `\\u00${letter.charCodeAt(0).toString(16)}`).join('')],
+    ['with control characters', key.split('').join('\0')],
+    ['with characters of no width', key.split('').join('\u200b')],
+    [
+      'as codes',
+      key
+        .split('')
+        .map((letter) => `\\u00${letter.charCodeAt(0).toString(16)}`)
+        .join(''),
+    ],
     ['in HTML', key.replaceAll('&', '&amp;').replaceAll('"', '&quot;')],
   ])('holds no key: %s', (_how, form) => {
     const shown = withoutSecret(`before ${form} after`, key, 'tessera');

@@ -62,6 +62,6 @@ export const groupOf = async (person: Person, name: string, ...userIds: string[]
 
 /** Code and field of each error of an operation. */
 export const refusals = async (person: Person, query: string, input: object): Promise<unknown[]> =>
-  (await person.ask(query, { input })).errors.map(({ extensions }) =>
-    `${extensions.code} ${extensions.field ?? ''}`.trim(),
+  (await person.ask(query, { input })).errors.map(({ extensions: { code, field } }) =>
+    [code, field].filter((part) => typeof part === 'string').join(' '),
   );
