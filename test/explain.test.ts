@@ -52,6 +52,7 @@ import { pricesByModel } from '../src/domains/modelhub/prices.ts';
 import { budgetList } from '../src/domains/modelhub/budget-loaders.ts';
 import { modelCallList } from '../src/domains/modelhub/call-log.ts';
 import { usageOf } from '../src/domains/modelhub/usage.ts';
+import { apiConfigurationList } from '../src/domains/modelhub/api-loaders.ts';
 import { jobList } from '../src/domains/platform/loaders.ts';
 import { memberList, workspaceList } from '../src/domains/tenancy/loaders.ts';
 import { discovery, viewerOfMember } from '../src/domains/tenancy/viewers.ts';
@@ -86,6 +87,7 @@ const passage = 27;
 const agentRun = 40;
 const [promptSession, studioPrompt] = [50, 51] as const;
 const [widget, visit] = [80, 81] as const;
+const api = 90;
 const [room, roomPlace, roomMessage, roomPart] = [32, 33, 34, 35] as const;
 const [modelCall, model, apiKey] = [70, 71, 72] as const;
 const [email, emailThread, emailTerm] = [61, 62, 63] as const;
@@ -149,6 +151,10 @@ const fill = async (url: string): Promise<void> => {
       case when n / ${tenants} % 7 = 0 then ${inSql(apiKey, `n % ${tenants}`)} end, 'p', 'm', 'answer', case when n / ${tenants} % 50 = 0 then 'ERROR' else 'SUCCESS' end,
       n % 1000, n % 100, (n % 1000) * 0.000001, n % 5000, n % 500, ${time('n')}
     from generate_series(0, 79999) n`);
+  // Every second one is for a group that nobody here is in.
+  await run(`insert into api_configurations (organization_id, id, readers, group_id, name, kind, endpoint, created_at)
+    select ${tenant}, ${inSql(api, 'n')}, array[${tenant}], case when n / ${tenants} % 2 = 1 then ${inSql(api, '0')} end, 'a' || md5(n::text), 'CRM', 'https://example.com', ${time('n')}
+    from generate_series(0, 39999) n`);
   await run(`insert into documents (organization_id, id, workspace_id, title, mime_type, created_at)
     select ${tenant}, ${inSql(document, 'n')}, ${inSql(workspace, `n % ${tenants}`)}, 't' || md5(n::text), 'text/plain', ${time('n')} from generate_series(0, 79999) n`);
   await run(`insert into document_chunks (organization_id, id, workspace_id, document_id, position, text, headings, start, "end", tokens, terms, frequencies, term_count, hash, created_at)
@@ -520,6 +526,18 @@ const lists: readonly List[] = [
     'agent_invocations_conversation_id_index',
     created('DESC', agentRun),
     (unit, args) => agentInvocationsByConversation(unit, args, idOf(conversation, 0)),
+  ],
+  [
+    'APIs',
+    'api_configurations_created_at_index',
+    created('ASC', api),
+    (unit, args) => apiConfigurationList(unit, args),
+  ],
+  [
+    'APIs by name',
+    'api_configurations_name_key',
+    null,
+    (unit, args) => apiConfigurationList(unit, { ...args, orderBy: [{ field: 'NAME', direction: 'ASC' }] }),
   ],
   ['jobs', 'jobs_created_at_index', created('DESC', job), (unit, args) => jobList(unit, args)],
   [

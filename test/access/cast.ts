@@ -16,6 +16,7 @@ import { emailBy, parties } from '../mailboxes.ts';
 import { apiKeyOf, deviceOf, extensionKeyOf } from '../machines.ts';
 import { conversationIn, promote, unitOf, uuidOf, workspaceOf } from '../talk.ts';
 import { Person, type Testbed } from '../testbed.ts';
+import { filledApis } from './api-fields.ts';
 import { filledAgents } from './filled-agents.ts';
 import { filledEmbed } from './filled-embed.ts';
 import { filledRooms } from './filled-rooms.ts';
@@ -374,6 +375,7 @@ const filled = async (
     ...(await filledSync(bed, owner, workspaceId, secret)),
     ...(await filledEmbed(bed, owner, workspaceId, secret)),
     ...(await mailboxOf(owner)),
+    ...(await filledApis(owner, `${secret} customers`)),
   };
 };
 

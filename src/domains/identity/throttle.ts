@@ -48,6 +48,8 @@ export const limits = {
   inboundKey: { each: 100, address: 100, seconds: 900 },
   /** Calls that try whether a key for a provider works. */
   keyTest: { each: 20, address: 20, seconds: 900 },
+  /** Test calls of one API outside. */
+  apiTest: { each: 20, address: 20, seconds: 900 },
   pairing: { each: 20, address: 100, seconds: 900 },
   /** Conversations shown by a link: read page by page, by many behind one address. */
   share: { each: 600, address: 600, seconds: 900 },
