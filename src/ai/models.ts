@@ -28,6 +28,8 @@ const openaiCompatible = (deployment: Deployment) => {
   return createOpenAICompatible({
     name: 'openaiCompatible',
     includeUsage: true,
+    // A schema is asked for by callers who know that their server takes it; without this the SDK would drop it.
+    supportsStructuredOutputs: true,
     ...access(deployment, deployment.baseUrl),
   });
 };
