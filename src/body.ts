@@ -46,7 +46,8 @@ const isJson = (contentType: string): boolean => {
   }
 };
 
-const tooLong = (maxBytes: number) => new BodyFault(413, `The body has more than ${maxBytes.toLocaleString('en')} bytes.`);
+const tooLong = (maxBytes: number) =>
+  new BodyFault(413, `The body has more than ${maxBytes.toLocaleString('en')} bytes.`);
 
 const bytesOf = (request: IncomingMessage, timeoutMs: number, maxBytes: number): Promise<Buffer> =>
   new Promise((resolve, reject) => {

@@ -15,6 +15,7 @@ import { countersInPostgres, countersInRedis } from './domains/identity/counters
 import { throttlesOn, unthrottled } from './domains/identity/throttle.ts';
 import type { AgentTools } from './domains/agent-tool.ts';
 import type { Jobs, Schedules, Services } from './domains/services.ts';
+import { KnownModelNames } from './domains/modelhub/model-names.ts';
 import { SearchJournal } from './domains/content/search-notes.ts';
 import { Activity } from './domains/tenancy/activity.ts';
 import { LocalBus } from './events/local-bus.ts';
@@ -100,6 +101,7 @@ export const openInstallation = async (
       outbound,
       throttles: settings.rateLimit ? throttlesOn(counters) : unthrottled,
       viewers,
+      modelNames: new KnownModelNames(),
       activity,
       downloads,
       searches,

@@ -86,15 +86,13 @@ const toolOptions = ({ tools = [], toolChoice }: ChatWish): Partial<LanguageMode
   tools.length === 0
     ? {}
     : {
-        tools: tools.map(
-          ({ name, description, parameters, strict }): LanguageModelV3FunctionTool => ({
-            type: 'function',
-            name,
-            inputSchema: parameters,
-            ...(description !== undefined && { description }),
-            ...(strict !== undefined && { strict }),
-          }),
-        ),
+        tools: tools.map(({ name, description, parameters, strict }): LanguageModelV3FunctionTool => ({
+          type: 'function',
+          name,
+          inputSchema: parameters,
+          ...(description !== undefined && { description }),
+          ...(strict !== undefined && { strict }),
+        })),
         toolChoice:
           typeof toolChoice === 'object'
             ? { type: 'tool', toolName: toolChoice.tool }

@@ -11,6 +11,7 @@ import type { KeyRing } from '../secrets/encryption.ts';
 import type { Settings } from '../settings.ts';
 import type { FileStore } from '../storage/store.ts';
 import type { AgentTools } from './agent-tool.ts';
+import type { ModelType } from '../generated/resolvers.ts';
 import type { Viewer } from './context.ts';
 import type { Throttles } from './identity/throttle.ts';
 import type { UnitOfWork } from '../database/unit-of-work.ts';
@@ -27,6 +28,18 @@ export interface ViewerCache {
   /** Those of one organization. */
   forgetOrganization(organizationId: string): void;
   forgetAll(): void;
+}
+
+/** A model that a name means. */
+export interface NamedModel {
+  readonly id: string;
+  readonly type: ModelType;
+}
+
+/** Names by which programs call models. */
+export interface ModelNames {
+  /** The model that a name means to the unit's organization; null for none. No statement where that is known. */
+  find(unit: UnitOfWork, name: string): Promise<NamedModel | null>;
 }
 
 /** Notes who was active when, to be written down later. */
@@ -89,6 +102,7 @@ export interface Services {
   /** Bounds on tries; a count is never made while a unit is open. */
   readonly throttles: Throttles;
   readonly viewers: ViewerCache;
+  readonly modelNames: ModelNames;
   readonly activity: ActivityNotes;
   readonly downloads: DownloadNotes;
   readonly searches: SearchNotes;

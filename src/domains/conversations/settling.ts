@@ -44,7 +44,7 @@ export const boundedCitations = (all: readonly Citation[], limit: number): Citat
 };
 
 /** Citations of an answer that was given more passages than a search finds. */
-const maxCitations = 50;
+export const maxCitations = 50;
 
 /** What becomes of a completed answer, with its citations and the passages they stand in. */
 const answeredFields = ({ result, material }: Extract<Ending, { kind: 'answered' }>, { workspace, call }: Asked) => {
