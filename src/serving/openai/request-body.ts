@@ -33,9 +33,10 @@ const pathOf = (path: readonly PropertyKey[]): string =>
 
 /** A field that is read over because it says what holds anyway; any other value is refused. */
 export const unsupported = (why: string, isUsual: (value: unknown) => boolean) =>
-  z.unknown().superRefine((value, check) => {
-    if (value !== undefined && value !== null && !isUsual(value)) check.addIssue({ code: 'custom', message: why });
-  });
+  z
+    .unknown()
+    .refine((value) => value === undefined || value === null || isUsual(value), { error: why })
+    .optional();
 
 /** Pairs that OpenAI keeps with a completion; here they are tags of the call, `key=value`. */
 export const metadataFields = z.record(z.string().max(64), z.string().max(512)).nullish();
