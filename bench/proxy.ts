@@ -1,6 +1,6 @@
 /**
  * Calls a local model server directly and through Tessera's OpenAI-compatible endpoint, turn by turn in one run on a private Postgres, and prints what
- * Tessera adds to each streamed call: `npm run bench:proxy -- --streams 50 --turns 20 --pieces 20 --gapMs 10`. Ends with 1 when a call was not
+ * Tessera adds to each streamed call: `npm run bench:proxy -- --streams 50 --turns 10 --pieces 50 --gapMs 20`. Ends with 1 when a call was not
  * settled, or took more than three statements.
  */
 import { parseArgs } from 'node:util';
@@ -12,9 +12,9 @@ import { runProxy, type Side } from './proxy/run.ts';
 const { values } = parseArgs({
   options: {
     streams: { type: 'string', default: '50' },
-    turns: { type: 'string', default: '20' },
-    pieces: { type: 'string', default: '20' },
-    gapMs: { type: 'string', default: '10' },
+    turns: { type: 'string', default: '10' },
+    pieces: { type: 'string', default: '50' },
+    gapMs: { type: 'string', default: '20' },
   },
 });
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
