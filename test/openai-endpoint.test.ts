@@ -4,7 +4,8 @@ import { desc } from 'drizzle-orm';
 import OpenAI from 'openai';
 import { database } from '../src/database/client.ts';
 import { executionLogs, type ExecutionLogRow } from '../src/domains/modelhub/execution-tables.ts';
-import { QuotaExceeded } from '../src/errors.ts';
+import type { Context } from '../src/domains/context.ts';
+import { QuotaExceeded, RateLimited } from '../src/errors.ts';
 import { colleagueOf, type Colleague } from './company.ts';
 import { startOpenAiServer, type OpenAiServer } from './openai-server.ts';
 import { promote, unitOf, uuidOf, workspaceOf } from './talk.ts';
@@ -359,6 +360,25 @@ describe('refusals', () => {
     expect(Number(headers.get('retry-after'))).toBeGreaterThan(3500);
     expect(headers.get('x-should-retry')).toBe('false');
     expect(message).toContain(resetsAt);
+  });
+
+  test('meet who asks too often, charged as operations of GraphQL are', async () => {
+    const { gateway } = bed.server;
+    const { charge } = gateway;
+    const charged: unknown[] = [];
+    Object.assign(gateway, {
+      charge: async ({ viewer }: Context, cost: number) => {
+        charged.push([viewer?.userId, cost]);
+        throw new RateLimited(7);
+      },
+    });
+    const error = await refused({});
+    Object.assign(gateway, { charge });
+    expect(error).toBeInstanceOf(OpenAI.RateLimitError);
+    expect(error).toMatchObject({ status: 429, code: 'rate_limit_exceeded' });
+    expect((error as InstanceType<typeof OpenAI.RateLimitError>).headers.get('retry-after')).toBe('7');
+    expect(charged).toEqual([[uuidOf(ada.userId), 50]]);
+    expect(server.seen).toEqual([]);
   });
 
   test('of the provider are told without its words', async () => {
