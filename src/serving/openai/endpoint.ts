@@ -72,8 +72,8 @@ export const openai: Folder = async (folderRequest) => {
       if (response.destroyed) return;
       const told = toldFault(error);
       if (told === null) services.log.error({ err: error, requestId: origin.requestId }, 'A program got no answer.');
-      if (response.headersSent) return void response.destroy();
-      await tellFault(folderRequest, told ?? unknownFault(origin.requestId));
+      if (response.headersSent) response.destroy();
+      else await tellFault(folderRequest, told ?? unknownFault(origin.requestId));
     }
   });
 };
