@@ -15,18 +15,21 @@ export class BodyFault extends Error {
 }
 
 /**
- * The JSON object of a request, at most 1 MB of UTF-8 that arrives in time. The request stays open when it is refused,
+ * The JSON object of a request, at most 1 MB of UTF-8, or `maxBytes`, that arrives in time. The request stays open when it is refused,
  * so that there is a way back for the answer.
  * Throws BodyFault.
  */
-export const readJsonBody = async (request: IncomingMessage, timeoutMs = bodyTimeoutMs): Promise<unknown> => {
-  if (Number(request.headers['content-length'] ?? 0) > maxBodyBytes)
-    throw new BodyFault(413, 'The body has more than 1,000,000 bytes.');
+export const readJsonBody = async (
+  request: IncomingMessage,
+  timeoutMs = bodyTimeoutMs,
+  maxBytes = maxBodyBytes,
+): Promise<unknown> => {
+  if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLong(maxBytes);
   if (!isJson(request.headers['content-type'] ?? ''))
     throw new BodyFault(415, 'The body must be application/json in UTF-8.');
   const encoding = request.headers['content-encoding'];
   if (encoding !== undefined && encoding !== 'identity') throw new BodyFault(415, 'The body must not be compressed.');
-  return parsed(await bytesOf(request, timeoutMs));
+  return parsed(await bytesOf(request, timeoutMs, maxBytes));
 };
 
 /** `application/graphql+json` was the name before the media type of GraphQL's answers was settled. */
@@ -43,26 +46,29 @@ const isJson = (contentType: string): boolean => {
   }
 };
 
-const bytesOf = (request: IncomingMessage, timeoutMs: number): Promise<Buffer> =>
+const tooLong = (maxBytes: number) =>
+  new BodyFault(413, `The body has more than ${maxBytes.toLocaleString('en')} bytes.`);
+
+const bytesOf = (request: IncomingMessage, timeoutMs: number, maxBytes: number): Promise<Buffer> =>
   new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
     const take = (chunk: Buffer): void => {
       size += chunk.length;
       chunks.push(chunk);
-      if (size > maxBodyBytes) refuse(413, 'The body has more than 1,000,000 bytes.');
+      if (size > maxBytes) refuse(tooLong(maxBytes));
     };
     const end = (): void => {
       leave();
       resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks));
     };
-    const breakOff = (): void => refuse(400, 'The body broke off.');
-    const refuse = (status: number, message: string): void => {
+    const breakOff = (): void => refuse(new BodyFault(400, 'The body broke off.'));
+    const refuse = (fault: BodyFault): void => {
       leave();
       request.pause();
-      reject(new BodyFault(status, message));
+      reject(fault);
     };
-    const timer = setTimeout(refuse, timeoutMs, 408, 'The body did not arrive in time.');
+    const timer = setTimeout(() => refuse(new BodyFault(408, 'The body did not arrive in time.')), timeoutMs);
     const leave = (): void => {
       clearTimeout(timer);
       request.off('data', take).off('end', end).off('error', breakOff).off('close', breakOff);

@@ -24,6 +24,7 @@ import { failure, json, refuse, refuseSocket } from './refusal.ts';
 import type { FolderRequest } from './serving/folder.ts';
 import { endStreams } from './serving/event-stream.ts';
 import { folders, ownOriginRules } from './serving/folders.ts';
+import { endCalls } from './serving/openai/program.ts';
 import type { Settings } from './settings.ts';
 
 /** A running server. */
@@ -72,7 +73,7 @@ export const startServer = async ({
   const crossOrigin = cors({
     origin: (origin, decide) => decide(null, allowsOrigin(origin)),
     maxAge: 86_400,
-    exposedHeaders: ['x-request-id'],
+    exposedHeaders: ['x-request-id', 'retry-after'],
   });
   const http = createServer({
     headersTimeout: headersTimeoutMs,
@@ -123,7 +124,7 @@ export const startServer = async ({
           ? refuse(request, response, fault.status, failure('BAD_REQUEST', fault.message))
           : page !== undefined && request.method === 'GET'
             ? Promise.resolve(void response.writeHead(200, page.headers).end(page.body))
-            : (answerBelow(path, { services, request, response, origin }) ??
+            : (answerBelow(path, { services, charge: gateway.charge, request, response, origin }) ??
               routes[path]?.(request, response, origin) ??
               refuse(request, response, 404, failure('NOT_FOUND', 'There is nothing here.')));
       work.catch((error: unknown) => {
@@ -169,6 +170,7 @@ export const startServer = async ({
       draining.announced = true;
       http.closeIdleConnections();
       await within(left(reserveMs), closed);
+      await within(left(reserveMs / 2), endCalls());
       await services.bus.close();
       await answers;
       await within(left(reserveMs / 2), Promise.all([closed, goodbyes]));

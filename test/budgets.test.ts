@@ -350,7 +350,7 @@ describe('keys', () => {
     const [spent, other] = [newId(), newId()];
     await budgetFor(organizationId, { subject: 'PROVIDER_KEY', subjectId: spent, window: 'DAY', limit: '0.1' });
     const [first, second] = [callable({ providerKeyId: spent }), callable({ providerKeyId: other })];
-    const route = { callables: [first, second] as const, ruleId: null };
+    const route = { callables: [first, second] as const, ruleId: null, keepsContents: false };
     const begun = await unit.transact(() => beginOn(unit, { ...route, callables: [first, second] }, requestOf()));
     expect(begun).toMatchObject({ attempt: 2, callable: second });
     expect(await ledgerOf(organizationId)).toMatchObject([{ providerKeyId: other, attempt: 2 }]);

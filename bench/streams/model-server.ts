@@ -13,10 +13,11 @@ const { values } = parseArgs({
 });
 const [pieces, gapMs] = [Number(values.pieces), Number(values.gapMs)];
 
+const head = { id: 'chatcmpl-1', object: 'chat.completion.chunk', created: 1, model: 'slow' };
+
 const send = (response: ServerResponse, delta: object, finishReason: string | null): void => {
   const choices = [{ index: 0, delta, finish_reason: finishReason }];
-  const chunk = { id: 'chatcmpl-1', object: 'chat.completion.chunk', created: 1, model: 'slow', choices };
-  response.write(`data: ${JSON.stringify(chunk)}\n\n`);
+  response.write(`data: ${JSON.stringify({ ...head, choices })}\n\n`);
 };
 
 const stream = async (response: ServerResponse): Promise<void> => {
@@ -28,6 +29,8 @@ const stream = async (response: ServerResponse): Promise<void> => {
     send(response, { role: 'assistant', content: pieceOf(number) }, null);
   }
   send(response, {}, 'stop');
+  const usage = { prompt_tokens: 10, completion_tokens: pieces, total_tokens: 10 + pieces };
+  response.write(`data: ${JSON.stringify({ ...head, choices: [], usage })}\n\n`);
   response.end('data: [DONE]\n\n');
 };
 

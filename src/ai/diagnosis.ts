@@ -2,9 +2,11 @@ import { types } from 'node:util';
 import {
   APICallError,
   EmptyResponseBodyError,
+  InvalidPromptError,
   InvalidResponseDataError,
   JSONParseError,
   TypeValidationError,
+  UnsupportedFunctionalityError,
 } from '@ai-sdk/provider';
 import { NoOutputGeneratedError, RetryError } from 'ai';
 import { retryAfterSeconds } from '../outbound/retry-after.ts';
@@ -68,6 +70,9 @@ const diagnose = (error: unknown, begun: boolean): ModelFailure => {
   if (InvalidResponseDataError.isInstance(error)) return error.data === undefined ? interrupted() : unreadable();
   if (JSONParseError.isInstance(error) || TypeValidationError.isInstance(error)) return unreadable();
   if (EmptyResponseBodyError.isInstance(error)) return unreadable();
+  // Found by the SDK before anything was sent.
+  if (UnsupportedFunctionalityError.isInstance(error) || InvalidPromptError.isInstance(error))
+    return new ModelFailure('REFUSED', 'The model provider takes no request of this kind.');
   if (isError(error)) return begun ? interrupted(networkCode(error)) : unreachable(networkCode(error));
   return typeof error === 'object' && error !== null ? reported(error, begun) : unreachable();
 };

@@ -8,7 +8,7 @@ import { embeddingModel } from './models.ts';
 
 export type Embeddings = {
   /**
-   * One vector of 1536 numbers for each text, in the order of the texts, of unit length unless it is all zero. Shorter ones of a
+   * One vector for each text, in the order of the texts. STORED: of 1536 numbers, of unit length unless it is all zero; shorter ones of a
    * model end in zeros, which changes neither length nor cosine.
    */
   vectors: number[][];
@@ -19,18 +19,33 @@ export type Embeddings = {
 const parallelCalls = 4;
 const defaultBatch = 128;
 
-/** Models that can cut their vectors to a wished length need to be asked for ours. */
-const wished = ({ dialect, model }: Deployment, language?: string): ProviderOptions => {
-  if (dialect === 'builtin') return language === undefined ? {} : { tessera: { language } };
-  if (dialect === 'google') return { google: { outputDimensionality: dimensions } };
-  if (!model.startsWith('text-embedding-3')) return {};
-  return { openai: { dimensions }, openaiCompatible: { dimensions } };
+/**
+ * What the vectors are to be like: as they are stored, 1536 numbers of unit length; or as the model gives them, with a wished number of dimensions
+ * (null: the model's own).
+ */
+export type VectorShape = 'STORED' | { dimensions: number | null };
+
+/** The longest vector that is taken as the model gives it. */
+const maxOwnDimensions = 16_384;
+
+/** Whether a model can cut its vectors to a wished length. */
+export const cutsVectors = ({ dialect, model }: Pick<Deployment, 'dialect' | 'model'>): boolean =>
+  dialect === 'google' ||
+  ((dialect === 'openai' || dialect === 'openai-compatible') && model.startsWith('text-embedding-3'));
+
+/** Models that can cut their vectors to a wished length need to be asked for it. */
+const wished = (deployment: Deployment, shape: VectorShape, language?: string): ProviderOptions => {
+  if (deployment.dialect === 'builtin') return language === undefined ? {} : { tessera: { language } };
+  const length = shape === 'STORED' ? dimensions : shape.dimensions;
+  if (length === null || !cutsVectors(deployment)) return {};
+  if (deployment.dialect === 'google') return { google: { outputDimensionality: length } };
+  return { openai: { dimensions: length }, openaiCompatible: { dimensions: length } };
 };
 
 /** The deployment's own options, and over them what is wished for. */
-const optionsOf = (deployment: Deployment, language?: string): ProviderOptions => {
+const optionsOf = (deployment: Deployment, shape: VectorShape, language?: string): ProviderOptions => {
   const own = deployment.providerOptions ?? {};
-  const wish = wished(deployment, language);
+  const wish = wished(deployment, shape, language);
   return {
     ...own,
     ...Object.fromEntries(Object.entries(wish).map(([name, options]) => [name, { ...own[name], ...options }])),
@@ -59,7 +74,7 @@ const inOrder = ({ embeddings, response }: EmbeddingModelV3Result): number[][] =
     .map(({ vector }) => vector);
 };
 
-const checked = (vectors: readonly number[][], texts: number): number[][] => {
+const checked = (vectors: number[][], texts: number, shape: VectorShape): number[][] => {
   if (vectors.length !== texts)
     throw new ModelFailure(
       'INVALID_RESPONSE',
@@ -68,15 +83,16 @@ const checked = (vectors: readonly number[][], texts: number): number[][] => {
   const size = vectors[0]?.length ?? dimensions;
   if (vectors.some((vector) => vector.length !== size))
     throw new ModelFailure('INVALID_RESPONSE', 'The embedding model sent vectors of different dimensions.');
-  if (size === 0 || size > dimensions)
+  const most = shape === 'STORED' ? dimensions : maxOwnDimensions;
+  if (size === 0 || size > most)
     throw new ModelFailure(
       'INVALID_RESPONSE',
-      `The embedding model gives ${size} dimensions; Tessera takes 1 to ${dimensions}. Choose another model.`,
+      `The embedding model gives ${size} dimensions; Tessera takes 1 to ${most}. Choose another model.`,
       { dimensions: size },
     );
   if (vectors.some((vector) => !vector.every(Number.isFinite)))
     throw new ModelFailure('INVALID_RESPONSE', 'The embedding model sent a vector with values that are no numbers.');
-  return vectors.map((vector) => padded(unitLength(vector)));
+  return shape === 'STORED' ? vectors.map((vector) => padded(unitLength(vector))) : vectors;
 };
 
 /** Does one call, aborted at the deployment's time-out. */
@@ -92,7 +108,7 @@ const call = async (model: EmbeddingModelV3, options: EmbeddingModelV3CallOption
 };
 
 /** The deployment's model with our batch size, time-out, order and checks. */
-const guarded = (deployment: Deployment, most: number | undefined): EmbeddingModelV3 => {
+const guarded = (deployment: Deployment, most: number | undefined, shape: VectorShape): EmbeddingModelV3 => {
   const model = embeddingModel(deployment);
   return {
     specificationVersion: 'v3',
@@ -102,7 +118,7 @@ const guarded = (deployment: Deployment, most: number | undefined): EmbeddingMod
     maxEmbeddingsPerCall: Math.min(deployment.maxBatch ?? defaultBatch, most ?? Infinity),
     doEmbed: async (options) => {
       const result = await call(model, options, deployment.timeoutMs);
-      const embeddings = checked(inOrder(result), options.values.length);
+      const embeddings = checked(inOrder(result), options.values.length, shape);
       return { embeddings, usage: result.usage ?? { tokens: 0 }, warnings: [] };
     },
   };
@@ -117,6 +133,7 @@ export const embedAll = async (
   texts: readonly string[],
   signal?: AbortSignal,
   language?: string,
+  shape: VectorShape = 'STORED',
 ): Promise<Embeddings> => {
   const stop = new AbortController();
   const abortSignal = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
@@ -125,11 +142,11 @@ export const embedAll = async (
     if (signal?.aborted) throw signal.reason;
     const most = await embeddingModel(deployment).maxEmbeddingsPerCall;
     const { embeddings, usage } = await embedMany({
-      model: guarded(deployment, most),
+      model: guarded(deployment, most, shape),
       values: [...texts],
       maxParallelCalls: parallelCalls,
       maxRetries: maxRetriesOf(deployment),
-      providerOptions: optionsOf(deployment, language),
+      providerOptions: optionsOf(deployment, shape, language),
       abortSignal,
     });
     return { vectors: embeddings, tokens: usage.tokens };

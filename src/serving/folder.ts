@@ -1,12 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Origin } from '../database/unit-of-work.ts';
-import type { Services } from '../domains/services.ts';
+import type { Installation } from '../installation.ts';
+import type { Gateway } from '../gateway/gateway.ts';
 import { DomainError } from '../errors.ts';
 import { failure, refuse } from '../refusal.ts';
 
 /** A request for something below a first part of the path. */
 export interface FolderRequest {
-  readonly services: Services;
+  readonly services: Installation['services'];
+  /** Charges what a request costs, as operations of GraphQL are charged. Throws RateLimited. */
+  readonly charge: Gateway['charge'];
   /** What follows the folder's name and its slash, as it was sent, without the query. */
   readonly rest: string;
   readonly request: IncomingMessage;

@@ -5,6 +5,7 @@ import { embed } from './embed.ts';
 import { files } from './files.ts';
 import type { Folder } from './folder.ts';
 import { inbound } from './inbound.ts';
+import { openai } from './openai/endpoint.ts';
 import { uploads } from './uploads.ts';
 
 /** What is served below a first part of the path. */
@@ -16,6 +17,7 @@ export const folders: ReadonlyMap<string, Folder> = new Map([
   ['embed', embed],
   ['embed.js', embedScript],
   ['inbound', inbound],
+  ['v1', openai],
 ]);
 
 /** First parts of the path that decide by themselves which pages may ask there. */

@@ -2,8 +2,9 @@ import { and, asc, eq, inArray, sql } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import { sole } from '../../database/rows.ts';
 import type { Scope, UnitOfWork } from '../../database/unit-of-work.ts';
-import type { StepResult, WantedCall } from '../../ai/agent-step.ts';
+import type { StepRequest, StepResult, WantedCall } from '../../ai/agent-step.ts';
 import type { AgentTools, ToolPassage } from '../agent-tool.ts';
+import { keepContent, type CallContent } from '../modelhub/call-contents.ts';
 import { costOf, settleCall as settleModelCall, succeeded } from '../modelhub/calls.ts';
 import { reserveAgain, type ModelCall } from '../modelhub/model-call.ts';
 import { renewQuota } from '../modelhub/quotas.ts';
@@ -87,13 +88,19 @@ export const reserveStep = (actor: Actor, run: AgentInvocationRow, call: ModelCa
 export interface Taken {
   readonly position: number;
   readonly call: ModelCall;
+  readonly request: StepRequest;
   readonly result: StepResult;
 }
+
+const contentOf = ({ system, history, question, earlier }: StepRequest, { text, calls }: StepResult): CallContent => ({
+  input: { system, turns: history, question, steps: earlier },
+  output: calls.length === 0 ? text : { text, calls },
+});
 
 /** Stores a step with the tools it wants used, and settles its call of the model. Throws RunOver. */
 export const recordStep = (services: Services, actor: Actor, run: AgentInvocationRow, taken: Taken): Promise<void> => {
   const { unit, viewer } = actor;
-  const { position, call, result } = taken;
+  const { position, call, request, result } = taken;
   const { usage, latencyMs, timeToFirstTokenMs } = result;
   const { inputTokens, outputTokens } = usage;
   const cost = costOf(call.callable.price, usage);
@@ -103,6 +110,7 @@ export const recordStep = (services: Services, actor: Actor, run: AgentInvocatio
     // In the order in which whoever stops the run locks both.
     await lockGoing(run);
     await settleModelCall(unit, call.executionId, outcome);
+    await keepContent(unit, call, () => contentOf(request, result));
     const place = { organizationId, workspaceId: run.workspaceId, readers: [viewer.self], invocationId: run.id };
     await database.insert(agentSteps).values({
       ...place,

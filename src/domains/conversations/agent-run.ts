@@ -170,7 +170,7 @@ const step = async (
   if (!work.reserved) await reserveStep(actor, run, call);
   work.reserved = true;
   const result = await streamed({ unit: actor.unit, services }, call, request, deltas);
-  await recordStep(services, actor, run, { position, call, result });
+  await recordStep(services, actor, run, { position, call, request, result });
   work.reserved = false;
   if (result.calls.length > 0) return null;
   const grounds = groundsOf(steps);

@@ -28,7 +28,8 @@ import { recentPassages } from './recent-passages.ts';
 import { settle, type Ending, type Reached } from './settling.ts';
 import { systemPromptFor } from './system-prompt.ts';
 
-const refusal = 'I found nothing about this in the documents of this workspace.';
+/** What a workspace says that answers from its documents alone and has nothing of its own to say where they are silent. */
+export const refusal = 'I found nothing about this in the documents of this workspace.';
 
 /** An answer that this process is writing. */
 interface Running {
@@ -241,7 +242,7 @@ export interface Material {
 }
 
 /** Of the model's window, what the pinned documents may take. Beside the files of the conversation a quarter is left for all else. */
-const pinnedShare = 0.25;
+export const pinnedShare = 0.25;
 
 /** Reads what an answer is made from; the unit holds no connection afterwards. */
 const materialOf = async (services: Services, unit: UnitOfWork, asked: Asked): Promise<Material> => {

@@ -49,7 +49,7 @@ export const boundedCitations = (all: readonly Citation[], limit: number): Citat
 };
 
 /** Citations of an answer that was given more passages than a search finds. */
-const maxCitations = 50;
+export const maxCitations = 50;
 
 /** What becomes of a completed answer, with its citations and the passages they stand in. */
 const answeredFields = ({ result, material }: Extract<Ending, { kind: 'answered' }>, { workspace, call }: Asked) => {
@@ -138,7 +138,7 @@ export const settle = async ({ unit, services }: Means, asked: Asked, ending: En
     else await settleCall(unit, call.executionId, outcomeOf(ending, usage));
     if (asked.claimed) await settleQuota(transaction, answer.id, usedBy(ending));
     if (settled.length === 0) return false;
-    if (ending.kind !== 'refused') await keepContent(unit, call.executionId, () => contentOf(asked, ending));
+    if (ending.kind !== 'refused') await keepContent(unit, call, () => contentOf(asked, ending));
     if (conversation !== null) await concludeExchange({ unit, services }, conversation, asked, told);
     const { workspaceId } = answer;
     const { material } = ending;

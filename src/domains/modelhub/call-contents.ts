@@ -2,9 +2,8 @@ import { and, eq, getTableColumns, sql } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import { bound, loadOne } from '../../database/loader.ts';
 import { wholeOf, type UnitOfWork } from '../../database/unit-of-work.ts';
-import { settingsOf } from '../tenancy/organization-settings.ts';
-import { organizations } from '../tenancy/tables.ts';
 import { executionContents } from './execution-tables.ts';
+import type { ModelCall } from './model-call.ts';
 
 /** What a call said, and what came back. */
 export interface CallContent {
@@ -34,20 +33,22 @@ const bounded = (value: unknown): KeptText | null => {
 
 /**
  * Keeps what a call said and what came back, where the organization wants that (`keepCallContents`): for its user and its administrators. In the
- * running transaction, in which the call is settled. One statement where nothing is kept.
+ * running transaction, in which the call is settled. What is kept of a call stays as it is. One statement, and none where nothing is kept.
  */
-export const keepContent = async (unit: UnitOfWork, executionId: string, content: () => CallContent): Promise<void> => {
+export const keepContent = async (
+  unit: UnitOfWork,
+  { executionId, route }: ModelCall,
+  content: () => CallContent,
+): Promise<void> => {
+  if (!route.keepsContents) return;
   const { organizationId, scope } = unit;
-  const [organization] = await database
-    .select({ settings: organizations.settings })
-    .from(organizations)
-    .where(eq(organizations.id, organizationId));
-  if (organization === undefined || !settingsOf(organization).keepCallContents) return;
   const { input, output } = content();
   const readers = [...(scope.userId === null ? [] : [scope.userId]), organizationId];
   const row = { organizationId, executionId, readers, input: bounded(input), output: bounded(output) };
   // A visitor, whose call it may be, reads no contents: they are written as the organization.
-  await unit.nested(wholeOf(organizationId), () => database.insert(executionContents).values(row));
+  await unit.nested(wholeOf(organizationId), () =>
+    database.insert(executionContents).values(row).onConflictDoNothing(),
+  );
 };
 
 /** What is kept of a call, for who may read it. */

@@ -1,6 +1,17 @@
-import { boolean, foreignKey, index, integer, jsonb, numeric, text, uuid } from 'drizzle-orm/pg-core';
+import {
+  boolean,
+  foreignKey,
+  index,
+  integer,
+  jsonb,
+  numeric,
+  pgPolicy,
+  text,
+  uniqueIndex,
+  uuid,
+} from 'drizzle-orm/pg-core';
 import { sql } from 'drizzle-orm';
-import { moment, oneOf, tenantTable, word } from '../../database/tenant-table.ts';
+import { moment, oneOf, sameTenant, tenantTable, word } from '../../database/tenant-table.ts';
 import { organizations } from '../tenancy/tables.ts';
 import { modelTypes } from './tables.ts';
 
@@ -8,6 +19,9 @@ export const executionStatuses = ['PENDING', 'SUCCESS', 'ERROR', 'TIMEOUT'] as c
 
 /** US dollars. */
 const dollars = () => numeric({ precision: 18, scale: 12 });
+
+/** In no workspace, as of a program or the prompt studio: seen by whoever called, beside those who hold all workspaces. */
+const outsideWorkspaces = sql`${sameTenant} and workspace_id is null and user_id = nullif(current_setting('app.user_id', true), '')::uuid`;
 
 /**
  * One call of a model: what it was for, what it cost, how it ended. It is the ledger that quotas, bills and charts are reckoned from: a row is
@@ -63,6 +77,7 @@ export const executionLogs = tenantTable(
     endedAt: moment(),
   },
   (log) => [
+    pgPolicy('execution_logs_own', { using: outsideWorkspaces, withCheck: outsideWorkspaces }),
     oneOf('execution_logs', log.status, executionStatuses),
     oneOf('execution_logs', log.modelType, modelTypes),
     foreignKey({
@@ -106,7 +121,7 @@ export const executionContents = tenantTable(
       columns: [content.organizationId, content.executionId],
       foreignColumns: [executionLogs.organizationId, executionLogs.id],
     }).onDelete('cascade'),
-    index('execution_contents_execution_id_index').on(content.organizationId, content.executionId),
+    uniqueIndex('execution_contents_execution_id_key').on(content.organizationId, content.executionId),
     index('execution_contents_created_at_index').on(content.organizationId, content.createdAt),
   ],
 );

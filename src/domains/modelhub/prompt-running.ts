@@ -131,6 +131,8 @@ const streamFrom = (
     : streamStructured(deployment, { schema, ...request });
 };
 
+const toldIn = ({ system, question, schema }: Asked) => ({ system, question, ...(schema !== null && { schema }) });
+
 /** Calls the model; every failure becomes an ending. */
 const work = async (
   means: RunMeans,
@@ -148,7 +150,8 @@ const work = async (
       const { text, usage, latencyMs, timeToFirstTokenMs } = part.result;
       const object = 'object' in part.result ? storable(part.result.object) : null;
       const outcome = succeeded(usage, latencyMs, timeToFirstTokenMs);
-      return { status: 'SUCCESS', text: clean(text), object, outcome };
+      const content = { input: toldIn(asked), output: object ?? text };
+      return { status: 'SUCCESS', text: clean(text), object, outcome, content };
     }
     throw new ModelFailure('INTERRUPTED', 'The model ended without an answer.');
   } catch (error) {
@@ -156,7 +159,8 @@ const work = async (
     const usage = await usageOf(error, asked, text);
     const { kind, message } = signal.aborted ? stopped(signal) : causeOf(means.services, error);
     const outcome = failed(kind, message, performance.now() - began, usage);
-    return { status: kind === 'CANCELLED' ? 'CANCELLED' : 'ERROR', text, object: null, outcome };
+    const content = { input: toldIn(asked), output: text === '' ? null : text };
+    return { status: kind === 'CANCELLED' ? 'CANCELLED' : 'ERROR', text, object: null, outcome, content };
   } finally {
     await means.unit.rest();
   }

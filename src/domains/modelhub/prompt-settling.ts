@@ -2,6 +2,7 @@ import { and, eq, sql } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import type { Services } from '../services.ts';
+import { keepContent, type CallContent } from './call-contents.ts';
 import { abandonCalls, settleCall, type Outcome } from './calls.ts';
 import { executionLogs } from './execution-tables.ts';
 import type { ModelCall } from './model-call.ts';
@@ -25,6 +26,7 @@ export interface RunEnding {
   /** Null: none was asked for, or none came. */
   readonly object: unknown;
   readonly outcome: Outcome;
+  readonly content: CallContent;
 }
 
 /** What becomes of the run's row beside its cost. */
@@ -76,7 +78,7 @@ export const settleRun = (
   means: RunMeans,
   place: RunPlace,
   call: ModelCall,
-  { status, text, object, outcome }: RunEnding,
+  { status, text, object, outcome, content }: RunEnding,
 ): Promise<boolean> =>
   means.unit.transact(() => {
     const { usage, kind, message, latencyMs, timeToFirstTokenMs } = outcome;
@@ -97,7 +99,10 @@ export const settleRun = (
       errorKind: kind,
       errorMessage: message,
     };
-    return endRun(means, place, fields, () => settleCall(means.unit, call.executionId, outcome));
+    return endRun(means, place, fields, async () => {
+      await settleCall(means.unit, call.executionId, outcome);
+      await keepContent(means.unit, call, () => content);
+    });
   });
 
 /** Ends a run of which nobody is at work, and its calls. False when it had ended. */

@@ -138,7 +138,7 @@ const reserved = async (unit: UnitOfWork, { route, request }: Candidate): Promis
 const leaseSecondsOf = ({ callables }: Route): number =>
   callables.reduce((sum, { deployment }) => sum + Math.ceil(deployment.timeoutMs / 1000), graceSeconds);
 
-/** Sees the whole organization in the viewer's name: calls outside workspaces are seen by those alone, and a run ends also where its reader is gone. */
+/** Sees the whole organization in the viewer's name: a run ends also where its reader is gone. */
 const wholeScope = ({ scope, organizationId }: UnitOfWork): Scope => ({
   ...scope,
   workspaces: '*',

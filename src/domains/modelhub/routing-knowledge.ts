@@ -14,6 +14,7 @@ import {
   routingRules,
   type RoutingRuleRow,
 } from './routing-tables.ts';
+import { settingsOf } from '../tenancy/organization-settings.ts';
 import { organizations } from '../tenancy/tables.ts';
 import {
   modelPrices,
@@ -64,6 +65,8 @@ interface OwnPart {
   readonly keys: ReadonlyMap<string, StoredKey>;
   /** Its own and then the platform's, each in the order in which they are tried. */
   readonly rules: readonly KnownRule[];
+  /** Whether the organization wants what calls say and what comes back to be kept. */
+  readonly keepsContents: boolean;
 }
 
 /** All that routing needs to know for an organization. */
@@ -118,11 +121,13 @@ const modelsNow = async (unit: UnitOfWork): Promise<ReadonlyMap<string, KnownMod
 
 const ownNow = async (unit: UnitOfWork): Promise<OwnPart> => {
   const { organizationId } = unit;
-  const { strategy, keys, ownRules, platformRules } = sole(await unit.select(ownStatement(), { organizationId }));
+  const own = sole(await unit.select(ownStatement(), { organizationId }));
+  const { strategy, keys, ownRules, platformRules } = own;
   return {
     strategy,
     keys: new Map(keys.map(({ providerId, ...key }) => [providerId, key])),
     rules: [...ownRules, ...platformRules],
+    keepsContents: settingsOf(own).keepCallContents,
   };
 };
 
@@ -188,6 +193,7 @@ const ownStatement = lazily(() =>
     database
       .select({
         strategy: organizations.apiKeyStrategy,
+        settings: organizations.settings,
         keys: sql<({ providerId: string } & StoredKey)[]>`(
           select coalesce(json_agg(json_build_object('providerId', provider_id, 'id', id, 'encryptedKey', encrypted_key)), '[]')
           from ${providerKeys} where organization_id = ${bound.organizationId} and is_default

@@ -26,6 +26,8 @@ export interface Route {
   readonly callables: readonly [Callable, ...Callable[]];
   /** The rule that chose the models; null: the model was named, or nothing else was left. */
   readonly ruleId: string | null;
+  /** Whether the organization keeps what calls say and what comes back (`keepCallContents`). */
+  readonly keepsContents: boolean;
 }
 
 /** What answers where nothing was chosen and no rule fits. */
@@ -74,7 +76,7 @@ export const routeFor = async (unit: UnitOfWork, services: RoutingServices, requ
   if (first === undefined) throw noneLeft(rule, entries, request);
   // Where this call is to show whether the deployment is well again, others go elsewhere meanwhile.
   health.choose(deploymentOf(first));
-  return { callables: [first, ...others], ruleId: rule?.id ?? null };
+  return { callables: [first, ...others], ruleId: rule?.id ?? null, keepsContents: knowledge.keepsContents };
 };
 
 /** A model of a route, with the ways in which it can be called. */

@@ -74,6 +74,21 @@ export const workspaceBySlug = async (unit: UnitOfWork, slug: string): Promise<W
   return workspace ?? null;
 };
 
+const seen = lazily(() =>
+  Statement.select<Pick<WorkspaceRow, 'slug' | 'createdAt'>>(
+    database
+      .select({ slug: workspaces.slug, createdAt: workspaces.createdAt })
+      .from(workspaces)
+      .where(and(eq(workspaces.organizationId, bound.organizationId), isNull(workspaces.archivedAt)))
+      .orderBy(workspaces.slug)
+      .limit(sql.placeholder('most')),
+  ),
+);
+
+/** The short names of the workspaces that the viewer sees and that are not archived, in their order, at most `most`. */
+export const seenWorkspaces = (unit: UnitOfWork, most: number): Promise<Pick<WorkspaceRow, 'slug' | 'createdAt'>[]> =>
+  unit.select(seen(), { organizationId: unit.organizationId, most });
+
 const workspacesWhere = (where?: SQL) =>
   listOf({
     from: workspaces,

@@ -1,0 +1,3 @@
+DROP INDEX "execution_contents_execution_id_index";--> statement-breakpoint
+CREATE UNIQUE INDEX "execution_contents_execution_id_key" ON "execution_contents" USING btree ("organization_id","execution_id");--> statement-breakpoint
+CREATE POLICY "execution_logs_own" ON "execution_logs" AS PERMISSIVE FOR ALL TO public USING (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid and workspace_id is null and user_id = nullif(current_setting('app.user_id', true), '')::uuid) WITH CHECK (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid and workspace_id is null and user_id = nullif(current_setting('app.user_id', true), '')::uuid);
