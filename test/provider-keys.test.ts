@@ -300,7 +300,7 @@ test("the organization's strategy decides which key is sent", async () => {
   const sentFor = async (): Promise<(string | undefined)[]> => {
     server.seen.length = 0;
     const { errors } = await ada.ask(ask, { input: { conversationId, text: 'Roses?' } });
-    if (errors.length > 0) return errors.map(({ extensions }) => `${extensions.code}`);
+    if (errors.length > 0) return errors.map(({ extensions }) => String(extensions.code));
     return server.seen.map(({ authorization }) => authorization?.replace('Bearer ', ''));
   };
   const own = 'sk-own-main-1234';

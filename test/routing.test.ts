@@ -81,7 +81,7 @@ const ask = async (text = 'How often?'): Promise<Data> => {
 /** Reads from the organization's tables. */
 const read = <Result>(work: () => Promise<Result>): Promise<Result> => {
   const unit = unitOf(bed, ada.organizationId);
-  return unit.run(work).finally(() => unit.rest());
+  return unit.run(work).finally(async () => unit.rest());
 };
 
 /** What the ledger says of the calls for an answer. */
@@ -374,7 +374,7 @@ test('a route is found without a statement once it is known, and a committed cha
   const route = async () => {
     const unit = unitOf(bed, ada.organizationId);
     bed.statements.length = 0;
-    const found = await routeFor(unit, services, request).finally(() => unit.rest());
+    const found = await routeFor(unit, services, request).finally(async () => unit.rest());
     return [found.callables.map(({ model }) => model.name), bed.statements.length];
   };
   expect(await route()).toEqual([['one', 'two'], 2]);
@@ -406,7 +406,7 @@ test('a key that is deleted is not used from that moment on, and the order of ke
   );
   const route = () => {
     const unit = unitOf(bed, ada.organizationId);
-    return routeFor(unit, services, { ...request, modelId }).finally(() => unit.rest());
+    return routeFor(unit, services, { ...request, modelId }).finally(async () => unit.rest());
   };
   expect((await route()).callables.map(({ deployment }) => deployment.apiKey)).toEqual(['sk-test-12345678']);
   await ada.want('mutation ($input: DeleteProviderKeyInput!) { deleteProviderKey(input: $input) { deletedId } }', {

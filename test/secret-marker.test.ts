@@ -38,15 +38,17 @@ const inBase64 = (text: string): string[] =>
   });
 /** All that would give a secret away: each half of it is enough, in whatever writing. */
 const tracesOf = (secret: string): string[] =>
-  [secret, secret.slice(0, secret.length / 2), secret.slice(secret.length / 2)].flatMap((part) => [
-    part,
-    JSON.stringify(part).slice(1, -1),
-    JSON.stringify(JSON.stringify(part)).slice(3, -3),
-    encodeURIComponent(part),
-    part.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;').replaceAll("'", '&#39;'),
-    Buffer.from(part).toString('hex'),
-    ...inBase64(part),
-  ]);
+  [secret, secret.slice(0, secret.length / 2), secret.slice(secret.length / 2)].flatMap((part) =>
+    [
+      part,
+      JSON.stringify(part).slice(1, -1),
+      JSON.stringify(JSON.stringify(part)).slice(3, -3),
+      encodeURIComponent(part),
+      part.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;').replaceAll("'", '&#39;'),
+      Buffer.from(part).toString('hex'),
+      inBase64(part),
+    ].flat(),
+  );
 const traces = Object.entries(markers).flatMap(([name, secret]) =>
   [...new Set(tracesOf(secret))].map((trace) => ({ name, trace })),
 );

@@ -9,6 +9,7 @@ import { found } from '../nodes.ts';
 import { workspaceById } from '../tenancy/loaders.ts';
 import { groups } from '../tenancy/tables.ts';
 import type { ModelRequest } from './calls.ts';
+import { issue } from './catalogue-checks.ts';
 import { dollarsOf, keysOf, type KeyChoice } from './candidates.ts';
 import { deploymentName, deploymentOf, type Callable } from './deployments.ts';
 import { chosenEntry, decidingRule, entriesOf, factsOf, orderOf, type RouteEntry } from './routing.ts';
@@ -26,11 +27,11 @@ const maxTokens = 100_000_000;
 
 const isWord = (word: string, max: number): boolean => word.length >= 1 && word.length <= max;
 
+const within = (value: number | null | undefined, least: number): boolean =>
+  value === null || value === undefined || (value >= least && value <= maxTokens);
+
 const issuesOf = (input: RouteExplanationInput): InputIssue[] => {
   const { purpose = 'answer', inputTokens, maxOutputTokens, tags = [], stickyTo } = input;
-  const issue = (field: string, fine: boolean, message: string) => (fine ? [] : [{ field, message }]);
-  const within = (value: number | null | undefined, least: number) =>
-    value === null || value === undefined || (value >= least && value <= maxTokens);
   return [
     ...issue('purpose', isWord(purpose, 50), 'A purpose has 1 to 50 characters.'),
     ...issue('inputTokens', within(inputTokens, 0), 'A number of tokens is 0 or more.'),

@@ -88,8 +88,9 @@ const isTimeZone = (name: string): boolean => {
   }
 };
 
+const isClock = (time: string): boolean => /^([01]\d|2[0-3]):[0-5]\d$/.test(time);
+
 const timeIssues = ({ days, from, to, timeZone }: TimeOfWeekInput): InputIssue[] => {
-  const isClock = (time: string) => /^([01]\d|2[0-3]):[0-5]\d$/.test(time);
   const clock = 'A time of day is written HH:MM, 00:00 to 23:59.';
   const daysFine =
     isWithin(days.length, 1, 7) && new Set(days).size === days.length && days.every((day) => isWithin(day, 1, 7));
@@ -104,9 +105,10 @@ const timeIssues = ({ days, from, to, timeZone }: TimeOfWeekInput): InputIssue[]
 const isCeiling = (cost: string): boolean =>
   /^\d{1,7}(\.\d{1,12})?$/.test(cost) && Number(cost) > 0 && Number(cost) <= 1_000_000;
 
+const at = (name: keyof RoutingConditions): string => `conditions.${name}`;
+
 const conditionIssues = (conditions: ConditionsInput): InputIssue[] => {
   const { purposes, capabilities, minInputTokens: least, maxInputTokens: most, tags, time, maxCost } = conditions;
-  const at = (name: keyof RoutingConditions) => `conditions.${name}`;
   // The cast is safe: these are the keys of the object.
   const ids = Object.keys(idLists) as IdList[];
   const bounded = typeof least === 'number' && typeof most === 'number' ? least <= most : true;
