@@ -79,9 +79,13 @@ const ask = async (text = 'How often?'): Promise<Data> => {
 };
 
 /** Reads from the organization's tables. */
-const read = <Result>(work: () => Promise<Result>): Promise<Result> => {
+const read = async <Result>(work: () => Promise<Result>): Promise<Result> => {
   const unit = unitOf(bed, ada.organizationId);
-  return unit.run(work).finally(async () => unit.rest());
+  try {
+    return await unit.run(work);
+  } finally {
+    await unit.rest();
+  }
 };
 
 /** What the ledger says of the calls for an answer. */
@@ -374,7 +378,8 @@ test('a route is found without a statement once it is known, and a committed cha
   const route = async () => {
     const unit = unitOf(bed, ada.organizationId);
     bed.statements.length = 0;
-    const found = await routeFor(unit, services, request).finally(async () => unit.rest());
+    const found = await routeFor(unit, services, request);
+    await unit.rest();
     return [found.callables.map(({ model }) => model.name), bed.statements.length];
   };
   expect(await route()).toEqual([['one', 'two'], 2]);
@@ -404,9 +409,13 @@ test('a key that is deleted is not used from that moment on, and the order of ke
     'mutation ($input: CreateProviderKeyInput!) { createProviderKey(input: $input) { providerKey { id } } }',
     { input: { providerId, label: 'main', key: 'sk-test-12345678' } },
   );
-  const route = () => {
+  const route = async () => {
     const unit = unitOf(bed, ada.organizationId);
-    return routeFor(unit, services, { ...request, modelId }).finally(async () => unit.rest());
+    try {
+      return await routeFor(unit, services, { ...request, modelId });
+    } finally {
+      await unit.rest();
+    }
   };
   expect((await route()).callables.map(({ deployment }) => deployment.apiKey)).toEqual(['sk-test-12345678']);
   await ada.want('mutation ($input: DeleteProviderKeyInput!) { deleteProviderKey(input: $input) { deletedId } }', {
