@@ -137,6 +137,12 @@ export const tenantTable = <Name extends string, Own extends Columns>(
   });
 };
 
+/** Of a table of workspaces' rows, those in no workspace are seen by the user named in `user_id` too, beside those who hold all workspaces. */
+export const ownOutside = (table: string) => {
+  const own = sql`${sameTenant} and workspace_id is null and user_id = nullif(current_setting('app.user_id', true), '')::uuid`;
+  return pgPolicy(`${table}_own`, { using: own, withCheck: own });
+};
+
 /** Whoever is confined to one conversation sees of this table its rows alone. `column` names the conversation. */
 export const confined = (table: string, column: SQL) =>
   pgPolicy(`${table}_confined`, {

@@ -4,7 +4,7 @@ import { listOf } from '../../database/list.ts';
 import { bound, loadOne } from '../../database/loader.ts';
 import { executionLogs } from './execution-tables.ts';
 
-/** A call of the ledger, as far as the viewer sees where it was made; those outside any workspace are seen by who holds all. */
+/** A call of the ledger, as far as the viewer sees where it was made; those outside any workspace are seen by whoever made them, and by who holds all. */
 export const modelCallById = loadOne(
   () =>
     database

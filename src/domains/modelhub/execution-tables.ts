@@ -1,17 +1,6 @@
-import {
-  boolean,
-  foreignKey,
-  index,
-  integer,
-  jsonb,
-  numeric,
-  pgPolicy,
-  text,
-  uniqueIndex,
-  uuid,
-} from 'drizzle-orm/pg-core';
+import { boolean, foreignKey, index, integer, jsonb, numeric, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 import { sql } from 'drizzle-orm';
-import { moment, oneOf, sameTenant, tenantTable, word } from '../../database/tenant-table.ts';
+import { moment, oneOf, ownOutside, tenantTable, word } from '../../database/tenant-table.ts';
 import { organizations } from '../tenancy/tables.ts';
 import { modelTypes } from './tables.ts';
 
@@ -19,9 +8,6 @@ export const executionStatuses = ['PENDING', 'SUCCESS', 'ERROR', 'TIMEOUT'] as c
 
 /** US dollars. */
 const dollars = () => numeric({ precision: 18, scale: 12 });
-
-/** In no workspace, as of a program or the prompt studio: seen by whoever called, beside those who hold all workspaces. */
-const outsideWorkspaces = sql`${sameTenant} and workspace_id is null and user_id = nullif(current_setting('app.user_id', true), '')::uuid`;
 
 /**
  * One call of a model: what it was for, what it cost, how it ended. It is the ledger that quotas, bills and charts are reckoned from: a row is
@@ -77,7 +63,7 @@ export const executionLogs = tenantTable(
     endedAt: moment(),
   },
   (log) => [
-    pgPolicy('execution_logs_own', { using: outsideWorkspaces, withCheck: outsideWorkspaces }),
+    ownOutside('execution_logs'),
     oneOf('execution_logs', log.status, executionStatuses),
     oneOf('execution_logs', log.modelType, modelTypes),
     foreignKey({

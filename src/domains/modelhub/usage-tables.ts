@@ -1,5 +1,5 @@
 import { bigint, date, foreignKey, integer, numeric, text, unique, uuid } from 'drizzle-orm/pg-core';
-import { oneOf, tenantTable, word } from '../../database/tenant-table.ts';
+import { oneOf, ownOutside, tenantTable, word } from '../../database/tenant-table.ts';
 import { organizations } from '../tenancy/tables.ts';
 
 /** How a call can have ended. */
@@ -43,6 +43,7 @@ export const modelUsageDays = tenantTable(
     latencyMs: count(),
   },
   (usage) => [
+    ownOutside('model_usage_days'),
     oneOf('model_usage_days', usage.status, endStatuses),
     oneOf('model_usage_days', usage.keySource, keySources),
     unique('model_usage_days_day_key')
