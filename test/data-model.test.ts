@@ -21,6 +21,7 @@ import * as studio from '../src/domains/modelhub/prompt-tables.ts';
 import * as quotas from '../src/domains/modelhub/quota-tables.ts';
 import * as routing from '../src/domains/modelhub/routing-tables.ts';
 import * as hub from '../src/domains/modelhub/tables.ts';
+import * as usage from '../src/domains/modelhub/usage-tables.ts';
 import * as identity from '../src/domains/identity/tables.ts';
 import * as tenancy from '../src/domains/tenancy/tables.ts';
 import { unitOf } from './talk.ts';
@@ -137,7 +138,7 @@ const parts: Readonly<Record<string, readonly string[]>> = {
   'Identity and tenancy': tablesOf(identity, tenancy),
   Content: tablesOf(content, datasources, office, sync),
   'Conversations and messaging': tablesOf(conversations, answers, prompts, embeds, visits, agents, rooms, emails),
-  'Model hub': tablesOf(hub, executions, quotas, routing, studio, apis),
+  'Model hub': tablesOf(hub, executions, quotas, usage, routing, studio, apis),
 };
 
 beforeAll(async () => {

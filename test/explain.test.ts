@@ -143,11 +143,11 @@ const fill = async (url: string): Promise<void> => {
     select ${tenant}, ${inSql(agentRun, 'n')}, ${inSql(workspace, `n % ${tenants}`)},
       ${inSql(conversation, `case when n % 10 < 4 then n % ${tenants} else n end`)}, ${inSql(message, 'n')}, 'SESSION', ${inSql(user, '0')}, 10, ${time('n')}
     from generate_series(0, 39999) n`);
-  // Eight workspaces of each tenant, a hundred of its users and ten models; one of seven calls was made with a key, and one of fifty failed.
+  // Eight workspaces of each tenant, twenty of its users and ten models; one of seven calls was made with a key, and one of fifty failed.
   const among = (kind: number, many: number) => inSql(kind, `n % ${tenants} + ${tenants} * (n / ${tenants} % ${many})`);
   await run(`insert into execution_logs (organization_id, id, workspace_id, user_id, model_id, api_key_id, provider_name, model_name, purpose, status,
       input_tokens, output_tokens, cost, latency_ms, time_to_first_token_ms, created_at)
-    select ${tenant}, ${inSql(modelCall, 'n')}, ${among(workspace, 8)}, ${among(user, 100)}, ${among(model, 10)},
+    select ${tenant}, ${inSql(modelCall, 'n')}, ${among(workspace, 8)}, ${among(user, 20)}, ${among(model, 10)},
       case when n / ${tenants} % 7 = 0 then ${inSql(apiKey, `n % ${tenants}`)} end, 'p', 'm', 'answer', case when n / ${tenants} % 50 = 0 then 'ERROR' else 'SUCCESS' end,
       n % 1000, n % 100, (n % 1000) * 0.000001, n % 5000, n % 500, ${time('n')}
     from generate_series(0, 79999) n`);

@@ -6,6 +6,7 @@ import { executionContents, executionLogs } from '../src/domains/modelhub/execut
 import { promptRuns, prompts, promptSessions } from '../src/domains/modelhub/prompt-tables.ts';
 import { budgets } from '../src/domains/modelhub/quota-tables.ts';
 import { routingRuleModels, routingRules } from '../src/domains/modelhub/routing-tables.ts';
+import { modelUsageDays } from '../src/domains/modelhub/usage-tables.ts';
 import { newId } from '../src/ids.ts';
 
 /** What the rows refer to, as UUIDs. */
@@ -35,6 +36,24 @@ export const fillHub = async (
     await database
       .insert(executionContents)
       .values({ organizationId, readers, executionId, input: { text: secret }, output: { text: secret } });
+    await database.insert(modelUsageDays).values({
+      organizationId,
+      userId: memberId,
+      day: '2025-01-31',
+      ...names,
+      purpose: 'answer',
+      status: 'SUCCESS',
+      keySource: 'NONE',
+      calls: 1,
+      unratedCalls: 0,
+      estimatedCalls: 0,
+      inputTokens: 1n,
+      cachedInputTokens: 0n,
+      outputTokens: 1n,
+      cost: '0',
+      timedCalls: 0,
+      latencyMs: 0n,
+    });
     await database
       .insert(budgets)
       .values({ organizationId, subject: 'USER', subjectId: memberId, measure: 'COST', window: 'MONTH', limit: '5' });
