@@ -82,6 +82,10 @@ const stream = async (response: ServerResponse, reply: Reply): Promise<void> => 
     reply;
   response.writeHead(200, { 'content-type': 'text/event-stream', ...reply.headers });
   const send = (data: string) => void response.write(`data: ${data}\n\n`);
+  if (cutAfter === 0) {
+    response.flushHeaders();
+    await pause(20);
+  }
   for (const [sent, content] of deltas.entries()) {
     if (sent === stallAfter) return ended(response);
     if (sent === cutAfter) return void response.destroy();

@@ -295,6 +295,8 @@ test("the organization's strategy decides which key is sent", async () => {
         .set({ apiKeyStrategy: strategy })
         .where(eq(organizations.id, uuidOf(ada.organizationId))),
     );
+    // Nothing told the process of it.
+    bed.server.installation.services.routing.forget(uuidOf(ada.organizationId));
   };
   /** Keys that the server was shown for one question, in order. */
   const sentFor = async (): Promise<(string | undefined)[]> => {

@@ -102,9 +102,13 @@ const isRetired = ({ status, retiresAt }: ModelRow, at: number): boolean =>
 /** Replacements of replacements that are followed. */
 const maxReplacements = 5;
 
-/** The model to call in place of a retired one; itself where it is not, and null where nothing is left. */
+/** Whether a model's replacement is called in its place: it is retired, or it has one and is switched off. */
+const givesWay = ({ model }: KnownModel, at: number): boolean =>
+  isRetired(model, at) || (model.status === 'INACTIVE' && model.replacementId !== null);
+
+/** The model to call in place of one that gives way; itself where it does not, and null where nothing is left. */
 const inPlaceOf = (knowledge: Knowledge, known: KnownModel, at: number, steps = maxReplacements): KnownModel | null => {
-  if (!isRetired(known.model, at)) return known;
+  if (!givesWay(known, at)) return known;
   const next = known.model.replacementId === null ? undefined : knowledge.models.get(known.model.replacementId);
   return next === undefined || steps === 0 ? null : inPlaceOf(knowledge, next, at, steps - 1);
 };

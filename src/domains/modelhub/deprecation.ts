@@ -1,6 +1,5 @@
-import { asc, eq, getTableColumns, inArray, sql } from 'drizzle-orm';
+import { asc, eq, inArray } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
-import { bound, loadOne } from '../../database/loader.ts';
 import { sole } from '../../database/rows.ts';
 import { BadUserInput, Conflict, NotFound } from '../../errors.ts';
 import type { DeprecateModelInput } from '../../generated/resolvers.ts';
@@ -70,45 +69,3 @@ export const restoreModel = (context: Context, id: string): Promise<ModelRow> =>
     installation.record({ action: 'model.restored', type: 'Model', id });
     return restored;
   });
-
-/** What answers where a model was chosen. */
-export interface InForce {
-  /** The model that was chosen. */
-  readonly id: string;
-  /** The model itself, or, once it is INACTIVE or retired, its replacement, or the replacement's, and so on. */
-  readonly model: ModelRow;
-  /** False where the last of them is INACTIVE or retired too: then nothing answers. */
-  readonly answers: boolean;
-}
-
-/** Replacements that are followed one after another; those behind are left. */
-const maxReplacements = 10;
-
-const isOver = (model: string) =>
-  sql.raw(`(${model}.status = 'INACTIVE' or (${model}.status = 'DEPRECATED' and ${model}.retires_at <= now()))`);
-
-/** The last model of each chain of replacements that has to be followed. */
-const chain = sql`(
-  with recursive followed (asked, id, step) as (
-    select key, key, 0 from unnest(${bound.keys}::uuid[]) key
-    union all
-    select followed.asked, model.replacement_id, followed.step + 1
-    from followed join models model on model.id = followed.id
-    where ${isOver('model')} and model.replacement_id is not null and followed.step < ${sql.raw(String(maxReplacements))}
-  )
-  select distinct on (asked) asked, id from followed order by asked, step desc
-) as chain`;
-
-/** For models by their ids, what answers in their place now; null for one that is gone. One statement for all. */
-export const inForceByModel = loadOne(
-  () =>
-    database
-      .select({
-        id: sql<string>`chain.asked`.as('asked'),
-        model: getTableColumns(models),
-        answers: sql<boolean>`not ${isOver('models')}`.as('answers'),
-      })
-      .from(chain)
-      .innerJoin(models, sql`${models.id} = chain.id`),
-  (inForce): string => inForce.id,
-);

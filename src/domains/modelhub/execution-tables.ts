@@ -111,4 +111,3 @@ export const executionContents = tenantTable(
     index('execution_contents_created_at_index').on(content.organizationId, content.createdAt),
   ],
 );
-export type ExecutionContentRow = typeof executionContents.$inferSelect;
