@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { and, eq, gte, lt, sum } from 'drizzle-orm';
+import { and, eq, gte, lt, ne, sql, sum } from 'drizzle-orm';
 import { setTimeout as pause } from 'node:timers/promises';
 import { database } from '../src/database/client.ts';
 import { toldSoFar } from '../src/domains/conversations/answering.ts';
 import { messages } from '../src/domains/conversations/tables.ts';
 import { agentInvocations } from '../src/domains/conversations/agent-tables.ts';
+import { builtinAnswererId } from '../src/domains/modelhub/deployments.ts';
 import { removeOldContents } from '../src/domains/modelhub/call-retention.ts';
 import { executionContents, executionLogs } from '../src/domains/modelhub/execution-tables.ts';
 import { budgets, quotaCounters } from '../src/domains/modelhub/quota-tables.ts';
@@ -35,7 +36,7 @@ beforeAll(async () => {
   ada = await bed.signUp('Ada');
   place = await agentPlace(bed, ada, models);
   priced = await chatModel();
-  await setBudget();
+  await setBudgets();
   await mixture();
 }, 120_000);
 afterAll(async () => {
@@ -72,17 +73,17 @@ const chatModel = async () => {
   return { providerId, modelId };
 };
 
-const setBudget = () =>
-  whole().transact(() =>
-    database.insert(budgets).values({
-      organizationId: uuidOf(ada.organizationId),
-      subject: 'ORGANIZATION',
-      subjectId: uuidOf(ada.organizationId),
-      measure: 'COST',
-      window: 'MONTH',
-      limit: '1000',
-    }),
-  );
+/** Bounds that nothing reaches. One on money leaves out where a model without a price is asked. */
+const setBudgets = () =>
+  whole().transact(() => {
+    const organizationId = uuidOf(ada.organizationId);
+    const each = { organizationId, window: 'MONTH', limit: '1000000' } as const;
+    return database.insert(budgets).values([
+      { ...each, subject: 'WORKSPACE', subjectId: uuidOf(place.workspaceId), measure: 'COST' },
+      { ...each, subject: 'USER', subjectId: uuidOf(ada.userId), measure: 'TOKENS' },
+      { ...each, subject: 'ORGANIZATION', subjectId: organizationId, measure: 'REQUESTS' },
+    ]);
+  });
 
 const ask = async (conversationId: string): Promise<Data> =>
   (
@@ -423,20 +424,40 @@ test('what messages and runs say that they cost is what their calls cost', async
   );
 });
 
-test('what bounds have counted is what their calls cost', async () => {
-  const counters = await read(() => database.select().from(quotaCounters).where(eq(quotaCounters.measure, 'COST')));
-  // Nothing is counted where no bound on costs is enforced.
-  for (const { startsAt, endsAt, used, reserved } of counters) {
-    const [inWindow] = await read(() =>
-      database
-        .select({ cost: sum(executionLogs.cost) })
-        .from(executionLogs)
-        .where(and(gte(executionLogs.createdAt, startsAt), lt(executionLogs.createdAt, endsAt))),
-    );
-    expect({ startsAt, used: moneyOf(used), reserved: moneyOf(reserved) }).toEqual({
-      startsAt,
-      used: moneyOf(inWindow?.cost ?? null),
-      reserved: 0n,
-    });
+test('what bounds have counted is what their calls come to', async () => {
+  const counters = await read(() => database.select().from(quotaCounters).where(ne(quotaCounters.measure, 'MESSAGES')));
+  const bounded = {
+    WORKSPACE: executionLogs.workspaceId,
+    USER: executionLogs.userId,
+    ORGANIZATION: executionLogs.organizationId,
+  };
+  const measured = {
+    COST: executionLogs.cost,
+    // The built-in models use no tokens that anybody bounds.
+    TOKENS: sql`case when ${executionLogs.modelId} <> ${builtinAnswererId} then ${executionLogs.inputTokens} + ${executionLogs.outputTokens} end`,
+    REQUESTS: sql`1`,
+  };
+  const told = await Promise.all(
+    counters.map(async ({ subject, subjectKey, measure, startsAt, endsAt, used, reserved }) => {
+      // The casts are safe: there are no other bounds here.
+      const column = bounded[subject as keyof typeof bounded];
+      const inWindow = and(
+        eq(column, subjectKey),
+        gte(executionLogs.createdAt, startsAt),
+        lt(executionLogs.createdAt, endsAt),
+      );
+      const [row] = await read(() =>
+        database
+          .select({ amount: sum(measured[measure as keyof typeof measured]) })
+          .from(executionLogs)
+          .where(inWindow),
+      );
+      return { subject, used: moneyOf(used), reserved: moneyOf(reserved), due: moneyOf(row?.amount ?? null) };
+    }),
+  );
+  expect(new Set(told.map(({ subject }) => subject))).toEqual(new Set(['WORKSPACE', 'USER', 'ORGANIZATION']));
+  for (const { subject, used, reserved, due } of told) {
+    expect(used).toBeGreaterThan(0n);
+    expect({ subject, used, reserved }).toEqual({ subject, used: due, reserved: 0n });
   }
 });
