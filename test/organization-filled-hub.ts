@@ -59,13 +59,13 @@ export const fillHub = async (
       .values({ organizationId, subject: 'USER', subjectId: memberId, measure: 'COST', window: 'MONTH', limit: '5' });
     await database
       .insert(routingRules)
-      .values({ organizationId, id: ruleId, name: text('rule'), priority: 10, modelType: 'TEXT' });
+      .values({ organizationId, id: ruleId, name: text('second rule'), priority: 10, modelType: 'TEXT' });
     await database
       .insert(routingRuleModels)
       .values({ organizationId, ruleId, modelId: builtinAnswererId, position: 0, notes: text('note') });
     await database
       .insert(promptSessions)
-      .values({ organizationId, readers, id: sessionId, creatorId: memberId, title: text('session') });
+      .values({ organizationId, readers, id: sessionId, creatorId: memberId, title: text('second session') });
     await database
       .insert(prompts)
       .values({ organizationId, readers, id: promptId, sessionId, userId: memberId, input: text('prompt') });
@@ -76,7 +76,7 @@ export const fillHub = async (
     await database.insert(apiConfigurations).values({
       ...ofGroup,
       id: configurationId,
-      name: text('api'),
+      name: text('second api'),
       kind: 'CRM',
       endpoint: 'https://crm.example.com',
       authentication: 'BEARER',

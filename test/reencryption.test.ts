@@ -164,6 +164,7 @@ test('nothing else encrypts than what writes those columns, and mails', () => {
     'src/domains/content/datasource-configuration.ts',
     'src/domains/identity/profile.ts',
     'src/domains/identity/two-factor.ts',
+    'src/domains/modelhub/api-configurations.ts',
     'src/domains/modelhub/platform-keys.ts',
     'src/domains/modelhub/provider-keys.ts',
     'src/domains/platform/reencryption.ts',

@@ -325,12 +325,6 @@ const filled = async (
       rule,
     )
   ).createRoutingRule;
-  const { routingRule: platformRule } = (
-    await asPlatform(
-      'mutation ($input: CreatePlatformRoutingRuleInput!) { createPlatformRoutingRule(input: $input) { routingRule { id } } }',
-      rule,
-    )
-  ).createPlatformRoutingRule;
   const { organizationId, userId } = owner;
   const run = await filledAgents(bed, { organizationId, userId, workspaceId, conversationId: Conversation }, false);
   const { edges } = (await want('{ viewer { organization { members(first: 1) { edges { node { id } } } } } }')).viewer
@@ -361,7 +355,6 @@ const filled = async (
     ProviderKey: providerKey.id,
     Budget: budget.id,
     RoutingRule: routingRule.id,
-    PlatformRoutingRule: platformRule.id,
     Membership: edges[0].node.id,
     WorkspaceMembership: belonging[0].node.id,
     Job: await jobOf(bed, owner.organizationId),

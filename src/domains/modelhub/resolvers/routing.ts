@@ -116,4 +116,4 @@ export const resolvers: Resolvers = {
 };
 
 /** How `node(id)` finds the entities of this subject. */
-export const nodes = { RoutingRule: routingRuleById, PlatformRoutingRule: platformRoutingRuleById };
+export const nodes = { RoutingRule: routingRuleById };
