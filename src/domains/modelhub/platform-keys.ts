@@ -1,4 +1,4 @@
-import { and, eq, ne } from 'drizzle-orm';
+import { and, eq, ne, sql } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import { sole } from '../../database/rows.ts';
 import { nowhere, type UnitOfWork } from '../../database/unit-of-work.ts';
@@ -71,6 +71,13 @@ export const createPlatformProviderKey = async (
 };
 
 /**
+ * Waits for the calls that are being settled without a quota, so that what they used is in the ledger when its counter begins: `app_settle_call`
+ * holds the lock with others.
+ */
+const awaitSettledCalls = (id: string) =>
+  database.execute(sql`select pg_advisory_xact_lock(hashtextextended('platform key ' || ${id}::text, 0))`);
+
+/**
  * Changes a key of the installation, or puts another one in its place. Absent leaves as it is, null takes a quota away.
  * Throws BadUserInput, Conflict (label taken), NotFound.
  */
@@ -100,6 +107,7 @@ export const updatePlatformProviderKey = async (
     const fields = [...Object.keys(changes), ...(key ? ['key'] : [])];
     if (fields.length === 0) return current;
     if (isDefault === true) await dropDefault(current.providerId, id);
+    if (dailyQuota !== undefined || monthlyQuota !== undefined) await awaitSettledCalls(id);
     const stored = { ...changes, ...(key && encryptedKey && { encryptedKey, lastFour: key.slice(-4) }) };
     const written = sole(
       await database.update(platformProviderKeys).set(stored).where(isKey(id)).returning(platformKeyColumns),
