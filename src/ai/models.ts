@@ -3,6 +3,7 @@ import { createGoogleGenerativeAI } from '@ai-sdk/google';
 import { createOpenAI } from '@ai-sdk/openai';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import type { EmbeddingModelV3, LanguageModelV3 } from '@ai-sdk/provider';
+import { LRUCache } from 'lru-cache';
 import { builtinAnswerer } from './builtin-answerer.ts';
 import { builtinEmbedder } from './builtin-embedder.ts';
 import type { Deployment } from './deployment.ts';
@@ -76,15 +77,30 @@ const embeddingModels: Dialects<EmbeddingModelV3> = {
 };
 
 /**
+ * Keeps what the SDK makes for a deployment: it compiles the schemas of the answers anew each time, which takes several milliseconds and never gets faster.
+ * One that is not used for a while is forgotten, since it holds the key.
+ */
+const kept = <Model extends object>(make: (deployment: Deployment) => Model): ((deployment: Deployment) => Model) => {
+  const models = new LRUCache<string, Model>({ max: 1000, ttl: 300_000, ttlAutopurge: true, updateAgeOnGet: true });
+  return (deployment) => {
+    const { dialect, baseUrl, apiKey, model } = deployment;
+    const name = JSON.stringify([dialect, baseUrl, apiKey, model]);
+    const known = models.get(name);
+    if (known !== undefined) return known;
+    const made = make(deployment);
+    models.set(name, made);
+    return made;
+  };
+};
+
+/**
  * The language model of a deployment, as the AI SDK's interface.
  * Throws ModelFailure UNAVAILABLE when the deployment lacks an address it needs.
  */
-export const languageModel = (deployment: Deployment): LanguageModelV3 =>
-  languageModels[deployment.dialect](deployment);
+export const languageModel = kept((deployment) => languageModels[deployment.dialect](deployment));
 
 /**
  * The embedding model of a deployment, as the AI SDK's interface; `embedAll` adds what the SDK leaves open.
  * Throws ModelFailure UNAVAILABLE when the provider has no embedding models or the address is missing.
  */
-export const embeddingModel = (deployment: Deployment): EmbeddingModelV3 =>
-  embeddingModels[deployment.dialect](deployment);
+export const embeddingModel = kept((deployment) => embeddingModels[deployment.dialect](deployment));
