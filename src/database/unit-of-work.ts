@@ -92,6 +92,8 @@ export interface Transaction {
    * Runs the last statement of the transaction. Entries and commit are sent behind it without awaiting it, so it has to fail by itself where nothing
    * may be written: what is thrown later undoes nothing. In a transaction that has joined another it is a statement like any other.
    */
+  readonly last: <Row>(statement: Statement<Row>, values: Readonly<Record<string, unknown>>) => Promise<Row[]>;
+  /** The same for a statement whose entry in the log goes with it. */
   readonly conclude: <Row>(
     logged: LoggedStatement<Row>,
     values: Readonly<Record<string, unknown> & { id: string }>,
@@ -298,19 +300,28 @@ export class UnitOfWork {
 
   #transaction({ joined }: { joined: boolean }): Transaction {
     const organizationId = () => this.organizationId;
+    const end = (open: Open): void => {
+      if (!joined) this.#end(open);
+    };
     return {
       database,
       userId: this.scope.userId,
       get organizationId() {
         return organizationId();
       },
+      last: (statement, values) =>
+        this.#sent((open) => {
+          const rows = selected(open.route, statement, values);
+          end(open);
+          return rows;
+        }),
       conclude: ({ statement, action, type }, values) =>
         this.#sent((open) => {
           const change = { action, type, id: values.id };
           const entry = this.options.ledger.entry(change, this);
           const rows = selected(open.route, statement, { ...values, ...entry.values });
           this.#logged.push(change);
-          if (!joined) this.#end(open);
+          end(open);
           return rows;
         }),
     };

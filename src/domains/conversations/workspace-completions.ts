@@ -15,7 +15,7 @@ import { viewerOf, type Context } from '../context.ts';
 import { failed, succeeded, unused, type ModelRequest, type Outcome } from '../modelhub/calls.ts';
 import { ofPrograms, settled, unexpected } from '../modelhub/completions.ts';
 import type { Callable } from '../modelhub/deployments.ts';
-import { beginOn, streamCall, type ModelCall } from '../modelhub/model-call.ts';
+import { beginAlone, streamCall, type ModelCall } from '../modelhub/model-call.ts';
 import { routeFor, type Route } from '../modelhub/routing.ts';
 import { archived, requirePermission } from '../permissions.ts';
 import { workspaceBySlug } from '../tenancy/loaders.ts';
@@ -98,7 +98,7 @@ export const askWorkspace = async (context: Context, asked: WorkspaceQuestion): 
     const text = workspace.queryRefusalResponse ?? refusal;
     return { call: null, callable, parts: () => refused(text) };
   }
-  const call = await unit.transact(() => beginOn(unit, route, request));
+  const call = await beginAlone(unit, route, request);
   const temperature = asked.temperature ?? workspace.temperature ?? undefined;
   return { call, callable, parts: (signal) => answered(context, call, { workspace, material, temperature, signal }) };
 };

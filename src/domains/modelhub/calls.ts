@@ -2,7 +2,9 @@ import { sql, type SQL } from 'drizzle-orm';
 import type { Usage } from '../../ai/answer.ts';
 import { contextTokensOf, maxOutputTokensOf } from '../../ai/deployment.ts';
 import { database } from '../../database/client.ts';
+import { lazily } from '../../database/loader.ts';
 import { sole } from '../../database/rows.ts';
+import { Statement } from '../../database/statement.ts';
 import type { Change, UnitOfWork } from '../../database/unit-of-work.ts';
 import { newId } from '../../ids.ts';
 import type { Callable, Price } from './deployments.ts';
@@ -10,10 +12,10 @@ import { executionLogs } from './execution-tables.ts';
 import { refusalOf, type Refused } from './refusal.ts';
 import type { ModelRow } from './tables.ts';
 
-/** Whose call it is: what a unit of work says of it. */
-export type Caller = Pick<UnitOfWork, 'organizationId' | 'scope'>;
-/** Whose call has ended, and where what comes of it is recorded. */
-export type Settler = Pick<UnitOfWork, 'organizationId' | 'record'>;
+/** Whose call it is, and where it is written down. */
+export type Caller = Pick<UnitOfWork, 'organizationId' | 'scope' | 'select'>;
+/** Whose call has ended, where that is written down, and what comes of it recorded. */
+export type Settler = Pick<UnitOfWork, 'organizationId' | 'select' | 'record'>;
 
 /** What a model is asked for. */
 export interface ModelRequest {
@@ -105,6 +107,23 @@ const graceSeconds = 60;
 /** How long a call is believed to go on: it is over before, because each try is bounded in time. */
 const leaseSecondsOf = ({ deployment }: Callable): number => Math.ceil(deployment.timeoutMs / 1000) + graceSeconds;
 
+/** A parameter of a function of the database. */
+const given = (name: string, type: string) => sql`${sql.placeholder(name)}::${sql.raw(type)}`;
+
+const reservation = lazily(() =>
+  Statement.select(
+    database.select({ refusal: sql<Refused | null>`refusal`.as('refusal') }).from(sql`app_reserve_call(
+      ${given('organizationId', 'uuid')}, ${given('id', 'uuid')}, ${given('userId', 'uuid')}, ${given('apiKeyId', 'uuid')},
+      ${given('workspaceId', 'uuid')}, ${given('purpose', 'text')}, ${given('targetId', 'uuid')},
+      ${sql.param(sql.placeholder('tags'), executionLogs.tags)}::text[], ${given('providerId', 'uuid')}, ${given('providerName', 'text')},
+      ${given('modelId', 'uuid')}, ${given('modelName', 'text')}, ${given('modelType', 'text')}, ${given('providerKeyId', 'uuid')},
+      ${given('platformKeyId', 'uuid')}, ${given('ruleId', 'uuid')}, ${given('attempt', 'integer')}, ${given('inputPrice', 'numeric')},
+      ${given('cachedInputPrice', 'numeric')}, ${given('outputPrice', 'numeric')}, ${given('leaseSeconds', 'integer')},
+      ${given('mostInput', 'bigint')}, ${given('mostOutput', 'bigint')}
+    ) as refusal`),
+  ),
+);
+
 /**
  * Writes a call down before it is made, so that none goes unseen, and promises it what it may use of all budgets, quotas of keys and the bound on tokens
  * that hold for it: all of it, or nothing. Gives the log row's id. One statement, in the unit's running transaction, which goes on after a refusal as
@@ -116,27 +135,57 @@ export const reserveCall = async (caller: Caller, attempt: Attempt): Promise<str
   const { model, provider, price, providerKeyId, platformKeyId } = callable;
   const id = newId();
   const { input, output } = mostTokens(attempt);
-  const rows = await database.execute<{ refusal: Refused | null }>(sql`select app_reserve_call(
-    ${organizationId}::uuid, ${id}::uuid, ${scope.userId}::uuid, ${scope.apiKeyId ?? null}::uuid, ${request.workspaceId}::uuid,
-    ${request.purpose}::text, ${request.targetId}::uuid, ${sql.param(request.tags, executionLogs.tags)}::text[],
-    ${provider.id}::uuid, ${provider.name}::text, ${model.id}::uuid, ${model.name}::text, ${model.type}::text,
-    ${providerKeyId}::uuid, ${platformKeyId}::uuid, ${ruleId}::uuid, ${number}::integer,
-    ${price?.input ?? null}::numeric, ${price?.cachedInput ?? null}::numeric, ${price?.output ?? null}::numeric,
-    ${leaseSecondsOf(callable)}::integer, ${input}::bigint, ${output}::bigint
-  ) as refusal`);
+  const rows = await caller.select(reservation(), {
+    organizationId,
+    id,
+    userId: scope.userId,
+    apiKeyId: scope.apiKeyId ?? null,
+    workspaceId: request.workspaceId,
+    purpose: request.purpose,
+    targetId: request.targetId,
+    tags: request.tags,
+    providerId: provider.id,
+    providerName: provider.name,
+    modelId: model.id,
+    modelName: model.name,
+    modelType: model.type,
+    providerKeyId,
+    platformKeyId,
+    ruleId,
+    attempt: number,
+    inputPrice: price?.input ?? null,
+    cachedInputPrice: price?.cachedInput ?? null,
+    outputPrice: price?.output ?? null,
+    leaseSeconds: leaseSecondsOf(callable),
+    mostInput: input,
+    mostOutput: output,
+  });
   const { refusal } = sole(rows);
   if (refusal !== null) throw refusalOf(refusal, model.name);
   return id;
 };
 
-/** A threshold of a budget that a call has crossed. Amounts are decimal text. */
-interface Crossed extends Record<string, unknown> {
-  readonly budgetId: string;
-  readonly percentage: number;
-  readonly used: string;
-  readonly limit: string;
-  readonly resetsAt: string;
-}
+/** Gives the thresholds of budgets that a call has crossed; amounts are decimal text. */
+const settlement = lazily(() =>
+  Statement.select(
+    database
+      .select({
+        budgetId: sql<string>`budget_id`.as('budgetId'),
+        percentage: sql<number>`percentage`.as('percentage'),
+        used: sql<string>`used::text`.as('used'),
+        limit: sql<string>`"limit"::text`.as('limit'),
+        resetsAt: sql<string>`resets_at`.as('resetsAt'),
+      })
+      .from(
+        sql`app_settle_call(
+          ${given('organizationId', 'uuid')}, ${given('id', 'uuid')}, ${given('status', 'text')}, ${given('kind', 'text')},
+          ${given('message', 'text')}, ${given('inputTokens', 'bigint')}, ${given('cachedInputTokens', 'bigint')},
+          ${given('outputTokens', 'bigint')}, ${given('estimated', 'boolean')}, ${given('latencyMs', 'integer')},
+          ${given('timeToFirstTokenMs', 'integer')}
+        )`,
+      ),
+  ),
+);
 
 /**
  * Writes down how a call ended, with its cost at the prices that were written down before it, and puts what it used in place of what was promised to it.
@@ -149,17 +198,20 @@ export const settleCall = async (unit: Settler, id: string, outcome: Outcome): P
 
 /** The same for who records by itself what it gives: the thresholds that were crossed. */
 export const settledCall = async (
-  { organizationId }: Pick<Settler, 'organizationId'>,
+  unit: Pick<Settler, 'organizationId' | 'select'>,
   id: string,
   { status, kind, message, usage, latencyMs, timeToFirstTokenMs }: Outcome,
 ): Promise<Change[]> => {
-  const crossed = await database.execute<Crossed>(sql`
-    select budget_id as "budgetId", percentage, used::text as used, "limit"::text as "limit", resets_at as "resetsAt"
-    from app_settle_call(
-      ${organizationId}::uuid, ${id}::uuid, ${status}::text, ${kind}::text, ${message}::text, ${usage.inputTokens}::bigint,
-      ${usage.cachedInputTokens}::bigint, ${usage.outputTokens}::bigint, ${usage.estimated}::boolean, ${rounded(latencyMs)}::integer,
-      ${rounded(timeToFirstTokenMs)}::integer
-    )`);
+  const crossed = await unit.select(settlement(), {
+    organizationId: unit.organizationId,
+    id,
+    status,
+    kind,
+    message,
+    ...usage,
+    latencyMs: rounded(latencyMs),
+    timeToFirstTokenMs: rounded(timeToFirstTokenMs),
+  });
   return crossed.map(({ budgetId, percentage, used, limit, resetsAt }) => ({
     action: percentage < 100 ? 'budget.warned' : 'budget.exhausted',
     type: 'Budget',

@@ -7,7 +7,7 @@ import { BadUserInput, DomainError, NotFound } from '../../errors.ts';
 import type { Services } from '../services.ts';
 import { keepContent, type CallContent } from './call-contents.ts';
 import { failed, settleCall, succeeded, unused, type ModelRequest, type Outcome } from './calls.ts';
-import { beginOn, streamCall, type CallServices, type ModelCall } from './model-call.ts';
+import { beginAlone, streamCall, type CallServices, type ModelCall } from './model-call.ts';
 import { modelOfName } from './model-names.ts';
 import { knowledgeFor } from './routing-knowledge.ts';
 import { routeFor, type Route } from './routing.ts';
@@ -77,12 +77,10 @@ export const beginCompletion = async (
     maxOutputTokens,
     tags,
   };
-  return unit.transact(async () => {
-    const route = await routeFor(unit, services, request);
-    for (const [capability, field] of needs) requireCapability(route, capability, field);
-    if (wish.messages.some(showsAddresses)) requireReaders(route);
-    return beginOn(unit, route, request);
-  });
+  const route = await routeFor(unit, services, request);
+  for (const [capability, field] of needs) requireCapability(route, capability, field);
+  if (wish.messages.some(showsAddresses)) requireReaders(route);
+  return beginAlone(unit, route, request);
 };
 
 const requireCapability = ({ callables }: Route, capability: ModelRow['capabilities'][number], field: string): void => {

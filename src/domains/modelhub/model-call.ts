@@ -43,6 +43,19 @@ export const beginOn = async (unit: Caller, route: Route, request: ModelRequest)
   ...(await reserveFrom(unit, route, request, 1)),
 });
 
+/**
+ * The same in a transaction of its own, which is committed with the reservation: one exchange with the database. Throws Conflict, QuotaExceeded.
+ */
+export const beginAlone = (unit: UnitOfWork, route: Route, request: ModelRequest): Promise<ModelCall> =>
+  beginOn(alone(unit), route, request);
+
+/** Writes each reservation in a transaction of its own. */
+const alone = (unit: UnitOfWork): Caller => ({
+  organizationId: unit.organizationId,
+  scope: unit.scope,
+  select: (statement, values) => unit.transact(({ last }) => last(statement, values)),
+});
+
 /** Reserves the first deployment from a number on whose key has room. Throws Conflict, QuotaExceeded. */
 const reserveFrom = async (
   unit: Caller,
@@ -103,7 +116,7 @@ const fallBack = async (
     const outcome = failed(failure.kind, failure.message, latencyMs);
     await settleCall(unit, call.executionId, outcome);
   });
-  Object.assign(call, await unit.transact(() => reserveFrom(unit, route, request, next)));
+  Object.assign(call, await reserveFrom(alone(unit), route, request, next));
   return true;
 };
 

@@ -4,7 +4,7 @@ import { ModelFailure } from '../../ai/failure.ts';
 import { BadUserInput } from '../../errors.ts';
 import { failed, succeeded, type ModelRequest, type Outcome } from './calls.ts';
 import { modelNamed, ofPrograms, settled, unexpected, type CompletionMeans } from './completions.ts';
-import { beginOn, makeCall } from './model-call.ts';
+import { beginAlone, makeCall } from './model-call.ts';
 import { routeFor, type Route } from './routing.ts';
 import type { Callable } from './deployments.ts';
 
@@ -46,11 +46,9 @@ export const embedTexts = async (
     maxOutputTokens: 0,
     tags,
   };
-  const call = await unit.transact(async () => {
-    const route = await routeFor(unit, services, request);
-    if (dimensions !== null) requireLength(route);
-    return beginOn(unit, route, request);
-  });
+  const route = await routeFor(unit, services, request);
+  if (dimensions !== null) requireLength(route);
+  const call = await beginAlone(unit, route, request);
   const began = performance.now();
   const tookMs = () => performance.now() - began;
   let outcome: Outcome | undefined;
