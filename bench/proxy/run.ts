@@ -18,7 +18,7 @@ export interface ProxyOptions {
   readonly database: string;
   /** Streams at a time, of each side in turn, each with several calls that follow each other. */
   readonly streams: number;
-  /** Turns of each side; the first ones, a tenth of them, are not counted. */
+  /** Turns of each side; before them as many as a third of them are not counted. */
   readonly turns: number;
   /** Pieces of an answer. */
   readonly pieces: number;
@@ -82,7 +82,7 @@ export const runProxy = async (options: ProxyOptions): Promise<ProxyReport> => {
     proxied: { url: `${server.url}/v1`, apiKey, model: 'slow/slow' },
   } satisfies Record<string, Target>;
 
-  const warmUp = Math.ceil(turns / 10);
+  const warmUp = Math.ceil(turns / 3);
   const sides = { direct: newSide(), proxied: newSide() };
   let cpu = 0;
   for (let turn = 0; turn < warmUp + turns; turn += 1) {
