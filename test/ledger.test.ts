@@ -157,7 +157,7 @@ const mixture = async (): Promise<void> => {
       toolCalls: [{ name: 'search_workspace', input: { query: 'How often are roses watered?' } }],
       deltas: ['Let me look.'],
     },
-    { deltas: ['Every three days [1].'] },
+    { deltas: ['Every three days [1].'], rawEvents: [...cachedEnd, 'data: [DONE]\n\n'] },
   );
   ended.run = await start(ada, {
     conversationId: place.conversationId,

@@ -73,7 +73,7 @@ const clear = async (): Promise<void> => {
 const ask = async (text = 'How often?'): Promise<Data> => {
   const conversationId = await conversationIn(ada, workspaceId);
   const data: Data = await ada.want(
-    'mutation ($input: AskInput!) { ask(input: $input) { answer { id status content } } }',
+    'mutation ($input: AskInput!) { ask(input: $input) { answer { id status content model } } }',
     { input: { conversationId, text } },
   );
   return data.ask.answer;
@@ -308,7 +308,7 @@ test.each([
   one.always(() => reply);
   const began = performance.now();
   const answer = await ask();
-  expect(answer).toMatchObject({ status: 'COMPLETED', content: 'Hello there.' });
+  expect(answer).toMatchObject({ status: 'COMPLETED', content: 'Hello there.', model: 'two' });
   // The pause of 20 seconds was not waited for.
   expect(performance.now() - began).toBeLessThan(15_000);
   const rule = uuidOf(ruleId);

@@ -5,7 +5,7 @@ import { countTokens } from '../../ai/tokens.ts';
 import { database } from '../../database/client.ts';
 import { documents } from '../content/tables.ts';
 import { keepContent } from '../modelhub/call-contents.ts';
-import { costOf, failed, releaseCall, settleCall, succeeded, unused } from '../modelhub/calls.ts';
+import { costInLedger, costOf, failed, releaseCall, settleCall, succeeded, unused } from '../modelhub/calls.ts';
 import { settleQuota } from '../modelhub/quotas.ts';
 import { usedBy } from './allowance.ts';
 import { writeRecord, type Making, type PromptFill } from './answer-records.ts';
@@ -52,7 +52,7 @@ export const boundedCitations = (all: readonly Citation[], limit: number): Citat
 export const maxCitations = 50;
 
 /** What becomes of a completed answer, with its citations and the passages they stand in. */
-const answeredFields = ({ result, material }: Extract<Ending, { kind: 'answered' }>, { workspace, call }: Asked) => {
+const answeredFields = ({ result, material }: Extract<Ending, { kind: 'answered' }>, { workspace }: Asked) => {
   const { text, usage } = result;
   const used = material.grounds.slice(0, result.passagesUsed);
   const verified = verifiedCitations(text, used, workspace.language);
@@ -62,7 +62,6 @@ const answeredFields = ({ result, material }: Extract<Ending, { kind: 'answered'
     content: text,
     inputTokens: usage.inputTokens,
     outputTokens: usage.outputTokens,
-    cost: costOf(call.callable.price, usage),
     confidence: sureness.total,
     belowThreshold: sureness.total < workspace.confidenceThreshold,
   };
@@ -94,7 +93,7 @@ const fieldsOf = (ending: Ending, usage: Usage, asked: Asked) => {
     };
   const { prompt } = ending;
   const { inputTokens, outputTokens, estimated: begun } = usage;
-  const used = begun ? { inputTokens, outputTokens, cost: costOf(asked.call.callable.price, usage) } : {};
+  const used = begun ? { inputTokens, outputTokens } : {};
   if (ending.kind === 'cancelled') return { fields: { status: 'CANCELLED' as const, content, ...used }, prompt };
   const { code: errorCode, message: errorMessage } = ending.error;
   return { fields: { status: 'FAILED' as const, content, errorCode, errorMessage, ...used }, prompt };
@@ -128,9 +127,11 @@ export const settle = async ({ unit, services }: Means, asked: Asked, ending: En
     const { fields, used, cited, prompt, sureness: confidence } = outcome;
     const told = { confidence: null, belowThreshold: false, ...fields };
     const conversation = await conversationToChange(asked, told);
+    const settling = { executionId: call.executionId, cost: costOf(call.callable.price, usage) };
+    const cost = 'inputTokens' in fields ? costInLedger(organizationId, answer.id, settling) : null;
     const settled = await database
       .update(messages)
-      .set({ ...answeredBy(asked, ending), ...fields, leaseUntil: null, processedAt: sql`now()` })
+      .set({ ...answeredBy(asked, ending), ...fields, cost, leaseUntil: null, processedAt: sql`now()` })
       .where(streaming(organizationId, eq(messages.id, answer.id)))
       .returning({ id: messages.id });
     await database.delete(runningAnswers).where(eq(runningAnswers.messageId, answer.id));

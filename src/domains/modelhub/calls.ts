@@ -95,6 +95,28 @@ export const costOf = (
         + ${cachedInputTokens}::numeric * ${price.cachedInput ?? price.input}::numeric
         + ${outputTokens}::numeric * ${price.output}::numeric`;
 
+/** A call that is about to be settled, and what it will cost; null: unknown. */
+interface Settling {
+  readonly executionId: string;
+  readonly cost: SQL<string> | null;
+}
+
+/**
+ * US dollars of the calls that wrote something, as a message or a run: those that are settled, and the one that will be. Null where what one cost that
+ * used anything is unknown. What finding its passages cost is not among them.
+ */
+export const costInLedger = (organizationId: string, targetId: string, settling?: Settling) => {
+  const { cost, id, status, inputTokens, outputTokens } = executionLogs;
+  const isSettling =
+    settling === undefined ? sql`false` : sql`(${id} = ${settling.executionId} and ${status} = 'PENDING')`;
+  const due = sql`case when ${isSettling} then ${settling?.cost ?? sql`null`} else ${cost} end`;
+  return sql<string>`(
+    select case when bool_and(${due} is not null or (not ${isSettling} and ${inputTokens} + ${outputTokens} = 0)) then sum(${due}) end
+    from ${executionLogs}
+    where ${executionLogs.organizationId} = ${organizationId} and ${executionLogs.targetId} = ${targetId}
+      and ${executionLogs.modelType} <> 'EMBEDDING')`;
+};
+
 /** The most tokens that a call can use. */
 export const mostTokens = ({ request, callable }: Pick<Attempt, 'request' | 'callable'>) => {
   const window = contextTokensOf(callable.deployment);

@@ -3,8 +3,7 @@ import { database } from '../../database/client.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import type { Services } from '../services.ts';
 import { keepContent, type CallContent } from './call-contents.ts';
-import { abandonCalls, settleCall, type Outcome } from './calls.ts';
-import { executionLogs } from './execution-tables.ts';
+import { abandonCalls, costInLedger, settleCall, type Outcome } from './calls.ts';
 import type { ModelCall } from './model-call.ts';
 import { promptTopic, type RunNotice } from './prompt-events.ts';
 import { isSession } from './prompt-rules.ts';
@@ -31,12 +30,6 @@ export interface RunEnding {
 
 /** What becomes of the run's row beside its cost. */
 type Fields = Partial<typeof promptRuns.$inferInsert> & Pick<RunEnding, 'status'>;
-
-/** What the calls for a run cost by the ledger; null where that of one that used anything is unknown. */
-const costInLedger = (organizationId: string, runId: string) => sql<string>`(
-  select case when bool_and(${executionLogs.cost} is not null or ${executionLogs.inputTokens} + ${executionLogs.outputTokens} = 0)
-    then sum(${executionLogs.cost}) end
-  from ${executionLogs} where ${executionLogs.organizationId} = ${organizationId} and ${executionLogs.targetId} = ${runId})`;
 
 /**
  * Ends a run that has not ended, in the running transaction, once its calls are settled: its cost is theirs, and the session's rises by it. False

@@ -86,6 +86,7 @@ export const resolvers: Resolvers = {
     models: ({ id }, _args, { unit }) => modelsByRule(unit).load(id),
   },
   PlatformRoutingRule: {
+    id: ({ id }) => globalId('PlatformRoutingRule', id),
     conditions: ({ conditions }) => ({
       ...sharedConditions(conditions),
       organizationIds: idsOf('Organization', conditions.organizationIds),
