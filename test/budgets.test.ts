@@ -73,6 +73,7 @@ const callable = (more: Partial<Callable> = {}): Callable => ({
     status: 'ACTIVE',
     dialect: 'OPENAI',
     baseUrl: null,
+    needsKey: true,
   },
   price,
   providerKeyId: null,

@@ -577,13 +577,27 @@ describe('workspaces', () => {
 });
 
 test('models are those that can be called', async () => {
-  await ada.want('mutation ($input: CreateProviderInput!) { createProvider(input: $input) { provider { id } } }', {
-    input: { name: 'Keyless', slug: 'keyless', dialect: 'OPENAI' },
+  const hosted = { name: 'Hosted', slug: 'hosted', dialect: 'OPENAI_COMPATIBLE', baseUrl: server.url, needsKey: true };
+  const made: Made = await ada.want(
+    'mutation ($input: CreateProviderInput!) { createProvider(input: $input) { provider { id } } }',
+    { input: hosted },
+  );
+  const { id: providerId } = made.createProvider.provider;
+  await ada.want('mutation ($input: CreateModelInput!) { createModel(input: $input) { model { id } } }', {
+    input: { providerId, name: 'far', contextWindow: 8192 },
   });
-  const { data } = await client.models.list();
-  const ids = data.map(({ id }) => id);
+  const names = async () => (await client.models.list()).data.map(({ id }) => id);
+  const ids = await names();
   expect(ids).toEqual(expect.arrayContaining(['auto', 'fake/talker', 'fake/vectors', 'tessera/extractive']));
-  expect(ids.filter((id) => id.startsWith('keyless/'))).toEqual([]);
+  expect(ids).not.toContain('hosted/far');
+  expect(await refusalOf(client.chat.completions.create({ ...talk, model: 'hosted/far' }))).toMatchObject({
+    status: 409,
+  });
+  await ada.want(
+    'mutation ($input: UpdateProviderInput!) { updateProvider(input: $input) { provider { needsKey } } }',
+    { input: { id: providerId, needsKey: false } },
+  );
+  expect(await names()).toContain('hosted/far');
   expect(await client.models.retrieve('fake/talker')).toMatchObject({ id: 'fake/talker', owned_by: 'fake' });
   expect(await client.models.retrieve('talker')).toMatchObject({ id: 'fake/talker' });
   expect(await refusalOf(client.models.retrieve('gpt-9'))).toBeInstanceOf(NotFoundError);

@@ -1,7 +1,7 @@
 import type { ModelRequest } from './calls.ts';
 import type { Price } from './deployments.ts';
 import type { Knowledge, KnownModel, StoredKey } from './routing-knowledge.ts';
-import type { ModelRow, ProviderRow } from './tables.ts';
+import type { ModelRow } from './tables.ts';
 
 /** Why a model cannot be called. */
 export type Fault =
@@ -68,8 +68,6 @@ export const dollarsOf = (amount: Picodollars): string => {
   return `${digits.slice(0, -decimals)}.${digits.slice(-decimals)}`.replace(/\.?0+$/, '');
 };
 
-const keyless: ReadonlySet<ProviderRow['dialect']> = new Set(['BUILTIN', 'OPENAI_COMPATIBLE']);
-
 /**
  * Which keys an organization's calls may use: with BYOK its own; with HYBRID its own and then the platform's; with PLATFORM the platform's, and its
  * own where the platform has none for the provider.
@@ -84,7 +82,7 @@ export const keysOf = ({ strategy, keys }: Knowledge, { provider, platformKey }:
     HYBRID: [...owns, ...platforms],
     PLATFORM: platforms.length > 0 ? platforms : owns,
   }[strategy];
-  if (allowed.length > 0 || !keyless.has(provider.dialect)) return allowed;
+  if (allowed.length > 0 || provider.needsKey) return allowed;
   return [{ stored: null, providerKeyId: null, platformKeyId: null }];
 };
 

@@ -38,6 +38,8 @@ const provider = z.strictObject({
   dialect: z.enum(dialects).exclude(['BUILTIN']),
   /** Null: the dialect's own address. */
   baseUrl: web.nullable(),
+  /** Whether nothing can be called without a key. */
+  needsKey: z.boolean(),
   models: z.array(model),
 });
 

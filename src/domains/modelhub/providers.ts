@@ -12,7 +12,7 @@ const addresses = { providers_name_key: 'name', providers_slug_key: 'slug' };
 
 /** Makes a provider known to the installation. Throws BadUserInput, Conflict. */
 export const createProvider = (context: Context, input: CreateProviderInput): Promise<ProviderRow> => {
-  const { name, slug, description, website, documentationUrl, dialect, baseUrl } = input;
+  const { name, slug, description, website, documentationUrl, dialect, baseUrl, needsKey } = input;
   refuse([
     ...faultsOf({ ...input, description: description ?? '' }),
     ...issue('baseUrl', dialect !== 'OPENAI_COMPATIBLE' || Boolean(baseUrl), 'An OpenAI-compatible server needs one.'),
@@ -26,6 +26,7 @@ export const createProvider = (context: Context, input: CreateProviderInput): Pr
     documentationUrl: documentationUrl?.href ?? null,
     dialect,
     baseUrl: baseUrl?.href ?? null,
+    needsKey: needsKey ?? dialect !== 'OPENAI_COMPATIBLE',
   };
   return inCatalogue(context, async (installation) => {
     const provider = sole(await database.insert(providers).values(row).returning());
@@ -36,13 +37,18 @@ export const createProvider = (context: Context, input: CreateProviderInput): Pr
 
 /** Changes a provider; what is absent stays as it is. Throws BadUserInput, Conflict, NotFound. */
 export const updateProvider = (context: Context, { id, ...input }: UpdateProviderInput): Promise<ProviderRow> => {
-  refuse([...faultsOf(input), ...issue('status', input.status !== null, 'A provider has a status.')]);
+  refuse([
+    ...faultsOf(input),
+    ...issue('status', input.status !== null, 'A provider has a status.'),
+    ...issue('needsKey', input.needsKey !== null, 'A provider needs a key, or needs none.'),
+  ]);
   const { website, documentationUrl, baseUrl } = input;
   const fields = given({
     name: input.name?.trim(),
     slug: input.slug ?? undefined,
     description: input.description ?? undefined,
     status: input.status ?? undefined,
+    needsKey: input.needsKey ?? undefined,
     website: website === undefined ? undefined : (website?.href ?? null),
     documentationUrl: documentationUrl === undefined ? undefined : (documentationUrl?.href ?? null),
     baseUrl: baseUrl === undefined ? undefined : (baseUrl?.href ?? null),

@@ -39,6 +39,8 @@ export const providers = pgTable(
     dialect: word(dialects).notNull(),
     /** Where it answers; null: the dialect's own address. */
     baseUrl: text(),
+    /** Whether its models are called with a key alone; one that is there is shown either way. */
+    needsKey: boolean().notNull().default(true),
   },
   (provider) => [
     unique('providers_name_key').on(provider.name),
