@@ -85,9 +85,9 @@ const setBudgets = () =>
     ]);
   });
 
-const ask = async (conversationId: string): Promise<Data> =>
+const ask = async (conversationId: string, asker: Person = ada): Promise<Data> =>
   (
-    (await ada.want(
+    (await asker.want(
       'mutation ($input: AskInput!) { ask(input: $input) { answer { id status content inputTokens outputTokens cost } } }',
       { input: { conversationId, text: 'How often are roses watered in summer?' } },
     )) as Data
@@ -334,12 +334,14 @@ test('what calls say is kept where the organization wants that, for the caller a
   // A manager sees the call, and not what another said.
   const manager = await joined(bed, ada.organizationId, 'Mo', 'MANAGER', place.workspaceId, 'EDITOR');
   expect(await content(manager, kept.id)).toEqual(nothing);
+  const own = await ask(await conversationIn(manager, place.workspaceId), manager);
+  expect((await content(manager, own.id))[0].output).toBe('Hello there.');
   const { signal } = new AbortController();
   expect(await removeOldContents(asJobs(), 1, signal)).toBe(0);
   await asJobs().transact(() =>
     database.update(executionContents).set({ createdAt: new Date(Date.now() - 2 * day).toISOString() }),
   );
-  expect(await removeOldContents(asJobs(), 1, signal)).toBe(1);
+  expect(await removeOldContents(asJobs(), 1, signal)).toBe(2);
   expect(await content(ada, kept.id)).toEqual(nothing);
 });
 

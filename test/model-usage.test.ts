@@ -353,4 +353,7 @@ test('calls that are not kept one by one any more stay in the sums, to the last 
     ({ createdAt, status }) => createdAt.slice(0, 10) === again.createdAt.slice(0, 10) && status !== 'PENDING',
   );
   expect(textOf(sums.reduce((all, { cost }) => all + moneyOf(cost), 0n))).toBe(reckoned([...ofDay, again]).cost);
+  expect(sums.reduce((all, { calls: many }) => all + many, 0)).toBe(ofDay.length + 1);
+  const tokens = [...ofDay, again].reduce((all, { inputTokens }) => all + BigInt(inputTokens ?? 0), 0n);
+  expect(sums.reduce((all, { inputTokens }) => all + inputTokens, 0n)).toBe(tokens);
 });

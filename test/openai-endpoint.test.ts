@@ -591,7 +591,7 @@ test('models are those that can be called', async () => {
   expect(ids).toEqual(expect.arrayContaining(['auto', 'fake/talker', 'fake/vectors', 'tessera/extractive']));
   expect(ids).not.toContain('hosted/far');
   expect(await refusalOf(client.chat.completions.create({ ...talk, model: 'hosted/far' }))).toMatchObject({
-    status: 409,
+    status: 404,
   });
   await ada.want(
     'mutation ($input: UpdateProviderInput!) { updateProvider(input: $input) { provider { needsKey } } }',
