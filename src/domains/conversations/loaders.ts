@@ -72,6 +72,7 @@ export const conversationNeeds = {
   agentInvocations: [],
   shares: [],
   parsedFiles: [],
+  orders: [],
   parsedFileUsage: ['workspaceId'],
 } satisfies Needs<Conversation, ConversationRow>;
 
