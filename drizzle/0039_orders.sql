@@ -45,7 +45,7 @@ CREATE TABLE "orders" (
 	"priority" text DEFAULT 'MEDIUM' NOT NULL,
 	"priority_rank" integer GENERATED ALWAYS AS (case priority when 'LOW' then 1 when 'MEDIUM' then 2 when 'HIGH' then 3 else 4 end) STORED NOT NULL,
 	"conversation_id" uuid,
-	"workspace_id" uuid,
+	"origin_workspace_id" uuid,
 	"assigned_to_id" uuid,
 	"group_id" uuid,
 	"created_by_id" uuid,
@@ -82,7 +82,8 @@ CREATE INDEX "orders_due_at_index" ON "orders" USING btree ("organization_id","d
 CREATE INDEX "orders_deleted_at_index" ON "orders" USING btree ("organization_id","deleted_at","id") WHERE "orders"."deleted_at" is not null;--> statement-breakpoint
 CREATE POLICY "order_events_granted" ON "order_events" AS PERMISSIVE FOR ALL TO public USING (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid and readers && app_principals()) WITH CHECK (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid and readers && app_principals());--> statement-breakpoint
 CREATE POLICY "order_notes_granted" ON "order_notes" AS PERMISSIVE FOR ALL TO public USING (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid and readers && app_principals()) WITH CHECK (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid and readers && app_principals());--> statement-breakpoint
-CREATE POLICY "orders_granted" ON "orders" AS PERMISSIVE FOR ALL TO public USING (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid and app_sees(workspace_id) and (readers is null or readers && app_principals())) WITH CHECK (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid and app_sees(workspace_id) and (readers is null or readers && app_principals()));--> statement-breakpoint
+CREATE POLICY "orders_granted" ON "orders" AS PERMISSIVE FOR ALL TO public USING (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid and readers && app_principals()) WITH CHECK (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid and readers && app_principals());
+--> statement-breakpoint
 -- History and notes of an order are read by whoever reads the order.
 CREATE FUNCTION app_follow_order_readers() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -19,7 +19,7 @@ type Resolver = GraphQLFieldResolver<unknown, Context>;
 
 /**
  * Puts the rules of the SDL in front of the resolvers: that of each root field (`@allow` or `@public`), and that of the type which a
- * field gives, be it by itself, in a list or in a connection. Payloads of mutations give back what was changed by a right of its own.
+ * field gives, be it by itself, in a list or in a connection; and that of any other field which has one. Payloads of mutations give back what was changed by a right of its own.
  * Throws when a root field has no rule, or a type that `node(id)` finds has none.
  */
 export const withAccessRules = (schema: GraphQLSchema): GraphQLSchema => {
@@ -34,7 +34,10 @@ export const withAccessRules = (schema: GraphQLSchema): GraphQLSchema => {
   return mapSchema(schema, {
     [MapperKind.OBJECT_FIELD]: (field: Field, name, type) => {
       const given = payloads.has(type) ? undefined : permissionOfType(schema, field.type);
-      if (!roots.has(type)) return given === undefined ? field : guarded(field, [given]);
+      if (!roots.has(type)) {
+        const own = permissionNamed(getDirective(schema, field, 'allow'));
+        return own === undefined && given === undefined ? field : guarded(field, [own, given]);
+      }
       const rule = ruleOf(schema, field, `${type}.${name}`);
       if (rule === null) return field;
       return guarded(field, [rule.permission, given]);
@@ -77,11 +80,12 @@ const permissionOfType = (schema: GraphQLSchema, output: GraphQLOutputType): Per
 
 const permissionAt = (schema: GraphQLSchema, name: string): Permission | undefined => {
   const type = schema.getType(name);
-  // The cast is safe: the SDL types the argument with the enum.
-  return isObjectType(type)
-    ? (getDirective(schema, type, 'allow')?.[0]?.permission as Permission | undefined)
-    : undefined;
+  return isObjectType(type) ? permissionNamed(getDirective(schema, type, 'allow')) : undefined;
 };
+
+/** The cast is safe: the SDL types the argument with the enum. */
+const permissionNamed = (allow: Record<string, unknown>[] | undefined): Permission | undefined =>
+  allow?.[0]?.permission as Permission | undefined;
 
 const guarded = (field: Field, required: readonly (Permission | undefined)[]): Field => {
   const permissions = [...new Set(required.filter((permission) => permission !== undefined))];

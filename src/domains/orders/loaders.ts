@@ -38,7 +38,7 @@ const filters = {
   assignedToId: orders.assignedToId,
   groupId: orders.groupId,
   conversationId: orders.conversationId,
-  workspaceId: orders.workspaceId,
+  workspaceId: orders.originWorkspaceId,
   dueAt: orders.dueAt,
   createdAt: orders.createdAt,
   completedAt: orders.completedAt,

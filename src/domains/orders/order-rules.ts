@@ -15,14 +15,14 @@ import { orderEvents, orders, type OrderEventRow, type OrderRow } from './tables
 export const isOrder = (organizationId: string, id: string) =>
   and(eq(orders.organizationId, organizationId), eq(orders.id, id));
 
-type Whose = Pick<OrderRow, 'customerId' | 'assignedToId' | 'groupId' | 'workspaceId'>;
+type Whose = Pick<OrderRow, 'customerId' | 'assignedToId' | 'groupId' | 'originWorkspaceId'>;
 
 /** Who reads an order: its customer, who works on it, their group, who sees the workspace it came from, and the organization's administrators. */
 export const readersOf = (
   organizationId: string,
-  { customerId, assignedToId, groupId, workspaceId }: Whose,
+  { customerId, assignedToId, groupId, originWorkspaceId }: Whose,
 ): string[] => [
-  ...new Set([customerId, assignedToId, groupId, workspaceId, organizationId].filter((id) => id !== null)),
+  ...new Set([customerId, assignedToId, groupId, originWorkspaceId, organizationId].filter((id) => id !== null)),
 ];
 
 /** Whether somebody may work on the orders that they see. */
@@ -39,7 +39,7 @@ export const lockOrder = async (context: Context, id: string): Promise<OrderRow>
   const { organizationId } = context.unit;
   const [order] = await database.select().from(orders).where(isOrder(organizationId, id)).for('update');
   if (order === undefined || order.deletedAt !== null) throw new NotFound('Order', id);
-  if (order.workspaceId !== null) requireActive(viewerOf(context), order.workspaceId);
+  if (order.originWorkspaceId !== null) requireActive(viewerOf(context), order.originWorkspaceId);
   return order;
 };
 
@@ -104,7 +104,7 @@ export const changeOrder = async (
     type: 'Order',
     id: current.id,
     data,
-    ...(current.workspaceId !== null && { workspaceId: current.workspaceId }),
+    ...(current.originWorkspaceId !== null && { workspaceId: current.originWorkspaceId }),
   });
   return changed;
 };

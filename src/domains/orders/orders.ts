@@ -42,7 +42,7 @@ const issuesOf = ({ dueAt, metadata }: Pick<CreateOrderInput, 'dueAt' | 'metadat
     ...(JSON.stringify(metadata ?? {}).length <= maxMetadata
       ? []
       : [{ field: 'metadata', message: `This has at most ${maxMetadata.toLocaleString('en')} characters as JSON.` }]),
-    ...(dueAt === undefined || dueAt === null || Date.parse(String(dueAt)) > Date.now()
+    ...(dueAt === undefined || dueAt === null || Date.parse(dueAt) > Date.now()
       ? []
       : [{ field: 'dueAt', message: 'This lies in the past.' }]),
   ];
@@ -77,7 +77,7 @@ export const createOrder = (context: Context, input: CreateOrderInput): Promise<
       customerId: customer,
       assignedToId: assigneeId ?? null,
       groupId: groupId ?? null,
-      workspaceId: conversation?.workspaceId ?? null,
+      originWorkspaceId: conversation?.workspaceId ?? null,
     };
     const readers = readersOf(organizationId, whose);
     const row = {
@@ -105,7 +105,7 @@ export const createOrder = (context: Context, input: CreateOrderInput): Promise<
       });
       return made;
     });
-    const { workspaceId } = whose;
+    const { originWorkspaceId: workspaceId } = whose;
     unit.record({
       action: 'order.created',
       type: 'Order',

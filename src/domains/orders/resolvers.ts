@@ -49,8 +49,8 @@ export const resolvers: Resolvers = {
     createdBy: ({ createdById }, _args, { unit }) =>
       createdById === null ? null : memberUserById(unit).load(createdById),
     group: ({ groupId }, _args, { unit }) => (groupId === null ? null : groupById(unit).load(groupId)),
-    workspace: ({ workspaceId }, _args, { unit }) =>
-      workspaceId === null ? null : workspaceById(unit).load(workspaceId),
+    workspace: ({ originWorkspaceId }, _args, { unit }) =>
+      originWorkspaceId === null ? null : workspaceById(unit).load(originWorkspaceId),
     conversation: ({ conversationId }, _args, { unit }) =>
       conversationId === null ? null : conversationById(unit).load(conversationId),
     allowedTransitions: (order, _args, context) =>

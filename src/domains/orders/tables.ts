@@ -47,7 +47,7 @@ export const orders = tenantTable(
       .generatedAlwaysAs(sql`case priority when 'LOW' then 1 when 'MEDIUM' then 2 when 'HIGH' then 3 else 4 end`),
     /** The conversation that it came from, and its workspace. */
     conversationId: uuid(),
-    workspaceId: uuid(),
+    originWorkspaceId: uuid(),
     /** Who works on it, and the group whose members may. */
     assignedToId: uuid(),
     groupId: uuid(),
