@@ -20,6 +20,7 @@ import { filledApis } from './api-fields.ts';
 import { filledAgents } from './filled-agents.ts';
 import { filledEmbed } from './filled-embed.ts';
 import { filledRooms } from './filled-rooms.ts';
+import { filledOrders } from './filled-orders.ts';
 import { filledStudio } from './filled-studio.ts';
 import { filledSync } from './filled-sync.ts';
 import type { Caller } from './fixture.ts';
@@ -365,6 +366,7 @@ const filled = async (
     ...(await peopleOf(want, bed, workspaceId)),
     ...(await promptsOf(want, workspaceId)),
     ...(await filledStudio(owner, workspaceId, secret)),
+    ...(await filledOrders(owner, Conversation, secret)),
     ...(await filledSync(bed, owner, workspaceId, secret)),
     ...(await filledEmbed(bed, owner, workspaceId, secret)),
     ...(await mailboxOf(owner)),
