@@ -4,8 +4,8 @@ import { wholeOf } from '../../database/unit-of-work.ts';
 import { Forbidden } from '../../errors.ts';
 import type { AddOrderNoteInput } from '../../generated/resolvers.ts';
 import { writtenText } from '../conversations/written-text.ts';
-import { viewerOf, type Context } from '../context.ts';
-import { actorOn, changeOrder, lockOrder } from './order-rules.ts';
+import { viewerOf } from '../context.ts';
+import { actorOn, changeOrder, lockOrder, type OrderMeans } from './order-rules.ts';
 import { orderNotes, type OrderNoteRow, type OrderRow } from './tables.ts';
 
 const maxText = 8_000;
@@ -21,7 +21,7 @@ export interface NotedOrder {
  * NotFound.
  */
 export const addOrderNote = (
-  context: Context,
+  context: OrderMeans,
   { orderId, text, internal = false }: AddOrderNoteInput,
 ): Promise<NotedOrder> => {
   const written = writtenText('text', text, maxText);

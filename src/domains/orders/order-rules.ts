@@ -11,6 +11,9 @@ import { discovery, viewerOfMember } from '../tenancy/viewers.ts';
 import { missingFor, waysFrom, type OrderActor } from './order-states.ts';
 import { orderEvents, orders, type OrderEventRow, type OrderRow } from './tables.ts';
 
+/** Who does something to orders, and in which unit of work. */
+export type OrderMeans = Pick<Context, 'unit' | 'viewer'>;
+
 /** Condition for one order. */
 export const isOrder = (organizationId: string, id: string) =>
   and(eq(orders.organizationId, organizationId), eq(orders.id, id));
@@ -35,7 +38,7 @@ export const actorOn = (viewer: Viewer, order: OrderRow): OrderActor => ({
 });
 
 /** Locks an order that the viewer sees and that is not deleted. Throws NotFound, Conflict (its workspace is archived). */
-export const lockOrder = async (context: Context, id: string): Promise<OrderRow> => {
+export const lockOrder = async (context: OrderMeans, id: string): Promise<OrderRow> => {
   const { organizationId } = context.unit;
   const [order] = await database.select().from(orders).where(isOrder(organizationId, id)).for('update');
   if (order === undefined || order.deletedAt !== null) throw new NotFound('Order', id);
@@ -70,7 +73,7 @@ type Entry = Pick<OrderEventRow, 'kind'> &
  * away may not see it any more.
  */
 export const changeOrder = async (
-  context: Context,
+  context: OrderMeans,
   current: OrderRow,
   fields: Fields,
   entry: Entry,
@@ -133,7 +136,7 @@ export const nextNumber = async (unit: UnitOfWork): Promise<number> => {
 };
 
 /** Throws NotFound for who is no member, BadUserInput for a member who may not work on orders. */
-export const requireWorker = async ({ unit }: Context, userId: string): Promise<void> => {
+export const requireWorker = async ({ unit }: OrderMeans, userId: string): Promise<void> => {
   const { organizationId } = unit;
   const member = await unit.nested(discovery(organizationId, userId), (looking) =>
     viewerOfMember(looking, { organizationId, userId }),
@@ -143,7 +146,7 @@ export const requireWorker = async ({ unit }: Context, userId: string): Promise<
 };
 
 /** Throws NotFound for who does not belong to the organization. */
-export const requireMember = async ({ unit }: Context, userId: string): Promise<void> => {
+export const requireMember = async ({ unit }: OrderMeans, userId: string): Promise<void> => {
   const { organizationId } = unit;
   const [member] = await database
     .select({ id: memberships.userId })
@@ -154,7 +157,7 @@ export const requireMember = async ({ unit }: Context, userId: string): Promise<
 };
 
 /** Throws NotFound for a group that is not there. */
-export const requireGroup = async ({ unit }: Context, groupId: string): Promise<void> => {
+export const requireGroup = async ({ unit }: OrderMeans, groupId: string): Promise<void> => {
   const [group] = await database
     .select({ id: groups.id })
     .from(groups)

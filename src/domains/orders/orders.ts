@@ -1,7 +1,6 @@
-import { and, eq, lt, sql } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import { sole } from '../../database/rows.ts';
-import { wholeOf, type UnitOfWork } from '../../database/unit-of-work.ts';
+import { wholeOf } from '../../database/unit-of-work.ts';
 import { BadUserInput, Conflict, Forbidden, NotFound, type InputIssue } from '../../errors.ts';
 import type {
   AssignOrderInput,
@@ -10,7 +9,7 @@ import type {
   UpdateOrderInput,
 } from '../../generated/resolvers.ts';
 import { conversationById } from '../conversations/loaders.ts';
-import { viewerOf, type Context } from '../context.ts';
+import { viewerOf } from '../context.ts';
 import { found } from '../nodes.ts';
 import { requireActive, requirePermission } from '../permissions.ts';
 import { missingFor, waysFrom } from './order-states.ts';
@@ -22,6 +21,7 @@ import {
   lockOrder,
   missingIssues,
   nextNumber,
+  type OrderMeans,
   readersOf,
   requireGroup,
   requireMember,
@@ -59,7 +59,7 @@ const reasonOf = (reason: string | null | undefined): string | null => {
  * Opens an order: for the person of its conversation, for the viewer, or for whoever is named by who works on orders. Throws BadUserInput, Conflict (archived),
  * Forbidden (for somebody else, assigned), NotFound (conversation, customer, assignee, group).
  */
-export const createOrder = (context: Context, input: CreateOrderInput): Promise<OrderRow> => {
+export const createOrder = (context: OrderMeans, input: CreateOrderInput): Promise<OrderRow> => {
   const { type, priority, conversationId, customerId, assigneeId, groupId } = input;
   const issues = issuesOf(input);
   if (issues.length > 0) throw new BadUserInput(issues);
@@ -118,7 +118,7 @@ export const createOrder = (context: Context, input: CreateOrderInput): Promise<
 };
 
 /** Changes type, priority, due time or metadata. Throws BadUserInput, Conflict (another version, archived), Forbidden, NotFound. */
-export const updateOrder = (context: Context, input: UpdateOrderInput): Promise<OrderRow> => {
+export const updateOrder = (context: OrderMeans, input: UpdateOrderInput): Promise<OrderRow> => {
   const { id, version, type, priority, dueAt, metadata } = input;
   const issues = issuesOf({ metadata });
   if (issues.length > 0) throw new BadUserInput(issues);
@@ -142,7 +142,7 @@ export const updateOrder = (context: Context, input: UpdateOrderInput): Promise<
  * ended, archived), Forbidden, NotFound (order, member, group).
  */
 export const assignOrder = (
-  context: Context,
+  context: OrderMeans,
   { id, version, assigneeId, groupId }: AssignOrderInput,
 ): Promise<OrderRow> =>
   context.unit.transact(async () => {
@@ -169,7 +169,7 @@ export const assignOrder = (
  * missing), Conflict (another version, no way leads there, archived), Forbidden (a way that is not the viewer's), NotFound.
  */
 export const transitionOrder = (
-  context: Context,
+  context: OrderMeans,
   { id, to, version, reason }: TransitionOrderInput,
 ): Promise<OrderRow> => {
   const why = reasonOf(reason);
@@ -199,7 +199,7 @@ export const transitionOrder = (
 };
 
 /** Deletes an order; administrators can bring it back while the organization keeps deleted things. Throws NotFound. */
-export const deleteOrder = (context: Context, id: string): Promise<string> =>
+export const deleteOrder = (context: OrderMeans, id: string): Promise<string> =>
   context.unit.transact(async () => {
     const current = await lockOrder(context, id);
     await changeOrder(context, current, { deletedAt: new Date().toISOString() }, { kind: 'DELETED' }, 'order.deleted');
@@ -207,26 +207,10 @@ export const deleteOrder = (context: Context, id: string): Promise<string> =>
   });
 
 /** Brings a deleted order back. Throws Conflict (it is not deleted), NotFound. */
-export const restoreOrder = (context: Context, id: string): Promise<OrderRow> =>
+export const restoreOrder = (context: OrderMeans, id: string): Promise<OrderRow> =>
   context.unit.transact(async ({ organizationId }) => {
     const [order] = await database.select().from(orders).where(isOrder(organizationId, id)).for('update');
     if (order === undefined) throw new NotFound('Order', id);
     if (order.deletedAt === null) throw new Conflict('id', 'This order is not deleted.');
     return changeOrder(context, order, { deletedAt: null }, { kind: 'RESTORED' }, 'order.restored');
   });
-
-/** Removes orders that were deleted more than `days` days ago, with their history and notes; gives their number. The unit sees the whole organization. */
-export const removeDeletedOrders = async (unit: UnitOfWork, days: number): Promise<number> => {
-  const gone = await unit.transact(({ organizationId }) =>
-    database
-      .delete(orders)
-      .where(
-        and(
-          eq(orders.organizationId, organizationId),
-          lt(orders.deletedAt, sql`now() - make_interval(days => ${days})`),
-        ),
-      )
-      .returning({ id: orders.id }),
-  );
-  return gone.length;
-};
