@@ -54,6 +54,13 @@ import { modelCallList } from '../src/domains/modelhub/call-log.ts';
 import { usageOf } from '../src/domains/modelhub/usage.ts';
 import { apiConfigurationList } from '../src/domains/modelhub/api-loaders.ts';
 import { jobList } from '../src/domains/platform/loaders.ts';
+import {
+  deletedOrderList,
+  eventsByOrder,
+  orderList,
+  ordersByConversation,
+  publicNotesByOrder,
+} from '../src/domains/orders/loaders.ts';
 import { memberList, workspaceList } from '../src/domains/tenancy/loaders.ts';
 import { discovery, viewerOfMember } from '../src/domains/tenancy/viewers.ts';
 import {
@@ -93,6 +100,7 @@ const [modelCall, model, apiKey] = [70, 71, 72] as const;
 const [email, emailThread, emailTerm] = [61, 62, 63] as const;
 const [provider, pricedModel, modelPrice] = [95, 96, 97] as const;
 const budget = 70;
+const [order, orderEvent, orderNote] = [101, 102, 103] as const;
 const time = (number: string) => `timestamptz '2026-01-01' + (${number}) * interval '1 second'`;
 
 let bed: Testbed & { ownerUrl: string | undefined };
@@ -197,6 +205,15 @@ const fill = async (url: string): Promise<void> => {
   await run(`insert into prompts (organization_id, readers, created_at, id, session_id, input)
     select ${tenant}, ${readers}, ${time('n')}, ${inSql(studioPrompt, 'n')}, ${inSql(promptSession, `n % ${tenants}`)}, 'p'
     from generate_series(0, 79999) n`);
+  // Every second order is worked on; one of eight is the first user's, is given to them, or is deleted.
+  await run(`insert into orders (organization_id, readers, created_at, id, number, type, status, priority, customer_id, assigned_to_id, conversation_id, deleted_at)
+    select ${tenant}, ${readers}, ${time('n')}, ${inSql(order, 'n')}, n, 'LOAN', (array['PENDING', 'PROCESSING'])[n / ${tenants} % 2 + 1],
+      (array['LOW', 'MEDIUM', 'HIGH', 'URGENT'])[n / ${tenants} % 4 + 1], ${inSql(user, one(1, '0', '4'))}, ${inSql(user, one(2, '0', '8'))},
+      ${inSql(conversation, `n % ${tenants}`)}, ${one(3, time('n'))} from generate_series(0, 79999) n`);
+  await run(`insert into order_events (organization_id, readers, created_at, id, order_id, kind, version)
+    select ${tenant}, ${readers}, ${time('n')}, ${inSql(orderEvent, 'n')}, ${inSql(order, `n % ${tenants}`)}, 'CHANGED', n from generate_series(0, 39999) n`);
+  await run(`insert into order_notes (organization_id, readers, created_at, id, order_id, internal, text)
+    select ${tenant}, ${readers}, ${time('n')}, ${inSql(orderNote, 'n')}, ${inSql(order, `n % ${tenants}`)}, n / ${tenants} % 2 = 1, 't' from generate_series(0, 39999) n`);
   await run(`insert into files (organization_id, id, readers, name, mime_type, size, sha256, status, uploaded_by_id, created_at)
     select ${tenant}, ${inSql(file, 'n')}, array[${inSql(workspace, `n % ${tenants}`)}, ${tenant}], md5(n::text), 'text/plain', n,
       md5(n::text) || md5(n::text), 'STORED', ${inSql(user, 'n % 40')}, ${time('n')}
@@ -659,6 +676,56 @@ const lists: readonly List[] = [
     'prompts_created_at_index',
     created('DESC', studioPrompt),
     (unit, args) => promptsBySession(unit, args, idOf(promptSession, 0)),
+  ],
+  ['orders', 'orders_created_at_index', created('DESC', order), (unit, args) => orderList(unit, args)],
+  [
+    'orders by priority',
+    'orders_priority_index',
+    null,
+    (unit, args) => orderList(unit, { ...args, orderBy: [{ field: 'PRIORITY', direction: 'DESC' }] }),
+  ],
+  [
+    'orders by number',
+    'orders_number_key',
+    null,
+    (unit, args) => orderList(unit, { ...args, orderBy: [{ field: 'NUMBER', direction: 'DESC' }] }),
+  ],
+  [
+    'orders of a status',
+    'orders_status_index',
+    null,
+    (unit, args) => orderList(unit, { ...args, filter: { status: { eq: 'PROCESSING' } } }),
+  ],
+  [
+    'orders of a customer',
+    'orders_customer_id_index',
+    null,
+    (unit, args) => orderList(unit, { ...args, filter: { customerId: { eq: idOf(user, 0) } } }),
+  ],
+  [
+    'orders that somebody works on',
+    'orders_assigned_to_id_index',
+    null,
+    (unit, args) => orderList(unit, { ...args, filter: { assignedToId: { eq: idOf(user, 0) } } }),
+  ],
+  [
+    'orders of a conversation',
+    'orders_conversation_id_index',
+    created('DESC', order),
+    (unit, args) => ordersByConversation(unit, args, idOf(conversation, 0)),
+  ],
+  ['deleted orders', 'orders_deleted_at_index', null, (unit, args) => deletedOrderList(unit, args)],
+  [
+    'the history of an order',
+    'order_events_created_at_index',
+    created('ASC', orderEvent),
+    (unit, args) => eventsByOrder(unit, args, idOf(order, 0)),
+  ],
+  [
+    'notes of an order',
+    'order_notes_created_at_index',
+    created('ASC', orderNote),
+    (unit, args) => publicNotesByOrder(unit, args, idOf(order, 0)),
   ],
   [
     'channels open to a workspace',
