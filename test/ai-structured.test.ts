@@ -1,7 +1,13 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import type { Deployment } from '../src/ai/deployment.ts';
 import { ModelFailure } from '../src/ai/failure.ts';
-import { generateStructured, objectSchema, UnfitSchema, type StructuredRequest } from '../src/ai/structured.ts';
+import {
+  objectSchema,
+  streamStructured,
+  UnfitSchema,
+  type StructuredRequest,
+  type StructuredResult,
+} from '../src/ai/structured.ts';
 import { startOpenAiServer, type OpenAiServer } from './openai-server.ts';
 
 let server: OpenAiServer;
@@ -22,11 +28,22 @@ const given = {
   additionalProperties: false,
 };
 
-const ask = (request: Partial<StructuredRequest> = {}, changes: Partial<Deployment> = {}) =>
-  generateStructured(
-    { dialect: 'openai-compatible', baseUrl: server.url, apiKey: 'key', model: 'fake', timeoutMs: 5000, ...changes },
-    { system: '', question: 'Which rose?', schema: objectSchema(given), ...request },
-  );
+const ask = async (
+  request: Partial<StructuredRequest> = {},
+  changes: Partial<Deployment> = {},
+): Promise<StructuredResult> => {
+  const deployment: Deployment = {
+    dialect: 'openai-compatible',
+    baseUrl: server.url,
+    apiKey: 'key',
+    model: 'fake',
+    timeoutMs: 5000,
+    ...changes,
+  };
+  const asked = { system: '', question: 'Which rose?', schema: objectSchema(given), ...request };
+  for await (const part of streamStructured(deployment, asked)) if (part.type === 'result') return part.result;
+  throw new Error('A call gives a result or throws.');
+};
 const failure = async (asked: Promise<unknown>): Promise<ModelFailure> => {
   const error: unknown = await asked.catch((thrown: unknown) => thrown);
   if (!(error instanceof ModelFailure)) throw error;

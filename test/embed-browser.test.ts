@@ -137,8 +137,11 @@ whereChromiumIs('the chat on a page of another origin', () => {
     expect(await bubbles('ASSISTANT').getByRole('link').getAttribute('href')).toBe('https://example.com/roses');
     await chat().getByText('Sources (1)').click();
     expect(await chat().locator('details li').textContent()).toContain('The rose book');
+    const rated = page.waitForResponse((response) => response.url().endsWith('/feedback'));
     await chat().getByRole('button', { name: 'Good answer' }).click();
     await chat().locator('[aria-label="Good answer"][aria-pressed=true]').waitFor();
+    // The thumb is pressed before that is stored.
+    expect((await rated).ok()).toBe(true);
     await picture('3-answered');
 
     await page.reload();

@@ -109,12 +109,3 @@ export async function* streamStructured(
     yield { type: 'result', result: { text, object: found.data, usage, latencyMs, timeToFirstTokenMs } };
   }
 }
-
-/** Asks a model for an object that keeps to a schema, in one piece. Throws as `streamStructured` does. */
-export const generateStructured = async (
-  deployment: Deployment,
-  request: StructuredRequest,
-): Promise<StructuredResult> => {
-  for await (const part of streamStructured(deployment, request)) if (part.type === 'result') return part.result;
-  throw new ModelFailure('INTERRUPTED', 'The model ended without an answer.');
-};

@@ -9,6 +9,7 @@ import type {
 } from '../../generated/resolvers.ts';
 import type { RoutingConditions } from './routing-conditions.ts';
 import type { RoutingRuleRow } from './routing-tables.ts';
+import { isTimeZone } from './time-zone.ts';
 
 /** Rules of an organization, and of the installation, at most: each call may look at all of them. */
 export const maxRules = 100;
@@ -76,17 +77,6 @@ const tokenIssues = (field: string, tokens: number | null | undefined): InputIss
     tokens === null || tokens === undefined || isWithin(tokens, 0, maxTokens),
     'A number of tokens is 0 or more.',
   );
-
-const isTimeZone = (name: string): boolean => {
-  // Offsets such as +01:00 are taken for time zones, too, but know no summer time.
-  if (!/^[A-Za-z]/.test(name) || name.length > 100) return false;
-  try {
-    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
-  } catch (error) {
-    if (error instanceof RangeError) return false;
-    throw error;
-  }
-};
 
 const isClock = (time: string): boolean => /^([01]\d|2[0-3]):[0-5]\d$/.test(time);
 

@@ -7,6 +7,7 @@ import { BadUserInput } from '../../errors.ts';
 import { executionLogs } from './execution-tables.ts';
 import type { ModelUsageGroupRow } from './metrics-rows.ts';
 import { modelUsageDays } from './usage-tables.ts';
+import { isTimeZone } from './time-zone.ts';
 
 /** What calls can be grouped by, and what stands for it in a row. A model or provider that is gone is known by its name. */
 const groupings = {
@@ -65,17 +66,6 @@ const dayFilters: Filterable = {
   apiKeyId: modelUsageDays.apiKeyId,
   purpose: modelUsageDays.purpose,
   status: modelUsageDays.status,
-};
-
-/** Names that Postgres understands otherwise than people do (`+01:00`, `UTC+1`) are none of the IANA's. */
-const isTimeZone = (name: string): boolean => {
-  if (!/^[A-Za-z][A-Za-z0-9_+-]*(\/[A-Za-z0-9_+-]+)*$/.test(name) || /^[A-Za-z]+[+-]\d/.test(name)) return false;
-  try {
-    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
-  } catch {
-    // The runtime throws for a name that it does not know.
-    return false;
-  }
 };
 
 const refuse = (field: string, message: string): never => {
