@@ -7,24 +7,27 @@ const kit = (command: string, config: string): string =>
     encoding: 'utf8',
   });
 
-// Below the working directory: the tool takes no other paths.
-const scratch = mkdtempSync('drizzle-check-');
-const config = `${scratch}.config.ts`;
-try {
-  cpSync('drizzle', scratch, { recursive: true });
-  writeFileSync(
-    config,
-    `import config from './drizzle.config.ts';\nexport default { ...config, out: './${scratch}' };\n`,
-  );
-  kit('check', config);
-  const before = readdirSync(scratch).length;
-  kit('generate', config);
-  if (readdirSync(scratch).length > before)
-    throw new Error(
-      'The tables have changed since the last migration. Run: npm run db:generate -- --name <what_it_does>',
-    );
-  process.stdout.write('The migrations match the tables.\n');
-} finally {
-  rmSync(scratch, { recursive: true, force: true });
-  rmSync(config, { force: true });
-}
+/** The migrations of a folder against the tables that the configuration names. */
+const check = (name: string, folder: string): void => {
+  // Below the working directory: the tool takes no other paths.
+  const scratch = mkdtempSync('drizzle-check-');
+  const config = `${scratch}.config.ts`;
+  try {
+    cpSync(folder, scratch, { recursive: true });
+    writeFileSync(config, `import config from './${name}';\nexport default { ...config, out: './${scratch}' };\n`);
+    kit('check', config);
+    const before = readdirSync(scratch).length;
+    kit('generate', config);
+    if (readdirSync(scratch).length > before)
+      throw new Error(
+        `The tables have changed since the last migration. Run: npm run db:generate -- --config ${name} --name <what_it_does>`,
+      );
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+    rmSync(config, { force: true });
+  }
+};
+
+check('drizzle.config.ts', 'drizzle');
+check('drizzle.knowledge.config.ts', 'drizzle/knowledge');
+process.stdout.write('The migrations match the tables.\n');

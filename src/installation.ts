@@ -8,12 +8,20 @@ import type { Logger } from 'pino';
 import { DeploymentHealth } from './ai/deployment-health.ts';
 import { database, type StatementListener } from './database/client.ts';
 import { startEmbedded } from './database/embedded.ts';
-import { pendingMigrations, serverRole } from './database/migrations.ts';
+import {
+  knowledgeMigrations,
+  mainMigrations,
+  pendingMigrations,
+  serverRole,
+  type Migrations,
+} from './database/migrations.ts';
 import { Pool } from './database/pool.ts';
 import { nowhere, UnitOfWork, type Origin } from './database/unit-of-work.ts';
 import { Downloads } from './domains/content/downloads.ts';
 import { countersInPostgres, countersInRedis } from './domains/identity/counters.ts';
 import { throttlesOn, unthrottled } from './domains/identity/throttle.ts';
+import { Outbox } from './domains/knowledge/outbox.ts';
+import { knowledgePart } from './domains/knowledge/schema.ts';
 import type { AgentTools } from './domains/agent-tool.ts';
 import type { Jobs, Schedules, Services } from './domains/services.ts';
 import { KeyUses } from './domains/modelhub/key-uses.ts';
@@ -30,6 +38,7 @@ import { openTransport } from './mail/transport.ts';
 import { openOutbound } from './outbound/open.ts';
 import { BossQueue } from './queue/boss.ts';
 import { openKeyRing, type KeyRing } from './secrets/encryption.ts';
+import { Unavailable } from './errors.ts';
 import type { Settings } from './settings.ts';
 import { openStore } from './storage/store.ts';
 
@@ -69,8 +78,21 @@ export const openInstallation = async (
     (graceMs) => pool.close(graceMs),
     () => embedded?.stop(),
   ];
+  const { knowledgeUrl } = settings.database;
+  const knowledgePool =
+    knowledgeUrl === undefined
+      ? undefined
+      : new Pool({ ...settings.database, role: serverRole, url: knowledgeUrl, size: settings.database.poolSize });
+  if (knowledgePool !== undefined) closers.push((graceMs) => knowledgePool.close(graceMs));
   try {
-    await assertFit(pool);
+    await assertFit(pool, mainMigrations);
+    if (knowledgePool === undefined) await assertFit(pool, knowledgeMigrations);
+    else
+      await assertFit(knowledgePool, knowledgeMigrations).catch((error: unknown) => {
+        // All else is answered meanwhile.
+        if (!(error instanceof Unavailable)) throw error;
+        log.error({ err: error }, 'The database of the knowledge bank cannot be reached.');
+      });
     // One connection cannot listen and work; then there is one process, too.
     const bus = embedded === undefined ? await new PostgresBus(pool, log).open() : new LocalBus();
     const routing = new ShortMemory<unknown>(bus, 'routing');
@@ -78,9 +100,11 @@ export const openInstallation = async (
     const health = new DeploymentHealth(bus);
     void health.listen().catch((error: unknown) => log.error({ err: error }, 'Cool-downs are not heard.'));
     const ledger = ledgerOn(bus, (change) => heedChange(routing, change));
+    const outbox = knowledgePool && new Outbox({ pool, ledger }, knowledgePool, log);
+    const parts = { ...(knowledgePool && outbox && { [knowledgePart]: { pool: knowledgePool, ledger: outbox } }) };
     const jobs = await readAll<Jobs>('jobs');
     const schedules = await readAll<Schedules>('schedules');
-    const queue = await BossQueue.open({ pool, ledger, bus, log }, jobs, schedules);
+    const queue = await BossQueue.open({ pool, ledger, parts, bus, log }, jobs, schedules);
     const activity = new Activity({ pool, ledger, log }, settings.activityMs);
     const downloads = new Downloads({ pool, ledger, log }, settings.activityMs);
     const keyUses = new KeyUses({ pool, ledger, log }, settings.activityMs);
@@ -98,6 +122,8 @@ export const openInstallation = async (
       address: { url: settings.publicUrl ?? '' },
       pool,
       ledger,
+      parts,
+      outbox: outbox ?? null,
       bus,
       queue,
       jobs,
@@ -124,6 +150,7 @@ export const openInstallation = async (
       close: async (graceMs) => {
         const began = performance.now();
         await Promise.all([queue.stop(graceMs), activity.stop(), downloads.stop(), keyUses.stop(), searches.stop()]);
+        await outbox?.rest();
         await outbound.close();
         transport.close();
         counters.close();
@@ -155,16 +182,16 @@ const readAll = async <Entries extends Readonly<Record<string, unknown>>>(
   return Object.assign({}, ...domains.map((domain) => domain[name])) as Entries;
 };
 
-const assertFit = async (pool: Pool): Promise<void> => {
+const assertFit = async (pool: Pool, migrations: Migrations): Promise<void> => {
   const unit = new UnitOfWork(nowhere, {
     pool,
     ledger: ledgerOn(new LocalBus()),
     origin: systemOrigin,
   });
   const rights = sql<{ name: string; unbound: boolean }>`select current_user as name, rolsuper or rolbypassrls
-    or exists (select from pg_class where relowner = pg_roles.oid and relnamespace = 'public'::regnamespace) as unbound
+    or exists (select from pg_class where relowner = pg_roles.oid and relnamespace = to_regnamespace(${migrations.schema})) as unbound
     from pg_roles where rolname = current_user`;
-  const journal = sql`select created_at from drizzle.__drizzle_migrations`;
+  const journal = sql`select created_at from drizzle.${sql.identifier(migrations.table)}`;
   try {
     const [role] = await unit.run(() => database.execute<{ name: string; unbound: boolean }>(rights));
     if (role?.unbound !== false)
@@ -172,7 +199,10 @@ const assertFit = async (pool: Pool): Promise<void> => {
         `The server's role ${role?.name} owns tables or bypasses row security. Give DATABASE_URL a login that is a member of tessera_server.`,
       );
     const applied = await unit.run(() => database.execute<{ created_at: string }>(journal));
-    const pending = pendingMigrations(applied.map((row) => Number(row.created_at)));
+    const pending = pendingMigrations(
+      migrations,
+      applied.map((row) => Number(row.created_at)),
+    );
     if (pending.length > 0)
       throw new UnfitDatabase(
         `Migrations are pending (${pending.map(({ name }) => name).join(', ')}). Run: npm run db:migrate`,

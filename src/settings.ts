@@ -39,6 +39,8 @@ const environmentShape = z.object({
   TESSERA_DATA_DIR: z.string().default('.tessera'),
   DATABASE_URL: databaseUrl.optional(),
   DATABASE_OWNER_URL: databaseUrl.optional(),
+  KNOWLEDGE_DATABASE_URL: databaseUrl.optional(),
+  KNOWLEDGE_DATABASE_OWNER_URL: databaseUrl.optional(),
   DATABASE_POOL_SIZE: z.coerce.number().int().min(1).max(1000).default(10),
   DATABASE_CONNECT_TIMEOUT_SECONDS: seconds.default(10),
   DATABASE_ACQUIRE_TIMEOUT_SECONDS: seconds.default(10),
@@ -117,6 +119,12 @@ const faultsBetween = (environment: Environment): string[] => {
     ...(environment.DATABASE_OWNER_URL !== undefined && environment.DATABASE_URL === undefined
       ? ['DATABASE_URL: is required when DATABASE_OWNER_URL is set']
       : []),
+    ...(environment.KNOWLEDGE_DATABASE_URL !== undefined && environment.DATABASE_URL === undefined
+      ? ['DATABASE_URL: is required when KNOWLEDGE_DATABASE_URL is set']
+      : []),
+    ...(environment.KNOWLEDGE_DATABASE_OWNER_URL !== undefined && environment.KNOWLEDGE_DATABASE_URL === undefined
+      ? ['KNOWLEDGE_DATABASE_URL: is required when KNOWLEDGE_DATABASE_OWNER_URL is set']
+      : []),
     ...(environment.MAIL_URL !== undefined && environment.MAIL_FROM === undefined
       ? ['MAIL_FROM: is required when MAIL_URL is set']
       : []),
@@ -144,6 +152,9 @@ const settingsFrom = (environment: Environment) =>
     database: Object.freeze({
       url: environment.DATABASE_URL,
       ownerUrl: environment.DATABASE_OWNER_URL,
+      /** Where the knowledge bank has a database of its own. */
+      knowledgeUrl: environment.KNOWLEDGE_DATABASE_URL,
+      knowledgeOwnerUrl: environment.KNOWLEDGE_DATABASE_OWNER_URL,
       poolSize: environment.DATABASE_POOL_SIZE,
       connectTimeoutMs: environment.DATABASE_CONNECT_TIMEOUT_SECONDS * 1000,
       acquireTimeoutMs: environment.DATABASE_ACQUIRE_TIMEOUT_SECONDS * 1000,

@@ -32,7 +32,7 @@ test('no schema escapes the check', async () => {
   const schemas = await ask(
     `select nspname from pg_namespace where nspname !~ '^(pg_|information_schema$)' order by nspname`,
   );
-  expect(schemas.map(({ nspname }) => nspname)).toEqual(['drizzle', 'pgboss', 'public']);
+  expect(schemas.map(({ nspname }) => nspname)).toEqual(['drizzle', 'knowledge', 'pgboss', 'public']);
 });
 
 test('the check looks at tables of every kind', async () => {

@@ -6,7 +6,7 @@ import { sql } from 'drizzle-orm';
 import { pino } from 'pino';
 import postgres from 'postgres';
 import { database } from '../src/database/client.ts';
-import { knownMigrations } from '../src/database/migrations.ts';
+import { knownMigrations, mainMigrations } from '../src/database/migrations.ts';
 import { nowhere, UnitOfWork } from '../src/database/unit-of-work.ts';
 import { openInstallation, systemOrigin, UnfitDatabase } from '../src/installation.ts';
 import { startPostgres } from '../scripts/postgres.ts';
@@ -38,7 +38,10 @@ const node = (script: readonly string[], ownerUrl: string) =>
     env: { PATH: process.env.PATH, DATABASE_OWNER_URL: ownerUrl, DATABASE_URL: ownerUrl },
   });
 const ours = (ownerUrl: string) => node(['scripts/migrate.ts'], ownerUrl);
-const kits = (ownerUrl: string) => node(['node_modules/drizzle-kit/bin.cjs', 'migrate'], ownerUrl);
+const kits = async (ownerUrl: string): Promise<void> => {
+  for (const config of ['drizzle.config.ts', 'drizzle.knowledge.config.ts'])
+    await node(['node_modules/drizzle-kit/bin.cjs', 'migrate', '--config', config], ownerUrl);
+};
 
 /** Everything a migration makes, one line each. */
 const catalogueOf = async (url: string): Promise<string[]> => {
@@ -123,7 +126,7 @@ onPostgres('migrations', () => {
       new UnfitDatabase("The database is empty, or not Tessera's. Run: npm run db:migrate"),
     );
     await ours(url);
-    const last = knownMigrations().at(-1);
+    const last = knownMigrations(mainMigrations).at(-1);
     const client = postgres(url, { max: 1 });
     await client`delete from drizzle.__drizzle_migrations where created_at = ${last?.createdAt ?? 0}`;
     await client.end();

@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { createClient, type Client } from 'graphql-ws';
 import { pino } from 'pino';
 import { WebSocket } from 'ws';
-import { createTesseraDatabase } from '../scripts/tessera-database.ts';
+import { createTesseraDatabase, type TesseraDatabase } from '../scripts/tessera-database.ts';
 import { startServer, type RunningServer } from '../src/server.ts';
 import { readSettings } from '../src/settings.ts';
 
@@ -128,17 +128,25 @@ export class Testbed {
   }
 }
 
-/** Starts a server for a suite; `environment` overrides settings, `logged` gets the lines of the log. */
+/** Where the knowledge bank can stand: beside everything else, and with a database server in a database of its own. */
+export const knowledgePlaces = ['together', ...(process.env.TEST_POSTGRES_URL === undefined ? [] : ['apart'])] as const;
+
+/**
+ * Starts a server for a suite; `environment` overrides settings, `logged` gets the lines of the log, `knowledge` says where the bank stands.
+ */
 export const startTestbed = async (
   environment: Record<string, string> = {},
   logged?: (line: string) => void,
-): Promise<Testbed & { ownerUrl: string | undefined }> => {
+  knowledge: string = 'together',
+): Promise<Testbed & { ownerUrl: string | undefined; database: TesseraDatabase | undefined }> => {
   const directory = await mkdtemp(join(tmpdir(), 'tessera-test-'));
   const superuserUrl = process.env.TEST_POSTGRES_URL;
   const fresh =
     superuserUrl === undefined
       ? undefined
-      : await createTesseraDatabase(superuserUrl, `test_${randomUUID().replaceAll('-', '')}`);
+      : await createTesseraDatabase(superuserUrl, `test_${randomUUID().replaceAll('-', '')}`, {
+          knowledgeApart: knowledge === 'apart',
+        });
   const settings = readSettings({
     NODE_ENV: 'test',
     PORT: '0',
@@ -148,6 +156,7 @@ export const startTestbed = async (
     // Who was active when is written as the server stops, and not while a test compares rows.
     ACTIVITY_SECONDS: '86400',
     ...(fresh && { DATABASE_URL: fresh.url }),
+    ...(fresh?.knowledge && { KNOWLEDGE_DATABASE_URL: fresh.knowledge.url }),
     ...(process.env.TEST_POOL_SIZE && { DATABASE_POOL_SIZE: process.env.TEST_POOL_SIZE }),
     ...environment,
   });
@@ -159,5 +168,6 @@ export const startTestbed = async (
   });
   return Object.assign(new Testbed(server, statements, directory, fresh?.drop ?? (async () => undefined)), {
     ownerUrl: fresh?.ownerUrl,
+    database: fresh,
   });
 };

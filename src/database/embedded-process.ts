@@ -11,7 +11,7 @@ import { vector } from '@electric-sql/pglite-pgvector';
 import { PGLiteSocketServer } from '@electric-sql/pglite-socket';
 import { drizzle } from 'drizzle-orm/pglite';
 import { migrate } from 'drizzle-orm/pglite/migrator';
-import { migrationsFolder } from './migrations.ts';
+import { knowledgeMigrations, mainMigrations } from './migrations.ts';
 
 export interface EmbeddedOptions {
   /** The data directory; the cluster lies in `postgres` below it and is made by the first start. */
@@ -49,7 +49,8 @@ const lock = (directory: string): boolean => {
 
 const open = async (directory: string): Promise<PGlite> => {
   const cluster = await PGlite.create({ dataDir: directory, extensions: { vector } });
-  await migrate(drizzle(cluster), { migrationsFolder });
+  for (const { folder, table } of [mainMigrations, knowledgeMigrations])
+    await migrate(drizzle(cluster), { migrationsFolder: folder, migrationsTable: table });
   return cluster;
 };
 

@@ -2,8 +2,31 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-/** Where the migrations stand, in order, with drizzle-kit's journal. */
-export const migrationsFolder = fileURLToPath(new URL('../../drizzle', import.meta.url));
+/** A folder of migrations with the table that says which of them a database has. */
+export interface Migrations {
+  /** Path of the folder, with drizzle-kit's journal in it. */
+  readonly folder: string;
+  /** The table in the schema `drizzle`. */
+  readonly table: string;
+  /** The schema whose tables they make. */
+  readonly schema: string;
+}
+
+const folderOf = (name: string): string => fileURLToPath(new URL(`../../${name}`, import.meta.url));
+
+/** Everything but the knowledge bank. */
+export const mainMigrations: Migrations = {
+  folder: folderOf('drizzle'),
+  table: '__drizzle_migrations',
+  schema: 'public',
+};
+
+/** The knowledge bank, which may have a database of its own. */
+export const knowledgeMigrations: Migrations = {
+  folder: folderOf('drizzle/knowledge'),
+  table: '__knowledge_migrations',
+  schema: 'knowledge',
+};
 
 /** The role that the migrations grant the server's rights to; every session of the server takes it. */
 export const serverRole = 'tessera_server';
@@ -21,17 +44,17 @@ interface Journal {
 }
 
 /** The migrations this version knows, oldest first. */
-export const knownMigrations = (): Migration[] => {
+export const knownMigrations = ({ folder }: Migrations): Migration[] => {
   // The cast is safe: drizzle-kit writes this file.
-  const journal = JSON.parse(readFileSync(`${migrationsFolder}/meta/_journal.json`, 'utf8')) as Journal;
+  const journal = JSON.parse(readFileSync(`${folder}/meta/_journal.json`, 'utf8')) as Journal;
   return journal.entries.map(({ tag, when }) => {
-    const text = readFileSync(`${migrationsFolder}/${tag}.sql`);
+    const text = readFileSync(`${folder}/${tag}.sql`);
     return { name: tag, createdAt: when, hash: createHash('sha256').update(text).digest('hex') };
   });
 };
 
 /** Those of the known migrations that a database lacks, given the `created_at` values of its journal table. */
-export const pendingMigrations = (applied: readonly number[]): Migration[] => {
+export const pendingMigrations = (migrations: Migrations, applied: readonly number[]): Migration[] => {
   const newest = Math.max(-1, ...applied);
-  return knownMigrations().filter((migration) => migration.createdAt > newest);
+  return knownMigrations(migrations).filter((migration) => migration.createdAt > newest);
 };

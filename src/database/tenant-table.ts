@@ -9,6 +9,7 @@ import {
   uuid,
   type PgColumn,
   type PgColumnBuilderBase,
+  type PgSchema,
   type PgTableExtraConfigValue,
 } from 'drizzle-orm/pg-core';
 import { newId } from '../ids.ts';
@@ -23,8 +24,11 @@ import { newId } from '../ids.ts';
  *   administrators and jobs). In a workspace's table they must see the workspace too, and null readers stand for all who do.
  * - `room`: who is a member of the room named in `room_id` (in the table of rooms, in `id`), or sees the workspace that it is open to, named in
  *   `open_to_id`. The unit has entered the viewer's rooms before: see `UnitOfWork.enterRooms`.
+ * - `shared`: who holds one of the principals in `readers`; null readers stand for whoever is not confined to one conversation, and the nil UUID among them
+ *   for everybody.
+ * - `member`: the one user named in `user_id`, and who holds the organization's own id, as its administrators and jobs do.
  */
-export type Access = 'organization' | 'workspace' | 'owner' | 'granted' | 'room';
+export type Access = 'organization' | 'workspace' | 'owner' | 'granted' | 'room' | 'shared' | 'member';
 
 /** A log is read by one shape and appended to by every member; the server can neither change nor delete its rows. */
 export interface LogAccess {
@@ -83,6 +87,12 @@ type BuiltPersonal<Own extends Columns> = ReturnType<
 >;
 type Built<Own extends Columns> = ReturnType<typeof pgTable<string, TenantColumns & Own>>;
 
+/** Stands among readers for everybody, visitors of web pages too. */
+export const anybody = '00000000-0000-0000-0000-000000000000';
+
+/** The principals of the viewer, for tables of a schema that has no `app_principals()`. */
+const principals = `coalesce(nullif(current_setting('app.principals', true), ''), '{}')::uuid[]`;
+
 /** The row policy of the tenant alone. */
 export const sameTenant = sql.raw(`organization_id = nullif(current_setting('app.organization_id', true), '')::uuid`);
 
@@ -97,6 +107,8 @@ const visible = (access: Access, columns: Columns): SQL => {
         ? sql`${sameTenant} and app_sees(workspace_id) and (readers is null or readers && app_principals())`
         : sql`${sameTenant} and readers && app_principals()`,
     room: sql`${sameTenant} and (app_in_room(${sql.raw('roomId' in columns ? 'room_id' : 'id')}) or (open_to_id is not null and app_sees(open_to_id)))`,
+    shared: sql`${sameTenant} and (case when readers is null then coalesce(current_setting('app.conversation_id', true), '') = '' else readers && ${sql.raw(principals)} or '${sql.raw(anybody)}'::uuid = any(readers) end)`,
+    member: sql`${sameTenant} and (user_id = nullif(current_setting('app.user_id', true), '')::uuid or organization_id = any(${sql.raw(principals)}))`,
   };
   return shapes[access];
 };
@@ -115,16 +127,19 @@ export const policies = (name: string, access: Access | LogAccess, columns: Colu
 /**
  * A table whose rows belong to an organization: adds `organization_id`, `id` (UUIDv7), `created_at`, `updated_at`, the primary
  * key (organization_id, id) and the row policy of the access named. Row security is forced, timestamps are kept and rights
- * granted by `app_guard_tables()`, which every migration that adds a table calls last.
+ * granted by `app_guard_tables()`, which every migration that adds a table calls last. `schema` is where it stands: `public` when absent.
  */
 export const tenantTable = <Name extends string, Own extends Columns>(
   name: Name,
   access: Access | LogAccess,
   own: Own,
   extras: (table: Built<Own>) => PgTableExtraConfigValue[] = () => [],
+  schema?: PgSchema,
 ) => {
   const columns: TenantColumns & Own = { ...tenantColumns(), ...own };
-  return pgTable(name, columns, (table) => {
+  // The cast is safe: both make tables in the same way, and differ in the schema that statements name.
+  const table = schema === undefined ? pgTable : (schema.table as unknown as typeof pgTable);
+  return table(name, columns, (table) => {
     // The casts are safe: the builder's columns are those of `columns`, which the compiler cannot see through the spread.
     const built = table as unknown as Built<Own>;
     const { organizationId, id } = table as unknown as Record<'organizationId' | 'id', PgColumn>;

@@ -77,9 +77,17 @@ export interface Origin {
   readonly userAgent: string | null;
 }
 
+/** Where a part of the data stands that has a database of its own, and where changes made there go. */
+export interface Part {
+  readonly pool: Pool;
+  readonly ledger: Ledger;
+}
+
 export interface UnitOptions {
   readonly pool: Pool;
   readonly ledger: Ledger;
+  /** The parts that have a database of their own, by name. */
+  readonly parts?: Readonly<Record<string, Part>>;
   readonly origin: Origin;
   readonly onStatement?: StatementListener | undefined;
 }
@@ -134,6 +142,8 @@ export class UnitOfWork {
   /** Changes whose entries their own statements write. */
   #logged: Change[] = [];
   #afterCommit: (() => void)[] = [];
+  /** Units of the same viewer on the databases of parts. */
+  readonly #parts = new Map<string, UnitOfWork>();
 
   constructor(scope: Scope, options: UnitOptions) {
     this.scope = scope;
@@ -147,9 +157,22 @@ export class UnitOfWork {
     return this.scope.organizationId;
   }
 
-  /** A fresh unit of the same request that sees as somebody else, such as the user who has just signed in. */
-  as(scope: Scope): UnitOfWork {
-    return new UnitOfWork(scope, this.options);
+  /** A fresh unit of the same request that sees as somebody else, such as the user who has just signed in; on another database where one is named. */
+  as(scope: Scope, place?: Part): UnitOfWork {
+    return new UnitOfWork(scope, place === undefined ? this.options : { ...this.options, ...place });
+  }
+
+  /**
+   * The unit of the same viewer on the database that a part of the data stands in: this one, unless the part has a database of its own. Its
+   * transactions are its own there.
+   */
+  of(part: string): UnitOfWork {
+    const place = this.options.parts?.[part];
+    if (place === undefined) return this;
+    const { parts: _, ...options } = this.options;
+    const unit = this.#parts.get(part) ?? new UnitOfWork(this.scope, { ...options, ...place });
+    this.#parts.set(part, unit);
+    return unit;
   }
 
   /** Runs statements in the open transaction, or in a read-only one opened for them. */
@@ -280,6 +303,7 @@ export class UnitOfWork {
 
   /** Ends the read-only transaction, so that waiting for the outside holds no connection. Reading later opens another. */
   async rest(): Promise<void> {
+    for (const part of this.#parts.values()) await part.rest();
     if (this.#open === undefined || this.#writing) return;
     const opened = this.#open;
     this.#open = undefined;

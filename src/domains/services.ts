@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { StatementListener } from '../database/client.ts';
 import type { Pool } from '../database/pool.ts';
-import type { Ledger, Origin } from '../database/unit-of-work.ts';
+import type { Ledger, Origin, UnitOptions } from '../database/unit-of-work.ts';
 import type { DeploymentHealth } from '../ai/deployment-health.ts';
 import type { Bus } from '../events/bus.ts';
 import type { ShortMemory } from '../events/short-memory.ts';
@@ -83,6 +83,12 @@ export interface SearchNotes {
   flush(): Promise<void>;
 }
 
+/** Changes that were made in a database of a part's own, on their way to the log of their organization. */
+export interface ChangesUnderway {
+  /** Carries over what a crash or a fault left behind. */
+  carryAll(signal: AbortSignal): Promise<void>;
+}
+
 /** What a process holds for all requests: made once at the start, handed to operations that need it. */
 export interface Services {
   readonly settings: Settings;
@@ -91,6 +97,10 @@ export interface Services {
   readonly address: { url: string };
   readonly pool: Pool;
   readonly ledger: Ledger;
+  /** The parts of the data that have a database of their own. */
+  readonly parts: NonNullable<UnitOptions['parts']>;
+  /** Null where no part has a database of its own. */
+  readonly outbox: ChangesUnderway | null;
   readonly bus: Bus;
   readonly queue: Queue;
   /** How each kind of job is done. */

@@ -37,9 +37,19 @@ const { organizationId, workspaceId } = {
   workspaceId: sql.placeholder('entry.workspaceId'),
 };
 
-const tenantEntry = lazily(() =>
-  Statement.returning(database.insert(events).values({ ...placeholders, organizationId, workspaceId }), {}),
-);
+/** Writes what is told of a tenant's changes as rows of a table that has the columns of `events`. */
+export const entriesIn = (table: PgTable): Ledger['entry'] => {
+  const statement = lazily(() =>
+    Statement.returning(
+      // The cast is safe: the table has these columns.
+      database.insert(table as typeof events).values({ ...placeholders, organizationId, workspaceId }),
+      {},
+    ),
+  );
+  return (change, unit) => ({ statement: statement(), values: rowOf(change, unit) });
+};
+
+const tenantEntry = entriesIn(events);
 const platformEntry = lazily(() => Statement.returning(database.insert(platformEvents).values(placeholders), {}));
 
 const given = (name: keyof typeof placeholders) => sql`${sql.param(placeholders[name], events[name])}`.as(name);
@@ -88,10 +98,10 @@ export const logged = <Row>(
  * this process as soon as that is committed.
  */
 export const ledgerOn = (bus: Bus, heed: (announcement: Announcement) => void = () => undefined): Ledger => ({
-  entry: (change, unit) => {
-    const statement = unit.scope.organizationId === null ? platformEntry() : tenantEntry();
-    return { statement, values: rowOf(change, unit) };
-  },
+  entry: (change, unit) =>
+    unit.scope.organizationId === null
+      ? { statement: platformEntry(), values: rowOf(change, unit) }
+      : tenantEntry(change, unit),
   announce: (changes, unit) => {
     const { organizationId } = unit.scope;
     for (const { action, type, id } of changes) {

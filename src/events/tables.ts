@@ -1,7 +1,8 @@
 import { index, jsonb, pgTable, text, uuid } from 'drizzle-orm/pg-core';
 import { globalColumns, tenantTable } from '../database/tenant-table.ts';
 
-const eventColumns = () => ({
+/** What is told of a change. */
+export const eventColumns = () => ({
   /** `<thing>.<past participle>` */
   action: text().notNull(),
   /** GraphQL type and id of what it happened to. */

@@ -57,7 +57,8 @@ const mayComeFrom = ({ credential: { allowedAddresses } }: Viewer, address: stri
 
 /** A context for one operation of a viewer who is known already. */
 export const contextFor = (services: Services, origin: Origin, viewer: Viewer | null): Context => {
-  const { pool, ledger, onStatement } = services;
-  const unit = new UnitOfWork(viewer === null ? nowhere : scopeOf(viewer), { pool, ledger, onStatement, origin });
+  const { pool, ledger, parts, onStatement } = services;
+  const scope = viewer === null ? nowhere : scopeOf(viewer);
+  const unit = new UnitOfWork(scope, { pool, ledger, parts, onStatement, origin });
   return { viewer, unit, services, origin };
 };

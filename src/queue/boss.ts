@@ -3,7 +3,7 @@ import { fromDrizzle, PgBoss, type Db, type JobWithMetadata } from 'pg-boss';
 import type { Logger } from 'pino';
 import { database } from '../database/client.ts';
 import type { Pool } from '../database/pool.ts';
-import { nowhere, UnitOfWork, wholeOf, type Ledger } from '../database/unit-of-work.ts';
+import { nowhere, UnitOfWork, wholeOf, type UnitOptions } from '../database/unit-of-work.ts';
 import type { Bus } from '../events/bus.ts';
 import {
   cancelled,
@@ -26,9 +26,7 @@ interface Payload {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
-export interface BossOptions {
-  readonly pool: Pool;
-  readonly ledger: Ledger;
+export interface BossOptions extends Pick<UnitOptions, 'pool' | 'ledger' | 'parts'> {
   readonly bus: Bus;
   readonly log: Logger;
 }

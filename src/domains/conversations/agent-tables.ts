@@ -41,8 +41,15 @@ export const agentSettings = tenantTable(
     maxSteps: integer().notNull().default(10),
     /** US dollars that a run may cost; null: no bound. */
     maxCost: numeric({ precision: 18, scale: 12 }),
+    /** Template of the knowledge bank that agents are instructed by beside their task, at the version of a label; null: none. */
+    promptTemplateId: uuid(),
+    promptTemplateLabel: text(),
   },
   (settings) => [
+    check(
+      'agent_settings_prompt_template_check',
+      sql`(${settings.promptTemplateId} is null) = (${settings.promptTemplateLabel} is null)`,
+    ),
     unique('agent_settings_workspace_id_key').on(settings.organizationId, settings.workspaceId),
     check('agent_settings_ranges_check', sql`${settings.maxSteps} between 1 and 50 and ${settings.maxCost} >= 0`),
     foreignKey({

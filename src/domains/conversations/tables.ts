@@ -262,6 +262,9 @@ export const citations = tenantTable(
     documentId: uuid(),
     documentVersion: integer(),
     parsedFileId: uuid(),
+    /** An entry of the knowledge bank with its version at the time; no foreign key, since the bank may be in another database. */
+    knowledgeEntryId: uuid(),
+    knowledgeVersion: integer(),
     quote: text().notNull(),
     /** Span of the quote in the text of the document or file, in UTF-16 code units. */
     start: integer().notNull(),
@@ -272,8 +275,11 @@ export const citations = tenantTable(
   (citation) => [
     check(
       'citations_source_check',
-      sql`num_nonnulls(${citation.documentId}, ${citation.parsedFileId}) = 1 and (${citation.documentId} is null) = (${citation.documentVersion} is null)`,
+      sql`num_nonnulls(${citation.documentId}, ${citation.parsedFileId}, ${citation.knowledgeEntryId}) = 1 and (${citation.documentId} is null) = (${citation.documentVersion} is null) and (${citation.knowledgeEntryId} is null) = (${citation.knowledgeVersion} is null)`,
     ),
+    index('citations_knowledge_entry_id_index')
+      .on(citation.organizationId, citation.knowledgeEntryId, citation.createdAt, citation.id)
+      .where(sql`${citation.knowledgeEntryId} is not null`),
     unique('citations_position_key').on(citation.organizationId, citation.messageId, citation.position),
     foreignKey({
       name: 'citations_message_id_fkey',

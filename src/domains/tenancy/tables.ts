@@ -264,6 +264,11 @@ export const workspaces = tenantTable(
     /** Earlier messages sent with a question. */
     historyLength: integer().notNull().default(20),
     systemPrompt: text(),
+    /** Template of the knowledge bank that stands in for the system prompt, at the version of a label; null: none. */
+    promptTemplateId: uuid(),
+    promptTemplateLabel: text(),
+    /** Whether answers draw on the knowledge bank of the organization, beside the documents. */
+    usesKnowledge: boolean().notNull().default(true),
     /** Counts the changes of the system prompt, kept by a trigger; 0 where it never had one. */
     promptVersion: integer().notNull().default(0),
     /** Who wrote the system prompt, kept by the same trigger. */
@@ -284,6 +289,10 @@ export const workspaces = tenantTable(
     unique('workspaces_slug_key').on(workspace.organizationId, workspace.slug),
     oneOf('workspaces', workspace.chatMode, chatModes),
     oneOf('workspaces', workspace.vectorSearchMode, vectorSearchModes),
+    check(
+      'workspaces_prompt_template_check',
+      sql`(${workspace.promptTemplateId} is null) = (${workspace.promptTemplateLabel} is null)`,
+    ),
     check(
       'workspaces_ranges_check',
       sql`${workspace.temperature} between 0 and 2 and ${workspace.similarityThreshold} between 0 and 1 and ${workspace.confidenceThreshold} between 0 and 1 and ${workspace.topN} between 1 and 50 and ${workspace.historyLength} between 0 and 200`,

@@ -1,0 +1,86 @@
+import { and, asc, eq, inArray, sql } from 'drizzle-orm';
+import { database } from '../../database/client.ts';
+import type { Pool } from '../../database/pool.ts';
+import { nowhere, UnitOfWork, wholeOf, type Change, type Ledger, type Part } from '../../database/unit-of-work.ts';
+import { entriesIn } from '../../events/ledger.ts';
+import { events } from '../../events/tables.ts';
+import type { Services } from '../services.ts';
+import { outbox } from './tables.ts';
+
+/** Changes that are carried over in one transaction. */
+const atOnce = 500;
+
+const origin = { requestId: 'outbox', address: null, userAgent: null };
+
+/**
+ * The log of changes in a database of the bank's own: an entry is written there in the transaction of its change, and carried over to the log of the
+ * organization once that has committed. What a crash leaves behind is carried over by whoever comes next; an entry keeps its id, so that it is there once.
+ */
+export class Outbox implements Ledger {
+  readonly entry = entriesIn(outbox);
+  /** The log of the organizations, and where it stands. */
+  readonly #main: Part;
+  readonly #pool: Pool;
+  readonly #log: Services['log'];
+  readonly #running = new Map<string, Promise<void>>();
+
+  constructor(main: Part, pool: Pool, log: Services['log']) {
+    this.#main = main;
+    this.#pool = pool;
+    this.#log = log;
+  }
+
+  announce(_changes: readonly Change[], { organizationId }: UnitOfWork): void {
+    const before = this.#running.get(organizationId) ?? Promise.resolve();
+    const running = before
+      .then(() => this.carry(organizationId))
+      .catch((error: unknown) => this.#log.warn({ err: error, organizationId }, 'Changes wait in the outbox.'))
+      .finally(() => {
+        if (this.#running.get(organizationId) === running) this.#running.delete(organizationId);
+      });
+    this.#running.set(organizationId, running);
+  }
+
+  /** Carries over what waits in all organizations. */
+  async carryAll(signal: AbortSignal): Promise<void> {
+    const everywhere = new UnitOfWork(nowhere, { pool: this.#pool, ledger: this, origin });
+    const waiting = await everywhere.run(() =>
+      database.execute<{ id: string }>(sql`select waiting_organizations as id from knowledge.waiting_organizations()`),
+    );
+    await everywhere.rest();
+    for (const { id } of waiting) if (!signal.aborted) await this.carry(id);
+  }
+
+  /** Carries over what waits in one organization, in the order in which it happened. */
+  async carry(organizationId: string): Promise<void> {
+    const bank = new UnitOfWork(wholeOf(organizationId), { pool: this.#pool, ledger: this, origin });
+    for (let carried = atOnce; carried === atOnce;) carried = await this.#carrySome(bank);
+  }
+
+  /** Returns when nothing is being carried over any more. */
+  async rest(): Promise<void> {
+    await Promise.all(this.#running.values());
+  }
+
+  async #carrySome(bank: UnitOfWork): Promise<number> {
+    const main = bank.as(bank.scope, this.#main);
+    const carried = await bank.transact(async ({ organizationId }) => {
+      const ofOrganization = eq(outbox.organizationId, organizationId);
+      const waiting = await database
+        .select()
+        .from(outbox)
+        .where(ofOrganization)
+        .orderBy(asc(outbox.id))
+        .limit(atOnce)
+        .for('update');
+      if (waiting.length === 0) return waiting;
+      await main.transact(() => database.insert(events).values(waiting).onConflictDoNothing());
+      const ids = waiting.map(({ id }) => id);
+      await database.delete(outbox).where(and(ofOrganization, inArray(outbox.id, ids)));
+      return waiting;
+    });
+    const changes = carried.map(({ action, targetType, targetId }) => ({ action, type: targetType, id: targetId }));
+    if (changes.length > 0) this.#main.ledger.announce(changes, main);
+    return carried.length;
+  }
+}
