@@ -5,21 +5,23 @@
  * (a copy on every node), and then its comment names what it is: `@global`, `@lookup` or `@platform`. A reference table may
  * hold an organization_id when it is marked `@reference`: it is asked before the tenant is known.
  *
- * What has an organization_id goes with its organization: by keys that cascade, or by name in `app_erase_organization`.
+ * What has an organization_id goes with its organization: by keys that cascade, or by name in `app_erase_organization`; the knowledge bank, which no key
+ * leads out of, forgets it by itself.
  */
 export const catalogueFaults = `
 with recursive tables as (
   select *, case when note ~ '@local' then 'local' when first_key = tenant then 'tenant' else 'reference' end as kind
   from (
-    select c.oid, c.relname, c.relrowsecurity, c.relforcerowsecurity, i.indkey[0] as first_key,
+    select c.oid, c.oid::regclass::text as relname, c.relnamespace, c.relrowsecurity, c.relforcerowsecurity, i.indkey[0] as first_key,
       obj_description(c.oid, 'pg_class') as note,
       (select attnum from pg_attribute where attrelid = c.oid and attname = 'organization_id' and not attisdropped) as tenant
     from pg_class c left join pg_index i on i.indrelid = c.oid and i.indisprimary
-    where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
+    where c.relnamespace in ('public'::regnamespace, 'knowledge'::regnamespace) and c.relkind in ('r', 'p') and not c.relispartition
   ) found
 ),
 keys as (
-  select f.*, child.kind as child_kind, child.tenant as child_tenant, parent.kind as parent_kind, parent.tenant as parent_tenant
+  select f.*, child.kind as child_kind, child.tenant as child_tenant, parent.kind as parent_kind, parent.tenant as parent_tenant,
+    child.relnamespace as child_schema, parent.relnamespace as parent_schema
   from pg_constraint f join tables child on child.oid = conrelid join tables parent on parent.oid = confrelid
   where contype = 'f'
 ),
@@ -56,9 +58,11 @@ union select 'reference across tenants', conname from keys
     where conkey[place] = child_tenant and confkey[place] = parent_tenant)
 union select 'references in a circle', path[1]::regclass::text from walk where closed
 union select 'rows that outlive their organization', relname from tables
-  where tenant is not null and oid not in (select oid from erased) and not exists (
+  where tenant is not null and relnamespace = 'public'::regnamespace and oid not in (select oid from erased) and not exists (
     select from pg_proc where proname = 'app_erase_organization'
       and strpos(prosrc, format('DELETE FROM %s WHERE organization_id = doomed;', relname)) > 0)
+union select 'reference out of the knowledge bank, or into it', conname from keys
+  where child_schema <> parent_schema
 union select 'reference without index', conname from keys where not exists (
   select from pg_index i where i.indrelid = conrelid and conkey <@ (indkey::int2[])[0:array_length(conkey, 1) - 1])
 union select 'action that a distributed key cannot take', conname from keys
@@ -94,7 +98,7 @@ union select 'identity not bigint', relname || '.' || attname
     left join pg_attrdef on adrelid = tables.oid and adnum = attnum
   where kind = 'tenant' and atttypid <> 'int8'::regtype and (attidentity <> '' or pg_get_expr(adbin, adrelid) ~ '^nextval')
 union select 'name too long for a shard', conname from pg_constraint
-  where connamespace = 'public'::regnamespace and octet_length(conname) > 54
+  where connamespace in ('public'::regnamespace, 'knowledge'::regnamespace) and octet_length(conname) > 54
 union select 'index that no order uses', indexrelid::regclass::text from tables join pg_index on indrelid = tables.oid
   where 1 = any (indoption::int2[])
 order by broken, what`;

@@ -11,7 +11,7 @@ import { vector } from '@electric-sql/pglite-pgvector';
 import { PGLiteSocketServer } from '@electric-sql/pglite-socket';
 import { drizzle } from 'drizzle-orm/pglite';
 import { migrate } from 'drizzle-orm/pglite/migrator';
-import { knowledgeMigrations, mainMigrations } from './migrations.ts';
+import { allMigrations } from './migrations.ts';
 
 export interface EmbeddedOptions {
   /** The data directory; the cluster lies in `postgres` below it and is made by the first start. */
@@ -49,7 +49,7 @@ const lock = (directory: string): boolean => {
 
 const open = async (directory: string): Promise<PGlite> => {
   const cluster = await PGlite.create({ dataDir: directory, extensions: { vector } });
-  for (const { folder, table } of [mainMigrations, knowledgeMigrations])
+  for (const { folder, table } of allMigrations)
     await migrate(drizzle(cluster), { migrationsFolder: folder, migrationsTable: table });
   return cluster;
 };

@@ -1,7 +1,7 @@
 import { drizzle } from 'drizzle-orm/postgres-js';
 import { migrate } from 'drizzle-orm/postgres-js/migrator';
 import postgres from 'postgres';
-import { knowledgeMigrations, mainMigrations, type Migrations } from './migrations.ts';
+import { allMigrations, knowledgeMigrations, mainMigrations, type Migrations } from './migrations.ts';
 
 /** A number of our own for the lock that keeps two migrations apart. */
 const lockKey = 7_355_608;
@@ -20,7 +20,7 @@ const migrateOne = async (ownerUrl: string, migrations: readonly Migrations[]): 
 
 /** Brings the database up to date, and the knowledge bank, which stands in it unless it has a database of its own. */
 export const migrateDatabase = async (ownerUrl: string, knowledgeOwnerUrl: string = ownerUrl): Promise<void> => {
-  if (knowledgeOwnerUrl === ownerUrl) return migrateOne(ownerUrl, [mainMigrations, knowledgeMigrations]);
+  if (knowledgeOwnerUrl === ownerUrl) return migrateOne(ownerUrl, allMigrations);
   await migrateOne(ownerUrl, [mainMigrations]);
   await migrateOne(knowledgeOwnerUrl, [knowledgeMigrations]);
 };

@@ -28,6 +28,9 @@ export const knowledgeMigrations: Migrations = {
   schema: 'knowledge',
 };
 
+/** All there are. The schema's name is also that of the part that may have a database of its own. */
+export const allMigrations: readonly Migrations[] = [mainMigrations, knowledgeMigrations];
+
 /** The role that the migrations grant the server's rights to; every session of the server takes it. */
 export const serverRole = 'tessera_server';
 

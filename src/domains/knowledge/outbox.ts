@@ -1,4 +1,4 @@
-import { and, asc, eq, inArray, sql } from 'drizzle-orm';
+import { and, asc, eq, inArray } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import type { Pool } from '../../database/pool.ts';
 import { nowhere, UnitOfWork, wholeOf, type Change, type Ledger, type Part } from '../../database/unit-of-work.ts';
@@ -45,7 +45,7 @@ export class Outbox implements Ledger {
   async carryAll(signal: AbortSignal): Promise<void> {
     const everywhere = new UnitOfWork(nowhere, { pool: this.#pool, ledger: this, origin });
     const waiting = await everywhere.run(() =>
-      database.execute<{ id: string }>(sql`select waiting_organizations as id from knowledge.waiting_organizations()`),
+      database.selectDistinct({ id: outbox.organizationId }).from(outbox).orderBy(outbox.organizationId).limit(atOnce),
     );
     await everywhere.rest();
     for (const { id } of waiting) if (!signal.aborted) await this.carry(id);

@@ -7,7 +7,6 @@ import {
   index,
   integer,
   jsonb,
-  pgPolicy,
   primaryKey,
   smallint,
   text,
@@ -305,6 +304,7 @@ export const promptTemplateLabels = knowledgeTable(
   },
   (label) => [
     unique('prompt_template_labels_label_key').on(label.organizationId, label.templateId, label.label),
+    index('prompt_template_labels_version_index').on(label.organizationId, label.templateId, label.version),
     foreignKey({
       name: 'prompt_template_labels_version_fkey',
       columns: [label.organizationId, label.templateId, label.version],
@@ -376,11 +376,15 @@ export const trainingExamples = knowledgeTable(
 );
 export type TrainingExampleRow = typeof trainingExamples.$inferSelect;
 
-/** Changes made in a database of the bank's own, on their way to the log of the organization. */
-export const outbox = knowledgeTable('outbox', 'organization', { workspaceId: uuid(), ...eventColumns() }, () => [
-  // Whose changes wait is asked as the tables' owner, by `knowledge.waiting_organizations()`.
-  pgPolicy('outbox_owner', { to: 'current_role', using: sql`true` }),
-]);
+/**
+ * Changes made in a database of the bank's own, on their way to the log of their organization: a queue of the installation, empty but for moments, and read by
+ * whoever carries them over.
+ */
+export const outbox = knowledgeSchema.table(
+  'outbox',
+  { ...globalColumns(), organizationId: uuid().notNull(), workspaceId: uuid(), ...eventColumns() },
+  (entry) => [index('outbox_organization_id_index').on(entry.organizationId, entry.id)],
+);
 
 /** Events of the installation that the bank has acted on, such as the erasure of an organization: each once. */
 export const heardEvents = knowledgeSchema.table('heard_events', globalColumns());

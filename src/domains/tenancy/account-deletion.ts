@@ -221,7 +221,8 @@ export const eraseUser = async (unit: UnitOfWork, services: Services, userId: st
       );
     const [gone] = await database.delete(users).where(eq(users.id, userId)).returning({ avatarKey: users.avatarKey });
     if (gone === undefined) throw new NotFound('User', userId);
-    unit.record({ action: 'user.erased', type: 'User', id: userId });
+    const organizations = places.filter((place) => !place.lone).map((place) => place.organizationId);
+    unit.record({ action: 'user.erased', type: 'User', id: userId, data: { organizations } });
     for (const { organizationId: id } of places.filter((place) => place.lone))
       unit.record({ action: 'organization.erased', type: 'Organization', id });
     return places.filter((place) => place.lone);

@@ -1,11 +1,15 @@
 import { and, asc, eq, gt, sql, type SQL } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import { uuidArray } from '../../database/loader.ts';
+import { allMigrations } from '../../database/migrations.ts';
 import { wholeOf, type Scope, type UnitOfWork } from '../../database/unit-of-work.ts';
 import { groups, memberships, workspaces } from './tables.ts';
 
 /** A table whose rows belong to organizations, as the catalogue has it. */
 export interface TenantTable {
+  /** `public`, or the part that it belongs to. */
+  readonly schema: string;
+  /** With its schema in front unless that is `public`: `documents`, `knowledge.entries`. */
   readonly name: string;
   /** Columns of its key behind `organization_id`, with their types. */
   readonly key: readonly { readonly name: string; readonly type: string }[];
@@ -17,11 +21,17 @@ export interface TenantTable {
   readonly partlyPersonal: boolean;
 }
 
-/** All tables of tenants by name, so that a new one cannot be forgotten. */
-export const tenantTables = (unit: UnitOfWork): Promise<TenantTable[]> =>
+/** All tables of tenants by schema and name, so that a new one cannot be forgotten. */
+export const tenantTables = async (unit: UnitOfWork): Promise<TenantTable[]> => {
+  const tables: TenantTable[] = [];
+  for (const { schema } of allMigrations) tables.push(...(await tablesOf(unit.of(schema), schema)));
+  return tables;
+};
+
+const tablesOf = (unit: UnitOfWork, schema: string): Promise<TenantTable[]> =>
   unit.run(async () => [
     ...(await database.execute<TenantTable & Record<string, unknown>>(sql`
-      select c.relname::text as name,
+      select ${schema}::text as schema, case ${schema}::text when 'public' then '' else ${`${schema}.`} end || c.relname as name,
         (select json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, null)) order by place)
           from unnest(i.indkey::int2[]) with ordinality as part(number, place)
             join pg_attribute a on a.attrelid = c.oid and a.attnum = part.number
@@ -29,11 +39,12 @@ export const tenantTables = (unit: UnitOfWork): Promise<TenantTable[]> =>
         exists (select from pg_policy where polrelid = c.oid and polroles = '{0}'
           and pg_get_expr(polqual, polrelid) ~ 'app_principals') as granted,
         not exists (select from pg_policy where polrelid = c.oid and polroles = '{0}' and polpermissive
-          and polcmd in ('r', '*') and pg_get_expr(polqual, polrelid) !~ 'app\\.user_id') as personal,
+          and polcmd in ('r', '*') and (pg_get_expr(polqual, polrelid) !~ 'app\\.user_id'
+            or pg_get_expr(polqual, polrelid) ~ 'app\\.principals')) as personal,
         exists (select from pg_policy where polrelid = c.oid and not polpermissive
           and pg_get_expr(polqual, polrelid) ~ 'app\\.user_id') as "partlyPersonal"
       from pg_class c join pg_index i on i.indrelid = c.oid and i.indisprimary
-      where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
+      where c.relnamespace = to_regnamespace(${schema}) and c.relkind in ('r', 'p') and not c.relispartition
         and (select attname from pg_attribute where attrelid = c.oid and attnum = i.indkey[0]) = 'organization_id'
       order by c.relname`)),
   ]);
@@ -126,8 +137,8 @@ export class Onlooker {
     }
   }
 
-  async *#pages({ name, key }: TenantTable, { scope, where }: Eye): AsyncGenerator<string[]> {
-    const unit = this.#unit.as(scope);
+  async *#pages({ schema, name, key }: TenantTable, { scope, where }: Eye): AsyncGenerator<string[]> {
+    const unit = this.#unit.as(scope).of(schema);
     const columns = sql.join(
       key.map((column) => sql.identifier(column.name)),
       sql`, `,
@@ -140,7 +151,7 @@ export class Onlooker {
             key.map((column) => sql`${sql.identifier(column.name)}::text`),
             sql`, `,
           )}] as place
-        from ${sql.identifier(name)} entry
+        from ${sql.raw(name)} entry
         where organization_id = ${this.#organizationId}::uuid${where === undefined ? sql`` : sql` and ${where}`}${
           after === undefined ? sql`` : sql` and (${columns}) > (${following(key, after)})`
         }
