@@ -5,6 +5,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { sql } from 'drizzle-orm';
 import { database } from '../src/database/client.ts';
+import { forgetErased, sweepForgotten } from '../src/domains/knowledge/forgetting.ts';
+import { trainingExamples } from '../src/domains/knowledge/tables.ts';
 import { eraseOverdue, sweepErased } from '../src/domains/tenancy/organization-purge.ts';
 import { filledCast, type Filled } from './organization-filled.ts';
 import { asOwner, joinAs, type OwnedBed } from './organization-people.ts';
@@ -42,13 +44,13 @@ const ownedByNobodySpecial = [
   `do $$ begin create role plain_owner nologin nosuperuser nobypassrls; exception when duplicate_object or unique_violation then null; end $$`,
   `do $$ declare owned record; begin
     for owned in select c.oid::regclass as name from pg_class c
-      where relnamespace in ('public'::regnamespace, 'pgboss'::regnamespace) and relkind in ('r', 'p')
+      where relnamespace in ('public'::regnamespace, 'pgboss'::regnamespace, 'knowledge'::regnamespace) and relkind in ('r', 'p')
     loop execute format('alter table %s owner to plain_owner', owned.name); end loop;
     for owned in select p.oid::regprocedure as name from pg_proc p
-      where pronamespace = 'public'::regnamespace and proname ~ '^(app_|document_chunks_)'
+      where pronamespace = 'knowledge'::regnamespace or pronamespace = 'public'::regnamespace and proname ~ '^(app_|document_chunks_)'
     loop execute format('alter function %s owner to plain_owner', owned.name); end loop;
   end $$`,
-  `grant usage on schema public, pgboss to plain_owner`,
+  `grant usage on schema public, pgboss, knowledge to plain_owner`,
   `alter policy chunk_postings_erase on chunk_postings to plain_owner`,
 ];
 
@@ -159,6 +161,10 @@ test('an erased organization leaves nothing but the word of it', async () => {
   services.store.removeFolder = removeFolder;
 
   expect(failures).toBeGreaterThan(2);
+  // The knowledge bank hears of it from the log of the installation, within a minute.
+  const knows = async () => (await rowsWith(...words)).some((row) => row.startsWith('knowledge.'));
+  expect(await knows()).toBe(true);
+  await forgetErased({ services, unit: unitOf(bed, null) }, new AbortController().signal);
   const left = await rowsWith(...words);
   expect(left).toEqual([expect.stringMatching(/^public\.platform_events .*organization\.erased/)]);
   expect(await filesWith(...words)).toEqual([]);
@@ -212,7 +218,13 @@ test('what is written behind an erasure is swept', async () => {
   const late = unitOf(bed, cast.owner.organizationId);
   await late.transact(async () => late.record({ action: 'late.written', type: 'File', id: cast.memberId }));
   await services.store.write(`${organizationId}/late`, Readable.from(['late']), { maxBytes: 10 });
+  const example = { type: 'FAQ' as const, input: 'late', fingerprint: 'late', organizationId };
+  await late.transact(() => database.insert(trainingExamples).values(example));
   expect(await sweepErased(services)).toBe(1);
+  const signal = new AbortController().signal;
+  await forgetErased({ services, unit: late }, signal);
+  expect(await rowsWith(organizationId)).toHaveLength(2);
+  await sweepForgotten({ services, unit: late }, signal);
   expect(await sweepErased(services)).toBe(0);
   expect(await rowsWith(organizationId)).toHaveLength(1);
   expect(await filesWith(organizationId)).toEqual([]);

@@ -92,9 +92,10 @@ const rowsIn = (text: string): Record<string, unknown>[] =>
 const counted = async (): Promise<Record<string, number>> => {
   const tables = await asOwner(
     bed,
-    `select c.relname::text as name from pg_class c join pg_index i on i.indrelid = c.oid and i.indisprimary
+    `select case nspname when 'public' then '' else nspname || '.' end || c.relname as name
+     from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_index i on i.indrelid = c.oid and i.indisprimary
        join pg_attribute a on a.attrelid = c.oid and a.attnum = i.indkey[0]
-     where c.relnamespace = 'public'::regnamespace and a.attname = 'organization_id' order by 1`,
+     where nspname in ('public', 'knowledge') and a.attname = 'organization_id' order by 1`,
   );
   const counts: Record<string, number> = {};
   for (const { name } of tables) {
@@ -165,10 +166,10 @@ test('an export holds every row, and every file, and no secret', async () => {
 test('whatever looks like a secret is left out by name', async () => {
   const looks = await asOwner(
     bed,
-    `select c.relname || '.' || a.attname as name from pg_class c join pg_index i on i.indrelid = c.oid and i.indisprimary
+    `select c.oid::regclass || '.' || a.attname as name from pg_class c join pg_index i on i.indrelid = c.oid and i.indisprimary
        join pg_attribute k on k.attrelid = c.oid and k.attnum = i.indkey[0]
        join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-     where c.relnamespace = 'public'::regnamespace and k.attname = 'organization_id'
+     where c.relnamespace in ('public'::regnamespace, 'knowledge'::regnamespace) and k.attname = 'organization_id'
        and a.attname ~ 'secret|hash|token|password|encrypted|key|code|credential|private' order by 1`,
   );
   /** Fingerprints of contents, counts of model tokens, places in the store, and words. */
@@ -195,6 +196,8 @@ test('whatever looks like a secret is left out by name', async () => {
     'execution_logs.platform_key_id',
     'execution_logs.provider_key_id',
     'execution_logs.time_to_first_token_ms',
+    'knowledge.entry_chunks.hash',
+    'knowledge.entry_chunks.tokens',
     'messages.error_code',
     'messages.input_tokens',
     'messages.output_tokens',
@@ -210,6 +213,7 @@ test('whatever looks like a secret is left out by name', async () => {
     'prompt_variables.key',
     'quota_counters.subject_key',
     'rooms.direct_key',
+    'user_activities.credential_id',
     'workspaces.avatar_key',
   ];
   const withheld = Object.entries(withheldColumns).flatMap(([table, columns]) =>

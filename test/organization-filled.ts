@@ -24,6 +24,7 @@ import {
   workspaceSettings,
 } from '../src/domains/tenancy/tables.ts';
 import { newId } from '../src/ids.ts';
+import { fillAnalytics, fillBank } from './organization-filled-bank.ts';
 import { fillHub } from './organization-filled-hub.ts';
 import { fillTalk } from './organization-filled-talk.ts';
 import { wholeOf } from './organization-people.ts';
@@ -138,6 +139,9 @@ export const filledCast = async (bed: Testbed): Promise<Filled> => {
     secret,
   });
   await fillHub(whole, { organizationId, memberId, groupId, secret, sealed });
+  const places = { organizationId, workspaceId, memberId, groupId, secret };
+  await fillAnalytics(whole, places);
+  await fillBank(whole, places);
   const { store } = bed.server.installation.services;
   // Such as the picture of a workspace, and what a crash left of an upload.
   for (const key of [`${organizationId}/avatars/${workspaceId}`, `incoming/${organizationId}/${newId()}`])

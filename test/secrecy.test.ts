@@ -23,7 +23,7 @@ const rowsSeenBy = async (
   const unit = unitOf(bed, null).as(discovery(uuidOf(organizationId), uuidOf(userId)));
   const tables = await unit.run(() =>
     database.execute<{ name: string }>(sql`select format('%I.%I', table_schema, table_name) as name
-      from information_schema.tables where table_schema in ('public', 'pgboss') and table_type = 'BASE TABLE'`),
+      from information_schema.tables where table_schema in ('public', 'knowledge', 'pgboss') and table_type = 'BASE TABLE'`),
   );
   const seen = new Map<string, string>();
   for (const { name } of tables) {

@@ -130,7 +130,7 @@ const rowsSeenAs = async (scope: Scope): Promise<string> => {
   const unit = unitOf(bed, null).as(scope);
   const tables = await unit.run(() =>
     database.execute<{ name: string }>(sql`select format('%I.%I', table_schema, table_name) as name
-      from information_schema.tables where table_schema in ('public', 'pgboss') and table_type = 'BASE TABLE'`),
+      from information_schema.tables where table_schema in ('public', 'knowledge', 'pgboss') and table_type = 'BASE TABLE'`),
   );
   const seen: string[] = [];
   for (const { name } of tables) {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { eq, sql } from 'drizzle-orm';
 import { database } from '../../src/database/client.ts';
+import { allMigrations } from '../../src/database/migrations.ts';
 import { sole } from '../../src/database/rows.ts';
 import { UnitOfWork, wholeOf } from '../../src/database/unit-of-work.ts';
 import type { OrganizationRole, WorkspaceRole } from '../../src/domains/context.ts';
@@ -570,22 +571,25 @@ export const quiet = async (bed: Testbed, organization: string): Promise<void> =
 
 /** Number and fingerprint of the organization's rows in every table of tenants. */
 export const fingerprint = async (bed: Testbed, organization: string): Promise<Record<string, string>> => {
-  const unit = whole(bed, organization);
-  const tables = await unit.run(() =>
-    database.execute<{ name: string }>(sql`select relname::text as name from pg_class
-      where relnamespace = 'public'::regnamespace and relforcerowsecurity and relkind = 'r' order by relname`),
-  );
+  const everything = whole(bed, organization);
   const prints: Record<string, string> = {};
-  for (const { name } of tables) {
-    const [row] = await unit.run(() =>
-      database.execute<{ print: string }>(
-        sql.raw(
-          `select count(*) || ' ' || coalesce(md5(string_agg(t::text, ',' order by t::text)), '') as print from ${name} t`,
-        ),
-      ),
+  for (const { schema } of allMigrations) {
+    const unit = everything.of(schema);
+    const tables = await unit.run(() =>
+      database.execute<{ name: string }>(sql`select oid::regclass::text as name from pg_class
+        where relnamespace = ${schema}::regnamespace and relforcerowsecurity and relkind = 'r' order by relname`),
     );
-    prints[name] = row?.print ?? '';
+    for (const { name } of tables) {
+      const [row] = await unit.run(() =>
+        database.execute<{ print: string }>(
+          sql.raw(
+            `select count(*) || ' ' || coalesce(md5(string_agg(t::text, ',' order by t::text)), '') as print from ${name} t`,
+          ),
+        ),
+      );
+      prints[name] = row?.print ?? '';
+    }
   }
-  await unit.rest();
+  await everything.rest();
   return prints;
 };
