@@ -35,6 +35,7 @@ const changes: Readonly<Record<string, string>> = {
   setWorkspaceMembers:
     '(input: { workspaceId: $workspace, members: [{ userId: $keeper, role: ADMIN }, { userId: $owner, role: ADMIN }] }) { workspace { id } }',
   addDocument: '(input: { workspaceId: $workspace, title: "Other", text: "Other" }) { document { id } }',
+  createOrder: '(input: { type: LOAN, conversationId: $conversation }) { order { id } }',
   pinDocument: '(input: { id: $document }) { document { id } }',
   unpinDocument: '(input: { id: $document }) { document { id } }',
   disableChunk: '(input: { id: $chunk }) { chunk { id } }',
