@@ -196,7 +196,7 @@ const assertFit = async (pool: Pool, migrations: Migrations): Promise<void> => {
     const [role] = await unit.run(() => database.execute<{ name: string; unbound: boolean }>(rights));
     if (role?.unbound !== false)
       throw new UnfitDatabase(
-        `The server's role ${role?.name} owns tables or bypasses row security. Give DATABASE_URL a login that is a member of tessera_server.`,
+        `${migrations.what}: the server's role ${role?.name} owns tables or bypasses row security. Give the server a login that is a member of tessera_server.`,
       );
     const applied = await unit.run(() => database.execute<{ created_at: string }>(journal));
     const pending = pendingMigrations(
@@ -209,7 +209,7 @@ const assertFit = async (pool: Pool, migrations: Migrations): Promise<void> => {
       );
   } catch (error) {
     throw unmigrated(error)
-      ? new UnfitDatabase("The database is empty, or not Tessera's. Run: npm run db:migrate")
+      ? new UnfitDatabase(`${migrations.what} is empty, or not Tessera's. Run: npm run db:migrate`)
       : error;
   } finally {
     await unit.rest();

@@ -70,6 +70,7 @@ const catalogueOf = async (url: string): Promise<string[]> => {
     `select 'extension ' || extname || ' ' || extversion from pg_extension`,
     `select 'default rights ' || coalesce(defaclnamespace::regnamespace::text, '') || ' ' || defaclobjtype::text || ' ' || defaclacl::text from pg_default_acl`,
     `select 'migration ' || hash || ' ' || created_at from drizzle.__drizzle_migrations`,
+    `select 'migration of the bank ' || hash || ' ' || created_at from drizzle.__knowledge_migrations`,
   ];
   const rows = await client.unsafe<{ line: string }[]>(
     `select line from (${parts.join(' union all ')}) as catalogue (line) order by line collate "C"`,
@@ -78,9 +79,10 @@ const catalogueOf = async (url: string): Promise<string[]> => {
   return rows.map(({ line }) => line);
 };
 
-const settingsOf = (url: string) =>
-  readSettings({ NODE_ENV: 'test', DATABASE_URL: url, DATABASE_POOL_SIZE: '2', LOG_LEVEL: 'silent' });
-const openingOf = (url: string) => openInstallation(settingsOf(url), pino({ level: 'silent' }));
+const settingsOf = (url: string, more: Record<string, string>) =>
+  readSettings({ NODE_ENV: 'test', DATABASE_URL: url, DATABASE_POOL_SIZE: '2', LOG_LEVEL: 'silent', ...more });
+const openingOf = (url: string, more: Record<string, string> = {}) =>
+  openInstallation(settingsOf(url, more), pino({ level: 'silent' }));
 
 onPostgres('migrations', () => {
   test('the plain tool and our command make the same catalogue, and a second run changes nothing', async () => {
@@ -133,6 +135,38 @@ onPostgres('migrations', () => {
     await expect(open()).rejects.toEqual(
       new UnfitDatabase(`Migrations are pending (${last?.name}). Run: npm run db:migrate`),
     );
+  });
+
+  test('the knowledge bank is migrated where it stands, and the server says what is missing there', async () => {
+    const [main, bank] = [await newDatabase(), await newDatabase()];
+    const apart = (url: string, knowledgeUrl: string) =>
+      run(process.execPath, ['--disable-warning=ExperimentalWarning', 'scripts/migrate.ts'], {
+        env: {
+          PATH: process.env.PATH,
+          DATABASE_OWNER_URL: url,
+          DATABASE_URL: url,
+          KNOWLEDGE_DATABASE_URL: knowledgeUrl,
+          ...(knowledgeUrl === bank.url && { KNOWLEDGE_DATABASE_OWNER_URL: knowledgeUrl }),
+        },
+      });
+    await expect(apart(main.url, main.url)).rejects.toMatchObject({
+      code: 2,
+      stderr: 'Set KNOWLEDGE_DATABASE_OWNER_URL to the owner of the database of the knowledge bank.\n',
+    });
+    await ours(main.url);
+    const open = async () => (await openingOf(main.url, { KNOWLEDGE_DATABASE_URL: bank.url })).close(0);
+    await expect(open()).rejects.toEqual(
+      new UnfitDatabase("The database of the knowledge bank is empty, or not Tessera's. Run: npm run db:migrate"),
+    );
+    expect((await apart(main.url, bank.url)).stdout).toBe('The database is up to date.\n');
+    await open();
+    const client = postgres(bank.url, { max: 1 });
+    const tables = await client<{ name: string }[]>`select relnamespace::regnamespace::text as name from pg_class
+      where relkind = 'r' and relnamespace::regnamespace::text !~ '^(pg_|information_schema$)' group by 1 order by 1`;
+    expect(tables.map(({ name }) => name)).toEqual(['drizzle', 'knowledge']);
+    await client`delete from drizzle.__knowledge_migrations`;
+    await client.end();
+    await expect(open()).rejects.toThrow('Migrations are pending (0000_knowledge');
   });
 
   test("whatever DATABASE_URL logs in as, statements run as the server's role", async () => {

@@ -4,6 +4,8 @@ import { fileURLToPath } from 'node:url';
 
 /** A folder of migrations with the table that says which of them a database has. */
 export interface Migrations {
+  /** What they are for, at the beginning of a sentence. */
+  readonly what: string;
   /** Path of the folder, with drizzle-kit's journal in it. */
   readonly folder: string;
   /** The table in the schema `drizzle`. */
@@ -16,6 +18,7 @@ const folderOf = (name: string): string => fileURLToPath(new URL(`../../${name}`
 
 /** Everything but the knowledge bank. */
 export const mainMigrations: Migrations = {
+  what: 'The database',
   folder: folderOf('drizzle'),
   table: '__drizzle_migrations',
   schema: 'public',
@@ -23,6 +26,7 @@ export const mainMigrations: Migrations = {
 
 /** The knowledge bank, which may have a database of its own. */
 export const knowledgeMigrations: Migrations = {
+  what: 'The database of the knowledge bank',
   folder: folderOf('drizzle/knowledge'),
   table: '__knowledge_migrations',
   schema: 'knowledge',
