@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { database } from '../../database/client.ts';
 import { sole } from '../../database/rows.ts';
 import { wholeOf, type UnitOfWork } from '../../database/unit-of-work.ts';
@@ -60,7 +61,7 @@ export const updateKnowledgeEntry = async (
     const current = await lockOwnEntry(bank, viewerOf(context), id);
     requireVersion(current, version);
     requireOneAudience({ ...current, ...fields });
-    return changeEntry(bank, current, { ...fields, changeSummary: summary }, 'updated');
+    return changeEntry(bank, current, fields, { what: 'updated', changeSummary: summary });
   });
 };
 
@@ -73,7 +74,7 @@ export const publishKnowledgeEntry = (
   return bank.transact(async () => {
     const current = await lockEntry(bank, id);
     requireVersion(current, version);
-    return current.status === 'PUBLISHED' ? current : changeEntry(bank, current, published(), 'published');
+    return current.status === 'PUBLISHED' ? current : changeEntry(bank, current, published(), { what: 'published' });
   });
 };
 
@@ -83,7 +84,7 @@ export const unpublishKnowledgeEntry = ({ unit }: KnowledgeMeans, id: string): P
   const draft = { status: 'DRAFT', publishedAt: null } as const;
   return bank.transact(async () => {
     const current = await lockEntry(bank, id);
-    return current.status === 'DRAFT' ? current : changeEntry(bank, current, draft, 'unpublished');
+    return current.status === 'DRAFT' ? current : changeEntry(bank, current, draft, { what: 'unpublished' });
   });
 };
 
@@ -98,7 +99,14 @@ export const deleteKnowledgeEntry = (context: KnowledgeMeans, id: string): Promi
   });
 };
 
-type Changes = EntryFields & Partial<Pick<KnowledgeEntryRow, 'status' | 'publishedAt' | 'changeSummary'>>;
+type Changes = EntryFields & Partial<Pick<KnowledgeEntryRow, 'status' | 'publishedAt'>>;
+
+/** What is told of a change: in its event, and in the version that it makes. */
+interface Told {
+  readonly what: 'updated' | 'published' | 'unpublished' | 'restored';
+  readonly changeSummary?: string | null;
+  readonly data?: Record<string, unknown>;
+}
 
 /**
  * Changes an entry that is locked, with its passages and its event, in the running transaction; where nothing is another, nothing happens. Written as the
@@ -108,28 +116,28 @@ export const changeEntry = async (
   bank: UnitOfWork,
   current: KnowledgeEntryRow,
   changes: Changes,
-  what: 'updated' | 'published' | 'unpublished' | 'restored',
-  data: Record<string, unknown> = {},
+  { what, changeSummary = null, data }: Told,
 ): Promise<KnowledgeEntryRow> => {
-  const names = namesOf(current, changes);
-  if (names.length === 0) return current;
+  // The cast is safe: the names are those of the row.
+  const fields = Object.entries(changes).flatMap(([name, to]) =>
+    isDeepStrictEqual(current[name as keyof KnowledgeEntryRow], to) ? [] : [name],
+  );
+  if (fields.length === 0) return current;
   const { organizationId, scope } = bank;
   const changed = await bank.nested(wholeOf(organizationId, scope.userId), async (whole) => {
     const ofEntry = isEntry(organizationId, current.id);
-    const entry = sole(await database.update(knowledgeEntries).set(changes).where(ofEntry).returning());
+    const rows = await database
+      .update(knowledgeEntries)
+      .set({ ...changes, changeSummary })
+      .where(ofEntry)
+      .returning();
+    const entry = sole(rows);
     if (entry.version !== current.version) await indexEntry(whole, entry);
     return entry;
   });
-  record(bank, what, changed, { fields: names, ...data });
+  record(bank, what, changed, { fields, ...data });
   return changed;
 };
-
-/** Names of the fields that are to be others than they are. */
-const namesOf = (current: KnowledgeEntryRow, { changeSummary: _, ...fields }: Changes): string[] =>
-  // The cast is safe: the names are those of the row.
-  Object.entries(fields).flatMap(([name, to]) =>
-    JSON.stringify(current[name as keyof KnowledgeEntryRow]) === JSON.stringify(to) ? [] : [name],
-  );
 
 const published = () => ({ status: 'PUBLISHED', publishedAt: new Date().toISOString() }) as const;
 

@@ -35,7 +35,7 @@ export const fieldsOf = (given: Given): EntryFields => {
     ...(groupId !== undefined && { groupId }),
     ...(typeof active === 'boolean' && { active }),
     ...(typeof forVisitors === 'boolean' && { forVisitors }),
-    ...(metadata !== undefined && { metadata: isObject(metadata) ? metadata : {} }),
+    ...(metadata !== undefined && { metadata: isObject(metadata) ? { ...metadata } : {} }),
   };
 };
 

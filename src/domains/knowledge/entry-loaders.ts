@@ -51,10 +51,9 @@ const maxWordsLength = 200;
 
 /** Entries whose title holds each of some words. Throws BadUserInput. */
 const byTitle = (_comparator: string, operand: unknown): SQL | undefined => {
-  if (operand === null) return undefined;
-  const text = String(operand);
-  const words = text.split(/\s+/u).filter((word) => word !== '');
-  if (words.length < 1 || words.length > maxWords || text.length > maxWordsLength)
+  if (typeof operand !== 'string') return undefined;
+  const words = operand.split(/\s+/u).filter((word) => word !== '');
+  if (words.length < 1 || words.length > maxWords || operand.length > maxWordsLength)
     throw new BadUserInput('filter.title', `This takes 1 to ${maxWords} words of ${maxWordsLength} characters.`);
   return and(...words.map((word) => sql`strpos(lower(${knowledgeEntries.title}), lower(${word})) > 0`));
 };

@@ -81,7 +81,10 @@ export const restoreKnowledgeVersion = async (
     const current = await lockOwnEntry(bank, viewerOf(context), entryId);
     const { title, content, category, subcategory, tags } = (await versionsOf(bank, entryId, [version]))(version);
     const former = { title, content, category, subcategory, tags };
-    const data = { restoredVersion: version };
-    return changeEntry(bank, current, { ...former, changeSummary: summary }, 'restored', data);
+    return changeEntry(bank, current, former, {
+      what: 'restored',
+      changeSummary: summary,
+      data: { restoredVersion: version },
+    });
   });
 };
