@@ -19,6 +19,7 @@ import { Person, type Testbed } from '../testbed.ts';
 import { filledApis } from './api-fields.ts';
 import { filledAgents } from './filled-agents.ts';
 import { filledEmbed } from './filled-embed.ts';
+import { filledEntry } from './filled-entries.ts';
 import { filledRooms } from './filled-rooms.ts';
 import { filledOrders } from './filled-orders.ts';
 import { filledStudio } from './filled-studio.ts';
@@ -367,6 +368,7 @@ const filled = async (
     ...(await promptsOf(want, workspaceId)),
     ...(await filledStudio(owner, workspaceId, secret)),
     ...(await filledOrders(owner, Conversation, secret)),
+    ...(await filledEntry(owner, secret)),
     ...(await filledSync(bed, owner, workspaceId, secret)),
     ...(await filledEmbed(bed, owner, workspaceId, secret)),
     ...(await mailboxOf(owner)),
@@ -572,8 +574,8 @@ export const quiet = async (bed: Testbed, organization: string): Promise<void> =
 export const fingerprint = async (bed: Testbed, organization: string): Promise<Record<string, string>> => {
   const unit = whole(bed, organization);
   const tables = await unit.run(() =>
-    database.execute<{ name: string }>(sql`select relname::text as name from pg_class
-      where relnamespace = 'public'::regnamespace and relforcerowsecurity and relkind = 'r' order by relname`),
+    database.execute<{ name: string }>(sql`select oid::regclass::text as name from pg_class
+      where relnamespace in ('public'::regnamespace, 'knowledge'::regnamespace) and relforcerowsecurity and relkind = 'r' order by name`),
   );
   const prints: Record<string, string> = {};
   for (const { name } of tables) {
