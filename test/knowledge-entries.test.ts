@@ -30,7 +30,7 @@ describe.each(knowledgePlaces)('entries, the bank %s', (where) => {
     ben = await colleagueOf(bed, ada.organizationId, 'Ben', 'MEMBER');
     cid = await colleagueOf(bed, ada.organizationId, 'Cid', 'MEMBER');
     guest = await colleagueOf(bed, ada.organizationId, 'Gil', 'GUEST');
-  }, 60_000);
+  }, 120_000);
   afterAll(() => bed.stop());
 
   const sees = async (person: Person, id: string): Promise<boolean> => (await person.codes(read, { id })).length === 0;

@@ -96,7 +96,7 @@ describe.each(knowledgePlaces)('versions, the bank %s', (where) => {
       await colleagueOf(bed, ada.organizationId, 'Max', 'MANAGER'),
       await colleagueOf(bed, ada.organizationId, 'Una', 'ADMIN'),
     ];
-  }, 60_000);
+  }, 120_000);
   afterAll(() => bed.stop());
 
   test('after 1,000 random edits and restores each version holds what was stored then, with its editor', async () => {
@@ -185,8 +185,7 @@ describe.each(knowledgePlaces)('versions, the bank %s', (where) => {
       }
     };
     const thousand = fc.array(step, { minLength: 500, maxLength: 500 });
-    await fc.assert(fc.asyncProperty(thousand, run), { numRuns: 2, endOnFailure: true });
-    await owner?.end();
+    await fc.assert(fc.asyncProperty(thousand, run), { numRuns: 2, endOnFailure: true }).finally(() => owner?.end());
     expect(Array.from(kinds.values()).reduce((sum, each) => sum + each, 0)).toBe(1000);
     // Most steps change something, and some do not.
     expect(versions).toBeGreaterThan(500);

@@ -1,18 +1,18 @@
 import { and, eq, inArray } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
+import type { Connection, ListArguments, Wanted } from '../../database/list.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { NotFound } from '../../errors.ts';
 import type { RestoreKnowledgeVersionInput } from '../../generated/resolvers.ts';
 import { viewerOf } from '../context.ts';
-import { found } from '../nodes.ts';
 import { compareTexts } from '../text-comparison.ts';
 import { changeEntry } from './entries.ts';
 import { summaryOf } from './entry-input.ts';
-import { knowledgeEntryById } from './entry-loaders.ts';
-import { lockOwnEntry, type KnowledgeMeans } from './entry-rights.ts';
+import { versionsByEntry } from './entry-loaders.ts';
+import { isEntry, lockOwnEntry, type KnowledgeMeans } from './entry-rights.ts';
 import type { KnowledgeComparisonRow } from './rows.ts';
 import { knowledgeOf } from './schema.ts';
-import { knowledgeVersions, type KnowledgeEntryRow, type KnowledgeVersionRow } from './tables.ts';
+import { knowledgeEntries, knowledgeVersions, type KnowledgeEntryRow, type KnowledgeVersionRow } from './tables.ts';
 
 /** The versions of an entry that the viewer sees, each under its number. */
 const versionsOf = async ({ organizationId }: UnitOfWork, entryId: string, numbers: readonly number[]) => {
@@ -33,13 +33,32 @@ const versionsOf = async ({ organizationId }: UnitOfWork, entryId: string, numbe
   };
 };
 
+/** Throws NotFound for an entry that the viewer does not see. */
+const requireEntry = async (bank: UnitOfWork, id: string): Promise<void> => {
+  const [entry] = await bank.run(() =>
+    database.select({ id: knowledgeEntries.id }).from(knowledgeEntries).where(isEntry(bank.organizationId, id)),
+  );
+  if (entry === undefined) throw new NotFound('KnowledgeEntry', id);
+};
+
+/** What an entry has said, newest first. Throws BadUserInput, NotFound. */
+export const knowledgeVersionList = async (
+  bank: UnitOfWork,
+  entryId: string,
+  args: ListArguments,
+  wanted: Wanted,
+): Promise<Connection<KnowledgeVersionRow>> => {
+  await requireEntry(bank, entryId);
+  return versionsByEntry<KnowledgeVersionRow>(bank, args, entryId, wanted);
+};
+
 /** What an entry said at one version. Throws NotFound (entry or version). */
 export const knowledgeVersion = async (
   bank: UnitOfWork,
   entryId: string,
   version: number,
 ): Promise<KnowledgeVersionRow> => {
-  await found('KnowledgeEntry', entryId, knowledgeEntryById(bank));
+  await requireEntry(bank, entryId);
   return (await bank.run(() => versionsOf(bank, entryId, [version])))(version);
 };
 
@@ -50,7 +69,7 @@ export const compareKnowledgeVersions = async (
   bank: UnitOfWork,
   { entryId, from, to }: { readonly entryId: string; readonly from: number; readonly to: number },
 ): Promise<KnowledgeComparisonRow> => {
-  await found('KnowledgeEntry', entryId, knowledgeEntryById(bank));
+  await requireEntry(bank, entryId);
   const versionOf = await bank.run(() => versionsOf(bank, entryId, [from, to]));
   const [earlier, later] = [versionOf(from), versionOf(to)];
   await bank.rest();

@@ -18,7 +18,12 @@ import {
   knowledgeVersionById,
   versionsByEntry,
 } from '../entry-loaders.ts';
-import { compareKnowledgeVersions, knowledgeVersion, restoreKnowledgeVersion } from '../entry-versions.ts';
+import {
+  compareKnowledgeVersions,
+  knowledgeVersion,
+  knowledgeVersionList,
+  restoreKnowledgeVersion,
+} from '../entry-versions.ts';
 import type { KnowledgeCategoryRow } from '../rows.ts';
 import { knowledgeOf } from '../schema.ts';
 import type { KnowledgeEntryRow, KnowledgeVersionRow } from '../tables.ts';
@@ -29,10 +34,8 @@ export const resolvers: Resolvers = {
     knowledgeEntries: (_root, args, { unit }, info) =>
       knowledgeEntryList<KnowledgeEntryRow>(knowledgeOf(unit), args, undefined, wantedOf(info)),
     knowledgeCategories: (_root, args, { unit }) => categoryList<KnowledgeCategoryRow>(knowledgeOf(unit), args),
-    knowledgeVersions: async (_root, { entryId, ...args }, { unit }, info) => {
-      const { id } = await found('KnowledgeEntry', entryId, knowledgeEntryById(knowledgeOf(unit)));
-      return versionsByEntry<KnowledgeVersionRow>(knowledgeOf(unit), args, id, wantedOf(info));
-    },
+    knowledgeVersions: (_root, { entryId, ...args }, { unit }, info) =>
+      knowledgeVersionList(knowledgeOf(unit), entryId, args, wantedOf(info)),
     knowledgeVersion: (_root, { entryId, version }, { unit }) => knowledgeVersion(knowledgeOf(unit), entryId, version),
     compareKnowledgeVersions: (_root, args, { unit }) => compareKnowledgeVersions(knowledgeOf(unit), args),
   },
