@@ -48,6 +48,7 @@ import { newestMatches } from '../src/domains/messaging/room-search.ts';
 import { promptsBySession, promptSessionList } from '../src/domains/modelhub/prompt-loaders.ts';
 import { emailsByOwner, emailsByThread, emailThreadList } from '../src/domains/messaging/email-loaders.ts';
 import { foundEmails } from '../src/domains/messaging/email-search.ts';
+import { categoryList, knowledgeEntryList, versionsByEntry } from '../src/domains/knowledge/entry-loaders.ts';
 import { pricesByModel } from '../src/domains/modelhub/prices.ts';
 import { budgetList } from '../src/domains/modelhub/budget-loaders.ts';
 import { modelCallList } from '../src/domains/modelhub/call-log.ts';
@@ -101,6 +102,7 @@ const [email, emailThread, emailTerm] = [61, 62, 63] as const;
 const [provider, pricedModel, modelPrice] = [95, 96, 97] as const;
 const budget = 70;
 const [order, orderEvent, orderNote] = [101, 102, 103] as const;
+const [entry, entryVersion] = [111, 112] as const;
 const time = (number: string) => `timestamptz '2026-01-01' + (${number}) * interval '1 second'`;
 
 let bed: Testbed & { ownerUrl: string | undefined };
@@ -214,6 +216,13 @@ const fill = async (url: string): Promise<void> => {
     select ${tenant}, ${readers}, ${time('n')}, ${inSql(orderEvent, 'n')}, ${inSql(order, `n % ${tenants}`)}, 'CHANGED', n from generate_series(0, 39999) n`);
   await run(`insert into order_notes (organization_id, readers, created_at, id, order_id, internal, text)
     select ${tenant}, ${readers}, ${time('n')}, ${inSql(orderNote, 'n')}, ${inSql(order, `n % ${tenants}`)}, n / ${tenants} % 2 = 1, 't' from generate_series(0, 39999) n`);
+  // One of eight is a draft of the first user, one for their group, one inactive, and one for a group that nobody here is in.
+  await run(`insert into knowledge.entries (organization_id, created_at, updated_at, id, title, content, category, tags, group_id, status, published_at, active, created_by_id)
+    select ${tenant}, ${time('n')}, ${time('n')}, ${inSql(entry, 'n')}, 't' || md5(n::text), repeat(md5(n::text), 100), 'c' || n / ${tenants} % 7, array['common', 'tag ' || n / 400],
+      ${one(2, inSql(workspace, `n % ${tenants}`), one(4, inSql(workspace, '9999')))}, ${one(1, "'DRAFT'", "'PUBLISHED'")}, ${one(1, 'null', 'now()')}, n / ${tenants} % 8 <> 3, ${inSql(user, `n % ${tenants}`)}
+    from generate_series(0, 79999) n`);
+  await run(`insert into knowledge.entry_versions (organization_id, created_at, id, entry_id, version, title, content, category, tags)
+    select ${tenant}, ${time('n')}, ${inSql(entryVersion, 'n')}, ${inSql(entry, `n % ${tenants}`)}, n, 't', 'c', 'c', '{}' from generate_series(0, 39999) n`);
   await run(`insert into files (organization_id, id, readers, name, mime_type, size, sha256, status, uploaded_by_id, created_at)
     select ${tenant}, ${inSql(file, 'n')}, array[${inSql(workspace, `n % ${tenants}`)}, ${tenant}], md5(n::text), 'text/plain', n,
       md5(n::text) || md5(n::text), 'STORED', ${inSql(user, 'n % 40')}, ${time('n')}
@@ -722,6 +731,54 @@ const lists: readonly List[] = [
     (unit, args) => eventsByOrder(unit, args, idOf(order, 0)),
   ],
   [
+    'entries of the bank',
+    'entries_created_at_index',
+    created('DESC', entry),
+    (unit, args) => knowledgeEntryList(unit, args),
+  ],
+  [
+    'entries of the bank by their last change',
+    'entries_updated_at_index',
+    encodeCursor('UPDATED_AT DESC', [at(8000), idOf(entry, 8000)]),
+    (unit, args) => knowledgeEntryList(unit, { ...args, orderBy: [{ field: 'UPDATED_AT', direction: 'DESC' }] }),
+  ],
+  [
+    'entries of the bank by title',
+    'entries_title_index',
+    null,
+    (unit, args) => knowledgeEntryList(unit, { ...args, orderBy: [{ field: 'TITLE', direction: 'ASC' }] }),
+  ],
+  [
+    'drafts of the bank',
+    'entries_status_index',
+    created('DESC', entry),
+    (unit, args) => knowledgeEntryList(unit, { ...args, filter: { status: { eq: 'DRAFT' } } }),
+  ],
+  [
+    'entries of a category',
+    'entries_category_index',
+    created('DESC', entry),
+    (unit, args) => knowledgeEntryList(unit, { ...args, filter: { category: { eq: 'c3' } } }),
+  ],
+  [
+    'entries of a group',
+    'entries_group_id_index',
+    created('DESC', entry),
+    (unit, args) => knowledgeEntryList(unit, { ...args, filter: { groupId: { eq: idOf(workspace, 0) } } }),
+  ],
+  [
+    'entries with a tag',
+    'entries_created_at_index',
+    created('DESC', entry),
+    (unit, args) => knowledgeEntryList(unit, { ...args, filter: { tags: { has: 'common' } } }),
+  ],
+  [
+    'versions of an entry',
+    'entry_versions_version_key',
+    encodeCursor('VERSION DESC', [8000, idOf(entryVersion, 8000)]),
+    (unit, args) => versionsByEntry(unit, args, idOf(entry, 0)),
+  ],
+  [
     'notes of an order',
     'order_notes_created_at_index',
     created('ASC', orderNote),
@@ -1023,6 +1080,16 @@ onPostgres('tags, counts and pinned passages come from indexes', async () => {
     expect(counts).toMatchObject({ scans: [] });
     expect(pinned?.scans).toEqual([]);
     expect(pinned?.indexes).toContain('documents_pinned_index');
+  }
+});
+
+onPostgres('categories are counted without the entries of other organizations', async () => {
+  for (const scope of [member, administrator]) {
+    const [nodes = []] = await plansOf(scope, (unit) => categoryList(unit, { first: 5 }));
+    const scans = nodes.filter((node) => node['Relation Name'] === 'entries');
+    const rows = scans.map((node) => node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0));
+    expect(rows).toEqual([20_000]);
+    expect(nodes.map((node) => node['Node Type'])).not.toContain('Seq Scan');
   }
 });
 
