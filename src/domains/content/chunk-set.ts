@@ -1,8 +1,8 @@
 import { and, eq, sql, type SQL } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import type { ChunkTerms } from '../../search/chunk-terms.ts';
-import type { Chunk } from './parsing/chunk.ts';
-import { neededKeys } from './embedder.ts';
+import type { Chunk } from '../../search/chunking/chunk.ts';
+import { neededKeys } from '../modelhub/embedder.ts';
 import { documentChunks, documents } from './tables.ts';
 import { indexOf, storeVectors, vectorRules, type VectorRules } from './vectors.ts';
 import { newId } from '../../ids.ts';

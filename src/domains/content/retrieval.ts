@@ -15,7 +15,7 @@ import {
 import type { Work } from '../services.ts';
 import { workspaceById } from '../tenancy/loaders.ts';
 import type { WorkspaceRow } from '../tenancy/tables.ts';
-import { embedded, embedderOf, modelFault, vectorKey } from './embedder.ts';
+import { embedded, embedderOf, modelFault, vectorKey } from '../modelhub/embedder.ts';
 import { chunkFields, documentFilters } from './loaders.ts';
 import { documentChunks, documents, searchTables, type DocumentChunkRow } from './tables.ts';
 import { indexOf } from './vectors.ts';

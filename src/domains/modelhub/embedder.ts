@@ -5,10 +5,10 @@ import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { Conflict, DomainError, QuotaExceeded } from '../../errors.ts';
 import { hashingModel } from '../../search/hashing-embedding.ts';
 import { hashingWeight, modelWeight } from '../../search/hybrid-search.ts';
-import { failed, settledCall, succeeded, type ModelRequest, type Outcome } from '../modelhub/calls.ts';
-import { builtinEmbedderId, SwitchedOff } from '../modelhub/deployments.ts';
-import { beginOn, makeCall, type CallServices } from '../modelhub/model-call.ts';
-import { routeFor, type Route, type RoutingServices } from '../modelhub/routing.ts';
+import { failed, settledCall, succeeded, type ModelRequest, type Outcome } from './calls.ts';
+import { builtinEmbedderId, SwitchedOff } from './deployments.ts';
+import { beginOn, makeCall, type CallServices } from './model-call.ts';
+import { routeFor, type Route, type RoutingServices } from './routing.ts';
 import type { WorkspaceRow } from '../tenancy/tables.ts';
 
 /** A model that texts and queries are embedded with. */
