@@ -152,11 +152,7 @@ const searchedIn = async (
   };
   const statement = foundBy(hybridSearch(searchTables, asked), organizationId);
   const settings = index === 'IVFFLAT' ? ivfflatSettings : searchSettings;
-  const found = await unit.run(async () => {
-    // Both are sent at once on the same connection, the settings first.
-    const [, rows] = await Promise.all([database.execute(settings), statement]);
-    return rows;
-  });
+  const found = await unit.runUnder(settings, statement);
   return { asked, found };
 };
 
@@ -168,13 +164,10 @@ const documentsWhere = (organizationId: string, workspaceId: string, condition: 
 export const explained = async (unit: UnitOfWork, { asked, found }: Searched): Promise<Map<string, TermShare[]>> => {
   const chunkIds = found.map(({ hit }) => hit.chunkId);
   if (chunkIds.length === 0) return new Map();
-  const rows = await unit.run(async () => {
-    const statement = database.execute<{ [Name in keyof TermShare]: TermShare[Name] }>(
-      termShares(searchTables, asked, chunkIds),
-    );
-    const [, shares] = await Promise.all([database.execute(searchSettings), statement]);
-    return shares;
-  });
+  const statement = database.execute<{ [Name in keyof TermShare]: TermShare[Name] }>(
+    termShares(searchTables, asked, chunkIds),
+  );
+  const rows = await unit.runUnder(searchSettings, statement);
   return Map.groupBy(rows, ({ chunkId }) => chunkId);
 };
 
