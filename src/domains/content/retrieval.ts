@@ -15,7 +15,7 @@ import {
 import type { Work } from '../services.ts';
 import { workspaceById } from '../tenancy/loaders.ts';
 import type { WorkspaceRow } from '../tenancy/tables.ts';
-import { embedded, embedderOf, modelFault, vectorKey } from '../modelhub/embedder.ts';
+import { queryVector, vectorKey } from '../modelhub/embedder.ts';
 import { chunkFields, documentFilters } from './loaders.ts';
 import { documentChunks, documents, searchTables, type DocumentChunkRow } from './tables.ts';
 import { indexOf } from './vectors.ts';
@@ -101,30 +101,13 @@ export const searchChunks = async (work: Work, retrieval: Retrieval): Promise<Se
   for (let { workspace } = retrieval; ;) {
     const began = performance.now();
     await unit.rest();
-    const vector = await queryVector(work, { ...retrieval, workspace });
+    const { id: workspaceId, embeddingModelId: modelId, language } = workspace;
+    const vector = await queryVector(work, { workspaceId, modelId, query: retrieval.query, language });
     const searched = await searchedIn(unit, { ...retrieval, workspace }, condition, vector);
     if (performance.now() - began < patienceMs) return searched;
     const now = await workspaceById(unit).clear(workspace.id).load(workspace.id);
     if (now === null || vectorKey(now.embeddingModelId) === vectorKey(workspace.embeddingModelId)) return searched;
     workspace = now;
-  }
-};
-
-/** Longest time for the call of a model that a search waits for; it is made twice at most. */
-const queryTimeoutMs = 10_000;
-
-/** The query as a vector; null when it has none, or when the model cannot be called. */
-const queryVector = async ({ unit, services }: Work, { workspace, query }: Retrieval): Promise<QueryVector | null> => {
-  try {
-    const embedder = await embedderOf(unit, services, workspace);
-    const { id: workspaceId, language } = workspace;
-    const texts = { workspaceId, targetId: null, texts: [query], language, timeoutMs: queryTimeoutMs };
-    const [embedding = []] = await embedded(unit, services, embedder, texts);
-    const { key: model, weight } = embedder;
-    return embedding.some((value) => value !== 0) ? { model, embedding, weight } : null;
-  } catch (error) {
-    if (modelFault(error) === null) throw error;
-    return null;
   }
 };
 

@@ -140,7 +140,12 @@ const groundsOf = (steps: readonly StoredStep[]): Ground[] =>
   steps.flatMap(({ calls }) =>
     calls.flatMap(({ passages }) =>
       passages.map((passage): Ground =>
-        Object.assign(passage, unranked, { origin: 'TOOL', parsedFileId: null } as const),
+        Object.assign(passage, unranked, {
+          origin: 'TOOL',
+          parsedFileId: null,
+          knowledgeEntryId: null,
+          knowledgeVersion: null,
+        } as const),
       ),
     ),
   );
