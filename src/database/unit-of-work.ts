@@ -18,6 +18,8 @@ export interface Scope {
   readonly rooms?: '*';
   /** The API key that was shown, whose bounds hold beside its user's; no policy looks at it. */
   readonly apiKeyId?: string;
+  /** The knowledge bank is nothing that the viewer may read, so that answers to them leave it out; no policy looks at it. */
+  readonly withoutKnowledge?: true;
 }
 
 /** Sees what belongs to no tenant, and no row of any tenant. */

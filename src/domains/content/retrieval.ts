@@ -54,16 +54,25 @@ export interface Found {
   readonly documentVersion: number;
 }
 
+/** Passages that were found, and the query's vector that found them; null without one. */
+export interface Retrieved {
+  readonly passages: readonly Passage[];
+  readonly vector: QueryVector | null;
+}
+
+/** Whether a hit is a ground for an answer: it holds a word of the query, or is near enough to it by its vector. */
+export const isGround = ({ bm25, similarity }: Hit, { similarityThreshold }: WorkspaceRow): boolean =>
+  bm25 > 0 || (similarity ?? 0) >= similarityThreshold;
+
 /**
  * The best passages of a workspace for a query, best first; only what the unit's viewer sees is found or counted. What
  * neither holds a word of the query nor is near enough to it by its vector is no ground for an answer: feedback alone, which
  * widens a search, finds such passages too.
  */
-export const retrieve = async (work: Work, retrieval: Retrieval): Promise<Passage[]> => {
-  const { found } = await searchChunks(work, retrieval);
-  const { similarityThreshold } = retrieval.workspace;
-  const grounded = found.filter(({ hit }) => hit.bm25 > 0 || (hit.similarity ?? 0) >= similarityThreshold);
-  return grounded.map(({ hit, chunk, title, documentVersion }) => ({
+export const retrieveBy = async (work: Work, retrieval: Retrieval): Promise<Retrieved> => {
+  const { asked, found } = await searchChunks(work, retrieval);
+  const grounded = found.filter(({ hit }) => isGround(hit, retrieval.workspace));
+  const passages = grounded.map(({ hit, chunk, title, documentVersion }) => ({
     chunkId: chunk.id,
     documentId: chunk.documentId,
     documentVersion,
@@ -77,7 +86,12 @@ export const retrieve = async (work: Work, retrieval: Retrieval): Promise<Passag
     lexicalRank: hit.lexicalRank,
     vectorRank: hit.vectorRank,
   }));
+  return { passages, vector: asked.vector };
 };
+
+/** The passages alone. */
+export const retrieve = async (work: Work, retrieval: Retrieval): Promise<readonly Passage[]> =>
+  (await retrieveBy(work, retrieval)).passages;
 
 /** What a search found, and what it asked for, by which it is explained. */
 export interface Searched {
