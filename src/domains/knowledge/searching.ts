@@ -13,6 +13,8 @@ import { knowledgeEntries } from './tables.ts';
 import { database } from '../../database/client.ts';
 
 const maxHits = 50;
+/** Cosine below which a passage is not found by its vector alone: what new workspaces have. */
+const minimumSimilarity = 0.25;
 const maxQuery = 2000;
 
 const tagOf = (tag: unknown): string => String(tag).trim().toLowerCase();
@@ -54,7 +56,10 @@ export const searchKnowledge = async (
     issues.push({ field: 'first', message: `A search gives 1 to ${maxHits} passages.` });
   if (issues.length > 0) throw new BadUserInput(issues);
   const where: SQL | undefined = conditionOf(searchFilters, filter);
-  const searched = await searchEntries({ unit, services }, { query, first, where, workspaceId: null });
+  const searched = await searchEntries(
+    { unit, services },
+    { query, first, where, minimumSimilarity, workspaceId: null },
+  );
   const { asked, language } = searched;
   const shares = lazily(() => explainedEntries(unit, searched));
   return searched.found.map((node) => ({
