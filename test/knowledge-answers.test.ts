@@ -52,7 +52,7 @@ describe.each(knowledgePlaces)('answers from the bank %s', (place) => {
   const passagesOf = async (person: Person, id: string): Promise<Data[]> =>
     ((await person.want(explaining, { id })) as Data).answerExplanation.passages.edges.map(({ node }: Data) => node);
   const titlesFor = async (person: Person, workspaceId: string, text: string): Promise<string[]> =>
-    (await passagesOf(ada, (await answer(person, workspaceId, text)).id)).map(({ title }) => title).toSorted();
+    (await passagesOf(ada, (await answer(person, workspaceId, text)).id)).map(({ title }): string => title).toSorted();
 
   test('an answer cites entries beside documents, in the order of what fits best', async () => {
     const workspaceId = await founded();

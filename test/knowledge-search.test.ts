@@ -209,7 +209,7 @@ describe.each(knowledgePlaces)('search of the bank %s', (place) => {
     await write({ title: 'Tea', content: 'Of samovars.', category: 'drinks', tags: ['hot', 'black'] });
     await write({ title: 'Ice', content: 'Of samovars.', category: 'cold', tags: ['black'] });
     const all = await found(bob, 'samovars');
-    expect(all.map(({ node }) => node.entry.title).toSorted()).toEqual(['Ice', 'Tea']);
+    expect(all.map(({ node }): string => node.entry.title).toSorted()).toEqual(['Ice', 'Tea']);
     const [tea] = await found(bob, 'samovars', { category: { eq: 'drinks' } });
     expect(tea.bm25).toBeCloseTo(all.find(({ node }) => node.entry.title === 'Tea').bm25, 9);
     expect(await titles(bob, 'samovars', { tags: { has: ' HOT ' } })).toEqual(['Tea']);

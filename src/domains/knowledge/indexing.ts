@@ -35,10 +35,9 @@ export const indexEntry = (
     // Whoever lets another model take over waits, so that no passage is left without its vector unnoticed.
     const settings = await settingsOfBank(organizationId, 'key share');
     const { language } = settings;
-    const chunks = chunk(documentOf(entry.content)).map((each) => ({
-      ...each,
-      hash: hash('sha256', indexedText(entry.title, each)),
-    }));
+    const chunks = chunk(documentOf(entry.content));
+    // What is embedded of a passage holds the title too.
+    for (const each of chunks) each.hash = hash('sha256', indexedText(entry.title, each));
     const plan = planned(chunks, await currentPassages(organizationId, entry.id));
     const analysedAnew = entry.language !== language;
     const terms = new Map<string, ChunkTerms>();
@@ -51,20 +50,22 @@ export const indexEntry = (
     if (analysedAnew) await analyseAnew(organizationId, kept, terms);
     await addNew(organizationId, entry, plan, terms);
     const keys = keysOf(settings);
-    const isDue = (each: PlannedChunk) => each.kind === 'new' || !each.current.embeddedBy.includes(hashingModel);
     if (keys.includes(hashingModel)) {
-      const due = plan.filter((each) => analysedAnew || isDue(each));
+      const due = plan.filter((each) => analysedAnew || lacks(each, hashingModel));
       await storeVectors(organizationId, hashingModel, builtinVectors(entry.title, due, language));
     }
     const key = vectorKey(settings.embeddingModelId);
-    const embedded =
-      key === hashingModel || plan.every((each) => each.kind === 'kept' && each.current.embeddedBy.includes(key));
+    const embedded = key === hashingModel || !plan.some((each) => lacks(each, key));
     await database
       .update(knowledgeEntries)
       .set({ language, embedded, chunkCount: plan.length, termCount: sumOfTerms(plan, terms) })
       .where(and(eq(knowledgeEntries.organizationId, organizationId), eq(knowledgeEntries.id, entry.id)));
     if (services !== undefined && !embedded) bank.afterCommit(() => catchUpSoon(services, organizationId));
   });
+
+/** Whether a passage has no vector of a model yet. */
+const lacks = (each: PlannedChunk, key: string): boolean =>
+  each.kind === 'new' || !each.current.embeddedBy.includes(key);
 
 /** The passages an entry has now, without their texts. */
 const currentPassages = (organizationId: string, entryId: string): Promise<CurrentChunk[]> =>
