@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { anybody } from '../../database/tenant-table.ts';
+import type { ToolPassage } from '../agent-tool.ts';
 import type { Passage } from '../content/retrieval.ts';
 import type { FoundPassage } from '../knowledge/entry-search.ts';
 import type { AnswerPassageRow } from './answer-tables.ts';
@@ -56,8 +57,19 @@ export const groundsOfEntries = (passages: readonly FoundPassage[]): Ground[] =>
     parsedFileId: null,
     knowledgeEntryId: entryId,
     knowledgeVersion: version,
-    readers: readers === null || readers.includes(anybody) ? null : [...readers],
+    readers: readersOfCitation(readers),
   }));
+
+/** Passages that a tool gave as grounds. */
+export const groundOfTool = (passage: ToolPassage): Ground => {
+  const given = { ...unranked, origin: 'TOOL', parsedFileId: null } as const;
+  if ('documentId' in passage) return { ...passage, ...given, ...noEntry };
+  return { ...passage, ...given, ...noDocument, readers: readersOfCitation(passage.readers) };
+};
+
+/** Whoever sees the answer sees what everybody may read. */
+const readersOfCitation = (readers: readonly string[] | null): string[] | null =>
+  readers === null || readers.includes(anybody) ? null : [...readers];
 
 /** Who may read what a ground stands in, of documents by what was looked up; undefined where the asker may not. */
 export const readersOfGround = (

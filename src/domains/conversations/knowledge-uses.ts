@@ -6,7 +6,7 @@ import { messageById } from './loaders.ts';
 import { citations, type MessageRow } from './tables.ts';
 
 /** The first citation of an entry in each answer that cites it. */
-const firstCitations = listOf({
+export const citationsByEntry = listOf({
   from: citations,
   parent: citations.knowledgeEntryId,
   columns: {
@@ -33,7 +33,7 @@ export const usesOfEntry = async (
   args: ListArguments,
   entryId: string,
 ): Promise<Connection<MessageRow>> => {
-  const page = await firstCitations<{ id: string; messageId: string }>(unit, args, entryId);
+  const page = await citationsByEntry<{ id: string; messageId: string }>(unit, args, entryId);
   const edges = page.edges.map(async ({ node, cursor }) => ({
     cursor,
     node: await found('Message', node.messageId, messageById(unit)),
