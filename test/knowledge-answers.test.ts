@@ -32,7 +32,7 @@ describe.each(knowledgePlaces)('answers from the bank %s', (place) => {
 
   beforeAll(async () => {
     bed = await startTestbed({}, undefined, place);
-  }, 120_000);
+  }, 180_000);
   afterAll(() => bed.stop());
 
   /** An organization of its own, with a workspace in which its owner asks. */
@@ -246,7 +246,7 @@ onServer('a bank that cannot be reached', () => {
   beforeAll(async () => {
     const away = { KNOWLEDGE_DATABASE_URL: 'postgres://nobody:x@127.0.0.1:9/none', LOG_LEVEL: 'warn' };
     bed = await startTestbed(away, (line) => lines.push(line));
-  }, 120_000);
+  }, 180_000);
   afterAll(() => bed.stop());
 
   test('is missing in answers, and fails where it is asked for itself', async () => {

@@ -46,7 +46,7 @@ describe.each(knowledgePlaces)('search of the bank %s', (place) => {
     ada = await bed.signUp();
     await promote(bed, ada);
     bob = await colleagueOf(bed, ada.organizationId, 'Bob', 'MEMBER');
-  }, 60_000);
+  }, 180_000);
   beforeEach(() => {
     server.reset();
     server.always(byModel);
