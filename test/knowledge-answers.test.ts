@@ -111,7 +111,10 @@ describe.each(knowledgePlaces)('answers from the bank %s', (place) => {
     await writeEntry(bed, ada, { title: 'Feeding', content: feeding });
     const counted = async () => {
       const { data, statements } = await asked(ada, workspaceId, 'How often are roses watered in summer?');
-      return { titles: (await passagesOf(ada, (data as Data).ask.answer.id)).map(({ title }) => title), statements };
+      const titles = (await passagesOf(ada, (data as Data).ask.answer.id)).map(({ title }) => title);
+      // What a process does now and then for an answer that takes long on a busy machine is left out.
+      const other = /"lease_until" = greatest\(|^update "messages" set "content" = \$1 where/;
+      return { titles, statements: statements.filter((text) => !other.test(text)) };
     };
     await counted();
     const withBank = await counted();
