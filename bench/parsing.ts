@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { PDFDocument, StandardFonts } from 'pdf-lib';
-import { chunk } from '../src/domains/content/parsing/chunk.ts';
+import { chunk } from '../src/search/chunking/chunk.ts';
 import { chunkAside, closeParsers, parse } from '../src/domains/content/parsing/parse.ts';
 
 /** Time and memory of parsing and chunking large files: `node bench/parsing.ts`, on Linux. Nothing is asserted. */

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
-import { chunk, embeddedText } from '../src/domains/content/parsing/chunk.ts';
-import type { Chunk, ChunkOptions } from '../src/domains/content/parsing/chunk.ts';
+import { chunk, embeddedText } from '../src/search/chunking/chunk.ts';
+import type { Chunk, ChunkOptions } from '../src/search/chunking/chunk.ts';
 import { DocumentWriter } from '../src/domains/content/parsing/document-writer.ts';
-import type { ParsedDocument } from '../src/domains/content/parsing/parsed-document.ts';
-import { countTokens } from '../src/domains/content/parsing/tokens.ts';
+import type { ParsedDocument } from '../src/search/chunking/parsed-document.ts';
+import { countTokens } from '../src/search/chunking/tokens.ts';
 
 type Part = {
   kind: 'heading' | 'paragraph' | 'list' | 'table' | 'code';

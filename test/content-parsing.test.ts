@@ -7,7 +7,7 @@ import writeExcelFile from 'write-excel-file/node';
 import { formats } from '../src/domains/content/parsing/formats.ts';
 import { parsingLimits } from '../src/domains/content/parsing/limits.ts';
 import { closeParsers, parse } from '../src/domains/content/parsing/parse.ts';
-import type { ParsedDocument } from '../src/domains/content/parsing/parsed-document.ts';
+import type { ParsedDocument } from '../src/search/chunking/parsed-document.ts';
 import { sniff } from '../src/domains/content/parsing/sniff.ts';
 import { UnreadableDocument } from '../src/domains/content/parsing/unreadable-document.ts';
 import { WorkerPool } from '../src/domains/content/parsing/worker-pool.ts';

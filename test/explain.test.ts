@@ -30,6 +30,7 @@ import {
   slashCommandList,
 } from '../src/domains/conversations/prompt-loaders.ts';
 import { sharesByConversation } from '../src/domains/conversations/shares.ts';
+import { citationsByEntry } from '../src/domains/conversations/knowledge-uses.ts';
 import { answersAfter, answersUnderWay, newestPlace } from '../src/domains/conversations/stored-answers.ts';
 import { embedConversationsByWidget, embedWidgetsByWorkspace } from '../src/domains/conversations/embed-loaders.ts';
 import { messagesFrom } from '../src/domains/conversations/visitor-events.ts';
@@ -103,6 +104,7 @@ const [provider, pricedModel, modelPrice] = [95, 96, 97] as const;
 const budget = 70;
 const [order, orderEvent, orderNote] = [101, 102, 103] as const;
 const [entry, entryVersion] = [111, 112] as const;
+const citation = 121;
 const time = (number: string) => `timestamptz '2026-01-01' + (${number}) * interval '1 second'`;
 
 let bed: Testbed & { ownerUrl: string | undefined };
@@ -283,6 +285,10 @@ const fill = async (url: string): Promise<void> => {
     select ${inSql(modelPrice, 'n')}, ${inSql(pricedModel, 'n % 4')}, ${time('n')} from generate_series(0, 19999) n`);
   await run(`insert into budgets (organization_id, id, subject, subject_id, measure, "window", "limit", created_at)
     select ${tenant}, ${inSql(budget, 'n')}, 'USER', ${inSql(user, 'n')}, 'COST', 'DAY', 1, ${time('n')} from generate_series(0, 39999) n`);
+  // Each answer cites its entry twice.
+  await run(`insert into citations (organization_id, workspace_id, created_at, id, message_id, position, marker, knowledge_entry_id, knowledge_version, quote, start, "end", score)
+    select ${tenant}, ${inSql(workspace, `n % ${tenants}`)}, ${time('n / 8 * 8')}, ${inSql(citation, 'n')}, ${inSql(message, 'n / 8 * 4 + n % 4')}, n / 4 % 2, 1,
+      ${inSql(entry, `n % ${tenants}`)}, 1, 'q', 0, 1, 1 from generate_series(0, 79999) n`);
   await run('analyze');
   await owner.end();
 };
@@ -884,6 +890,19 @@ onPostgres.each(lists)('a page of %s comes from its ordered index', async (_name
         ...told,
         indexes: [index],
       });
+    }
+});
+
+onPostgres('the answers that cite an entry are read in order, and no further than asked', async () => {
+  for (const scope of [member, administrator])
+    for (const page of [{ first: 20 }, { last: 20 }]) {
+      const plans = await plansOf(scope, (unit) => citationsByEntry(unit, page, idOf(entry, 0)));
+      expect(plans).toHaveLength(1);
+      const { indexes, scans, most } = effort(plans[0] ?? []);
+      expect(scans).toEqual([]);
+      expect(indexes).toContain('citations_knowledge_entry_id_index');
+      // Two citations of each answer, and what an incremental sort reads beyond the page.
+      expect(most).toBeLessThanOrEqual(2 * (21 + 33));
     }
 });
 

@@ -118,19 +118,19 @@ describe.each(knowledgePlaces)('versions, the bank %s', (where) => {
         const editor = 'editor' in each ? each.editor : 0;
         const by = uuidOf(nth(people, editor).userId);
         const kind = each.kind === 'owner' && owner === undefined ? 'statement' : each.kind;
-        const { unit, viewer } = nth(means, editor)();
+        const context = nth(means, editor)();
         let next: Text = textOf(history.at(-1) as Kept);
         let said: string | null = null;
         if ('version' in each) {
           const version = (each.version % history.length) + 1;
           said = each.said?.trim() ?? `Restored version ${version}.`;
           next = textOf(history[version - 1] as Kept);
-          await restoreKnowledgeVersion({ unit, viewer }, { entryId: id, version, changeSummary: each.said });
+          await restoreKnowledgeVersion(context, { entryId: id, version, changeSummary: each.said });
         } else if ('said' in each) {
           said = each.said?.trim() ?? null;
           next = { ...next, ...asStored(each.fields) };
           const { version } = await updateKnowledgeEntry(
-            { unit, viewer },
+            context,
             {
               id,
               version: history.length,
@@ -149,7 +149,7 @@ describe.each(knowledgePlaces)('versions, the bank %s', (where) => {
               [next.title, next.content, next.category, next.subcategory, [...next.tags], id],
             );
           else
-            await knowledgeOf(unit).transact(() =>
+            await knowledgeOf(context.unit).transact(() =>
               database.update(knowledgeEntries).set(row).where(isEntry(organizationId, id)),
             );
         }

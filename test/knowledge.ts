@@ -1,6 +1,7 @@
 import postgres from 'postgres';
 import { UnitOfWork } from '../src/database/unit-of-work.ts';
 import type { Viewer } from '../src/domains/context.ts';
+import type { Services } from '../src/domains/services.ts';
 import { discovery, scopeOf, viewerOfMember } from '../src/domains/tenancy/viewers.ts';
 import { eventsOf } from './colleagues.ts';
 import { uuidOf } from './talk.ts';
@@ -68,14 +69,14 @@ export const meansOf = async (
   bed: Testbed,
   organization: string,
   user: string,
-): Promise<() => { readonly unit: UnitOfWork; readonly viewer: Viewer }> => {
+): Promise<() => { readonly unit: UnitOfWork; readonly viewer: Viewer; readonly services: Services }> => {
   const [organizationId, userId] = [uuidOf(organization), uuidOf(user)];
   const { services } = bed.server.installation;
   const looking = new UnitOfWork(discovery(organizationId, userId), { ...services, origin });
   const viewer = await viewerOfMember(looking, { organizationId, userId });
   await looking.rest();
   if (viewer === null) throw new Error('They are no member.');
-  return () => ({ unit: new UnitOfWork(scopeOf(viewer), { ...services, origin }), viewer });
+  return () => ({ unit: new UnitOfWork(scopeOf(viewer), { ...services, origin }), viewer, services });
 };
 
 /** A connection to the bank as the owner of its tables; only with a database server. */

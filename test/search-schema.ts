@@ -17,7 +17,7 @@ const postings = pgTable('search_postings', { organizationId: uuid().notNull(), 
 const embeddings = pgTable('search_embeddings', { organizationId: uuid().notNull(), ...embeddingColumns() });
 
 /** The smallest tables that can be searched, with the policies that tables of a domain have. */
-export const searchTables = { documents, chunks, postings, embeddings };
+export const searchTables = { documents, chunks, documentId: chunks.documentId, postings, embeddings };
 
 const names = ['search_documents', 'search_chunks', 'search_postings', 'search_embeddings'];
 const placeSql = 'organization_id uuid not null, workspace_id uuid not null, readers uuid[]';

@@ -1,4 +1,4 @@
-import { DrizzleQueryError } from 'drizzle-orm';
+import { DrizzleQueryError, type SQL } from 'drizzle-orm';
 import { database, isPrepared, routed, type Database, type Route, type StatementListener } from './client.ts';
 import { databaseIsAway, statementTimedOut } from './failures.ts';
 import type { Ending, Pool, Session } from './pool.ts';
@@ -18,6 +18,8 @@ export interface Scope {
   readonly rooms?: '*';
   /** The API key that was shown, whose bounds hold beside its user's; no policy looks at it. */
   readonly apiKeyId?: string;
+  /** The knowledge bank is nothing that the viewer may read, so that answers to them leave it out; no policy looks at it. */
+  readonly withoutKnowledge?: true;
 }
 
 /** Sees what belongs to no tenant, and no row of any tenant. */
@@ -116,6 +118,8 @@ interface Open {
   /** The first message's outcome; it is not awaited before the statements behind it. */
   readonly opening: Promise<unknown>;
   readonly running: Set<Promise<unknown>>;
+  /** What `runUnder` has set in it. */
+  readonly settings: Set<SQL>;
   failed: boolean;
 }
 
@@ -179,6 +183,18 @@ export class UnitOfWork {
   async run<Result>(work: () => Promise<Result>): Promise<Result> {
     // Awaited inside: a Drizzle builder sends its statement only when it is awaited.
     return this.#sent(({ route }) => routed(route, async () => await work()));
+  }
+
+  /** Runs one statement as `run` does, behind settings that hold in its transaction; they are sent once to each, and not waited for. */
+  async runUnder<Result>(settings: SQL, statement: PromiseLike<Result>): Promise<Result> {
+    return this.#sent((open) =>
+      routed(open.route, async () => {
+        const isSet = open.settings.has(settings);
+        open.settings.add(settings);
+        const [, result] = await Promise.all([isSet ? undefined : database.execute(settings), statement]);
+        return result;
+      }),
+    );
   }
 
   /** Runs a statement that was built once, as `run` does. */
@@ -382,7 +398,7 @@ export class UnitOfWork {
     // A failure shows in the statement behind it; this only keeps it from going unhandled.
     opening.catch(() => undefined);
     const route = { session, onStatement: this.options.onStatement };
-    return { mode, session, route, opening, running: new Set(), failed: false };
+    return { mode, session, route, opening, running: new Set(), settings: new Set(), failed: false };
   }
 
   /** Sends the entries of what was recorded, and the commit. */

@@ -18,16 +18,27 @@ export interface ToolUse {
 }
 
 /** A passage that a tool gave: the model reads it under a number, and the answer may cite it. */
-export interface ToolPassage {
-  readonly chunkId: string | null;
-  readonly documentId: string;
-  readonly documentVersion: number;
+export type ToolPassage = {
   readonly title: string;
-  /** Exactly what the document's version has from `start` on, in UTF-16 code units. */
+  /** Exactly what the version of the document or entry has from `start` on, in UTF-16 code units. */
   readonly text: string;
   readonly start: number;
   /** How well it fits what was asked for, 0 to 1. */
   readonly score: number;
+} & (ToolPassageOfDocument | ToolPassageOfEntry);
+
+interface ToolPassageOfDocument {
+  readonly chunkId: string | null;
+  readonly documentId: string;
+  readonly documentVersion: number;
+}
+
+/** Of the knowledge bank. */
+interface ToolPassageOfEntry {
+  readonly knowledgeEntryId: string;
+  readonly knowledgeVersion: number;
+  /** Who sees the entry; null: all members. */
+  readonly readers: readonly string[] | null;
 }
 
 /** What a tool gave: a text, or a text and passages that go with it. */

@@ -1,6 +1,6 @@
 import { sql, type SQL } from 'drizzle-orm';
 import type { HybridQuery } from './hybrid-search.ts';
-import { array, bounds, lexicalCandidates } from './lexical.ts';
+import { array, bounds, inWorkspaces, lexicalCandidates } from './lexical.ts';
 import type { SearchTables } from './tables.ts';
 
 /** What one term adds to one chunk's rank by words. */
@@ -37,7 +37,7 @@ export const termShares = (tables: SearchTables, query: HybridQuery, chunkIds: r
   )
   select shares.chunk_id as "chunkId", shares.origin, shares.term, shares.idf, ${postings.frequency}::integer as frequency, shares.weight, shares.contribution
   from shares
-  join ${postings} on ${postings.organizationId} = ${query.organizationId} and ${postings.workspaceId} = any(${array(query.workspaceIds, 'uuid')})
+  join ${postings} on ${postings.organizationId} = ${query.organizationId} ${inWorkspaces(postings.workspaceId, query)}
     and ${postings.term} = shares.term and ${postings.chunkId} = shares.chunk_id
   order by shares.chunk_id, shares.origin desc, shares.contribution desc, shares.term`;
 };

@@ -1,5 +1,6 @@
 import { sql, type SQL } from 'drizzle-orm';
-import { array, bounds, isWithin, lexicalCandidates, type Scope } from './lexical.ts';
+import type { PgColumn } from 'drizzle-orm/pg-core';
+import { bounds, inWorkspaces, isWithin, lexicalCandidates, type Scope } from './lexical.ts';
 import type { SearchTables, VectorIndex } from './tables.ts';
 
 /** A query as a vector, and how much its ranking counts beside the lexical one's, which counts 1. */
@@ -91,8 +92,7 @@ const aim = ({ embedding }: QueryVector): SQL =>
 const distanceTo = ({ embeddings }: SearchTables): SQL => sql`${embeddings.embedding} <=> (select embedding from aim)`;
 
 /** Written out, so that the planner sees which of the partial indexes it means. */
-const indexedIn = ({ embeddings }: SearchTables, index: VectorIndex): SQL =>
-  sql`${embeddings.indexedBy} = ${sql.raw(`'${index}'`)}`;
+const indexedIn = (indexedBy: PgColumn, index: VectorIndex): SQL => sql`${indexedBy} = ${sql.raw(`'${index}'`)}`;
 
 const comparesAll = ({ exact = false, documents }: HybridQuery): SQL => {
   const few = documents === undefined ? sql`` : sql` or (select count(*) <= ${exactScanChunks} from allowed)`;
@@ -110,13 +110,16 @@ const vectorCandidates = (tables: SearchTables, query: HybridQuery, vector: Quer
   const visible = sql`
     select ${embeddings.chunkId} as chunk_id, ${distance} as distance from ${embeddings}
     where ${embeddings.organizationId} = ${query.organizationId}
-      and ${embeddings.workspaceId} = any(${array(query.workspaceIds, 'uuid')}) and ${embeddings.model} = ${vector.model} and ${embeddings.enabled}
+      ${inWorkspaces(embeddings.workspaceId, query)} and ${embeddings.model} = ${vector.model} and ${embeddings.enabled}
       and ${isWithin(embeddings.chunkId, query)}`;
   const index = query.index ?? 'HNSW';
-  const elsewhere = indexedIn(tables, index === 'HNSW' ? 'IVFFLAT' : 'HNSW');
+  const { indexedBy } = embeddings;
+  const elsewhere = indexedBy && indexedIn(indexedBy, index === 'HNSW' ? 'IVFFLAT' : 'HNSW');
+  const astray = elsewhere === undefined ? sql`false` : sql`exists (${visible} and ${elsewhere})`;
+  const here = indexedBy === undefined ? sql`` : sql` and ${indexedIn(indexedBy, index)}`;
   return sql`${aim(vector)},
-  astray as materialized (select exists (${visible} and ${elsewhere}) as found),
-  nearest as materialized (${visible} and ${indexedIn(tables, index)} and not ${comparesAll(query)} order by ${distance} limit ${depth}),
+  astray as materialized (select ${astray} as found),
+  nearest as materialized (${visible}${here} and not ${comparesAll(query)} order by ${distance} limit ${depth}),
   found as materialized (select count(*) = ${depth} as enough from nearest),
   compared as materialized (${visible} and not (select enough from found)),
   semantic as materialized (

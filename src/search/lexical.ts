@@ -1,4 +1,5 @@
 import { and, sql, type SQL, type SQLWrapper } from 'drizzle-orm';
+import type { PgColumn } from 'drizzle-orm/pg-core';
 import type { SearchTables } from './tables.ts';
 
 /** Saturation and length normalisation of BM25 (Robertson et al., TREC-3, 1994; the values most collections are reported with). */
@@ -14,10 +15,13 @@ const feedbackChunks = 5;
 const feedbackTerms = 10;
 export const originalWeight = 0.5;
 
-/** Where to look: all of it bound to one organization, within workspaces and, if given, within documents or outside some. */
+/**
+ * Where to look: all of it bound to one organization, within workspaces where the tables have them and, if given, within documents or outside
+ * some.
+ */
 export interface Scope {
   readonly organizationId: string;
-  readonly workspaceIds: readonly string[];
+  readonly workspaceIds?: readonly string[] | undefined;
   /** A statement that selects the ids of the documents to look in; all when absent. */
   readonly documents?: SQL | undefined;
   /** Documents that are left out, few beside those that are looked in. */
@@ -27,17 +31,21 @@ export interface Scope {
 export const array = (values: readonly string[], type: 'text' | 'uuid'): SQL =>
   sql`${`{${values.map((value) => `"${value.replaceAll(/["\\]/gu, String.raw`\$&`)}"`).join(',')}}`}::${sql.raw(type)}[]`;
 
+/** A condition behind others: that a row is in one of the workspaces looked in. Nothing for tables without workspaces. */
+export const inWorkspaces = (workspaceId: PgColumn | undefined, { workspaceIds = [] }: Scope): SQL =>
+  workspaceId === undefined ? sql`` : sql`and ${workspaceId} = any(${array(workspaceIds, 'uuid')})`;
+
 /**
  * Number and mean length of the chunks that the viewer sees. Never less than one chunk of one term, so that nothing is
  * divided by zero.
  */
-const corpus = ({ documents }: SearchTables, { organizationId, workspaceIds }: Scope): SQL => sql`
+const corpus = ({ documents }: SearchTables, scope: Scope): SQL => sql`
   corpus as materialized (
     select greatest(chunks, 1) as chunks, greatest(terms / greatest(chunks, 1), 1) as mean_length
     from (
       select coalesce(sum(${documents.chunkCount}), 0)::float8 as chunks, coalesce(sum(${documents.termCount}), 0)::float8 as terms
       from ${documents}
-      where ${documents.organizationId} = ${organizationId} and ${documents.workspaceId} = any(${array(workspaceIds, 'uuid')})
+      where ${documents.organizationId} = ${scope.organizationId} ${inWorkspaces(documents.workspaceId, scope)}
     ) as visible
   )`;
 
@@ -46,16 +54,15 @@ const corpus = ({ documents }: SearchTables, { organizationId, workspaceIds }: S
  * a filter is as cheap as the documents it leaves are few. Numbers of the whole corpus stay what they are: a filter changes no score.
  */
 export const bounds = (
-  { chunks }: SearchTables,
+  { chunks, documentId }: SearchTables,
   { organizationId, documents, excludedDocumentIds = [] }: Scope,
 ): SQL => {
   const ofDocuments = (condition: SQL) => sql`
     select ${chunks.id} as chunk_id from ${chunks} where ${chunks.organizationId} = ${organizationId} and ${condition}`;
-  const allowed =
-    documents && sql`allowed as materialized (${ofDocuments(sql`${chunks.documentId} in (${documents})`)}),`;
+  const allowed = documents && sql`allowed as materialized (${ofDocuments(sql`${documentId} in (${documents})`)}),`;
   const excluded =
     excludedDocumentIds.length > 0 &&
-    sql`excluded as materialized (${ofDocuments(sql`${chunks.documentId} = any(${array(excludedDocumentIds, 'uuid')})`)}),`;
+    sql`excluded as materialized (${ofDocuments(sql`${documentId} = any(${array(excludedDocumentIds, 'uuid')})`)}),`;
   return sql`${allowed || sql``} ${excluded || sql``}`;
 };
 
@@ -76,18 +83,23 @@ const sloped = sql.raw(String(lengthNormalisation));
  * each workspace and term: the offset keeps the planner from joining any other way, which a wrong estimate would tempt
  * it to.
  */
-const postingsOf = ({ postings }: SearchTables, { organizationId, workspaceIds }: Scope, terms: SQL): SQL => sql`
+const postingsOf = ({ postings }: SearchTables, { organizationId, workspaceIds = [] }: Scope, terms: SQL): SQL => {
+  const { workspaceId } = postings;
+  const places = workspaceId && sql`cross join unnest(${array(workspaceIds, 'uuid')}) as place (workspace_id)`;
+  const inPlace = workspaceId && sql`and ${workspaceId} = place.workspace_id`;
+  return sql`
   select wanted.number, posting.chunk_id,
     posting.frequency * ${gained} / (posting.frequency + ${k1} * (${flat} + ${sloped} * posting.term_count / corpus.mean_length)) as gain
   from corpus cross join ${terms} as wanted
-  cross join unnest(${array(workspaceIds, 'uuid')}) as place (workspace_id)
+  ${places ?? sql``}
   cross join lateral (
     select ${postings.chunkId} as chunk_id, ${postings.frequency}::float8 as frequency, ${postings.termCount} as term_count
     from ${postings}
     where ${postings.organizationId} = ${organizationId}
-      and ${postings.workspaceId} = place.workspace_id and ${postings.term} = wanted.term
+      ${inPlace ?? sql``} and ${postings.term} = wanted.term
     offset 0
   ) as posting`;
+};
 
 /** `(number, idf)` by the counts of the postings found, never negative (the form of Lucene, which adds 1). */
 const raritiesOf = (found: SQL): SQL => sql`

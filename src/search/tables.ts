@@ -2,17 +2,22 @@ import { boolean, integer, smallint, text, uuid, vector } from 'drizzle-orm/pg-c
 import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
 import { dimensions } from './hashing-embedding.ts';
 
-type Columns<Name extends string> = PgTable & Record<Name, PgColumn>;
+type Columns<Name extends string> = PgTable & { readonly [Column in Name]: PgColumn };
 
-/** The tables of a domain that `hybridSearch` reads. Rows of all four are visible to the same viewers. */
+/**
+ * The tables of a domain that `hybridSearch` reads. Rows of all four are visible to the same viewers. Where they have no workspaces, all that the
+ * viewer sees is one corpus; where vectors stand in one index, none says which.
+ */
 export interface SearchTables {
   /** What holds chunks, with the sums that BM25 needs. */
-  readonly documents: Columns<'organizationId' | 'workspaceId' | 'chunkCount' | 'termCount'>;
-  readonly chunks: Columns<'organizationId' | 'id' | 'documentId' | 'terms' | 'frequencies' | 'termCount'>;
-  readonly postings: Columns<'organizationId' | 'workspaceId' | 'term' | 'chunkId' | 'frequency' | 'termCount'>;
-  readonly embeddings: Columns<
-    'organizationId' | 'workspaceId' | 'chunkId' | 'model' | 'embedding' | 'enabled' | 'indexedBy'
-  >;
+  readonly documents: Columns<'organizationId' | 'chunkCount' | 'termCount'> & Partial<Columns<'workspaceId'>>;
+  readonly chunks: Columns<'organizationId' | 'id' | 'terms' | 'frequencies' | 'termCount'>;
+  /** Of a chunk: what holds it. */
+  readonly documentId: PgColumn;
+  readonly postings: Columns<'organizationId' | 'term' | 'chunkId' | 'frequency' | 'termCount'> &
+    Partial<Columns<'workspaceId'>>;
+  readonly embeddings: Columns<'organizationId' | 'chunkId' | 'model' | 'embedding' | 'enabled'> &
+    Partial<Columns<'workspaceId' | 'indexedBy'>>;
 }
 
 /** What a table of documents carries for the statistics: sums over its chunks. */

@@ -20,8 +20,8 @@ import { Person, type Testbed } from '../testbed.ts';
 import { filledApis } from './api-fields.ts';
 import { filledAgents } from './filled-agents.ts';
 import { filledEmbed } from './filled-embed.ts';
-import { filledEntry } from './filled-entries.ts';
 import { filledRooms } from './filled-rooms.ts';
+import { filledKnowledge } from './filled-knowledge.ts';
 import { filledOrders } from './filled-orders.ts';
 import { filledStudio } from './filled-studio.ts';
 import { filledSync } from './filled-sync.ts';
@@ -369,7 +369,7 @@ const filled = async (
     ...(await promptsOf(want, workspaceId)),
     ...(await filledStudio(owner, workspaceId, secret)),
     ...(await filledOrders(owner, Conversation, secret)),
-    ...(await filledEntry(owner, secret)),
+    ...(await filledKnowledge(bed, owner, { workspaceId, messageId: answer.id }, secret)),
     ...(await filledSync(bed, owner, workspaceId, secret)),
     ...(await filledEmbed(bed, owner, workspaceId, secret)),
     ...(await mailboxOf(owner)),

@@ -1,37 +1,10 @@
 import { and, eq, sql, type SQL } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import type { ChunkTerms } from '../../search/chunk-terms.ts';
-import type { Chunk } from './parsing/chunk.ts';
-import { neededKeys } from './embedder.ts';
+import { idOf, type CurrentChunk, type KeptChunk, type PlannedChunk } from '../../search/chunking/plan.ts';
+import { neededKeys } from '../modelhub/embedder.ts';
 import { documentChunks, documents } from './tables.ts';
 import { indexOf, storeVectors, vectorRules, type VectorRules } from './vectors.ts';
-import { newId } from '../../ids.ts';
-
-/** A chunk that a document has now. */
-export interface CurrentChunk {
-  readonly id: string;
-  readonly position: number;
-  readonly hash: string;
-  readonly termCount: number;
-  /** The keys of the models it has a vector of. */
-  readonly embeddedBy: readonly string[];
-}
-
-/** A chunk that stays, under its id, perhaps in another place. */
-export interface KeptChunk {
-  readonly kind: 'kept';
-  readonly chunk: Chunk;
-  readonly current: CurrentChunk;
-}
-
-/** A chunk that is new, with its id to be. */
-export interface NewChunk {
-  readonly kind: 'new';
-  readonly chunk: Chunk;
-  readonly id: string;
-}
-
-export type PlannedChunk = KeptChunk | NewChunk;
 
 /** Whose chunks they are, and what their vectors must be. */
 export interface Owner {
@@ -60,17 +33,6 @@ export const currentChunks = (organizationId: string, documentId: string): Promi
     .from(documentChunks)
     .where(and(eq(documentChunks.organizationId, organizationId), eq(documentChunks.documentId, documentId)))
     .orderBy(documentChunks.position);
-
-/** Pairs the chunks of a text with those the document has: equal hashes are the same chunk, in order where there are several. */
-export const planned = (chunks: readonly Chunk[], current: readonly CurrentChunk[]): PlannedChunk[] => {
-  const byHash = Map.groupBy(current, (chunk) => chunk.hash);
-  return chunks.map((chunk) => {
-    const same = byHash.get(chunk.hash)?.shift();
-    return same === undefined ? { kind: 'new', chunk, id: newId() } : { kind: 'kept', chunk, current: same };
-  });
-};
-
-export const idOf = (plan: PlannedChunk): string => (plan.kind === 'new' ? plan.id : plan.current.id);
 
 /** Vectors by the keys of their models and the ids of their chunks. */
 export type Vectors = ReadonlyMap<string, ReadonlyMap<string, readonly number[]>>;

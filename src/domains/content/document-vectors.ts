@@ -1,7 +1,8 @@
 import { setImmediate as breathe } from 'node:timers/promises';
 import type { Work } from '../services.ts';
-import { idOf, type PlannedChunk, type Vectors } from './chunk-set.ts';
-import { batchSize, embedded, embedderByKey, modelFault, type Embedding } from './embedder.ts';
+import { idOf, type PlannedChunk } from '../../search/chunking/plan.ts';
+import type { Vectors } from './chunk-set.ts';
+import { batchSize, embedded, embedderByKey, modelFault, type Embedding } from '../modelhub/embedder.ts';
 
 /** The vectors that a document's chunks need and do not have yet, by the models that its workspace uses. */
 export class DocumentVectors {

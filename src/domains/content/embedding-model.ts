@@ -15,7 +15,7 @@ import { requireActive, requirePermission } from '../permissions.ts';
 import { workspaceById } from '../tenancy/loaders.ts';
 import { workspaces, type WorkspaceRow } from '../tenancy/tables.ts';
 import { lockActiveWorkspace, ofWorkspace } from '../tenancy/workspace-lock.ts';
-import { embedded, embedderById, vectorKey } from './embedder.ts';
+import { embedded, embedderById, vectorKey } from '../modelhub/embedder.ts';
 import { enqueueReembedding, reembedKind } from './reembedding.ts';
 import { enqueueDrop } from './vectors.ts';
 

@@ -15,7 +15,7 @@ import {
 import type { Work } from '../services.ts';
 import { workspaceById } from '../tenancy/loaders.ts';
 import type { WorkspaceRow } from '../tenancy/tables.ts';
-import { embedded, embedderOf, modelFault, vectorKey } from './embedder.ts';
+import { queryVector, vectorKey } from '../modelhub/embedder.ts';
 import { chunkFields, documentFilters } from './loaders.ts';
 import { documentChunks, documents, searchTables, type DocumentChunkRow } from './tables.ts';
 import { indexOf } from './vectors.ts';
@@ -54,16 +54,25 @@ export interface Found {
   readonly documentVersion: number;
 }
 
+/** Passages that were found, and the query's vector that found them; null without one. */
+export interface Retrieved {
+  readonly passages: readonly Passage[];
+  readonly vector: QueryVector | null;
+}
+
+/** Whether a hit is a ground for an answer: it holds a word of the query, or is near enough to it by its vector. */
+export const isGround = ({ bm25, similarity }: Hit, { similarityThreshold }: WorkspaceRow): boolean =>
+  bm25 > 0 || (similarity ?? 0) >= similarityThreshold;
+
 /**
  * The best passages of a workspace for a query, best first; only what the unit's viewer sees is found or counted. What
  * neither holds a word of the query nor is near enough to it by its vector is no ground for an answer: feedback alone, which
  * widens a search, finds such passages too.
  */
-export const retrieve = async (work: Work, retrieval: Retrieval): Promise<Passage[]> => {
-  const { found } = await searchChunks(work, retrieval);
-  const { similarityThreshold } = retrieval.workspace;
-  const grounded = found.filter(({ hit }) => hit.bm25 > 0 || (hit.similarity ?? 0) >= similarityThreshold);
-  return grounded.map(({ hit, chunk, title, documentVersion }) => ({
+export const retrieveBy = async (work: Work, retrieval: Retrieval): Promise<Retrieved> => {
+  const { asked, found } = await searchChunks(work, retrieval);
+  const grounded = found.filter(({ hit }) => isGround(hit, retrieval.workspace));
+  const passages = grounded.map(({ hit, chunk, title, documentVersion }) => ({
     chunkId: chunk.id,
     documentId: chunk.documentId,
     documentVersion,
@@ -77,7 +86,12 @@ export const retrieve = async (work: Work, retrieval: Retrieval): Promise<Passag
     lexicalRank: hit.lexicalRank,
     vectorRank: hit.vectorRank,
   }));
+  return { passages, vector: asked.vector };
 };
+
+/** The passages alone. */
+export const retrieve = async (work: Work, retrieval: Retrieval): Promise<readonly Passage[]> =>
+  (await retrieveBy(work, retrieval)).passages;
 
 /** What a search found, and what it asked for, by which it is explained. */
 export interface Searched {
@@ -101,30 +115,13 @@ export const searchChunks = async (work: Work, retrieval: Retrieval): Promise<Se
   for (let { workspace } = retrieval; ;) {
     const began = performance.now();
     await unit.rest();
-    const vector = await queryVector(work, { ...retrieval, workspace });
+    const { id: workspaceId, embeddingModelId: modelId, language } = workspace;
+    const vector = await queryVector(work, { workspaceId, modelId, query: retrieval.query, language });
     const searched = await searchedIn(unit, { ...retrieval, workspace }, condition, vector);
     if (performance.now() - began < patienceMs) return searched;
     const now = await workspaceById(unit).clear(workspace.id).load(workspace.id);
     if (now === null || vectorKey(now.embeddingModelId) === vectorKey(workspace.embeddingModelId)) return searched;
     workspace = now;
-  }
-};
-
-/** Longest time for the call of a model that a search waits for; it is made twice at most. */
-const queryTimeoutMs = 10_000;
-
-/** The query as a vector; null when it has none, or when the model cannot be called. */
-const queryVector = async ({ unit, services }: Work, { workspace, query }: Retrieval): Promise<QueryVector | null> => {
-  try {
-    const embedder = await embedderOf(unit, services, workspace);
-    const { id: workspaceId, language } = workspace;
-    const texts = { workspaceId, targetId: null, texts: [query], language, timeoutMs: queryTimeoutMs };
-    const [embedding = []] = await embedded(unit, services, embedder, texts);
-    const { key: model, weight } = embedder;
-    return embedding.some((value) => value !== 0) ? { model, embedding, weight } : null;
-  } catch (error) {
-    if (modelFault(error) === null) throw error;
-    return null;
   }
 };
 
@@ -152,11 +149,7 @@ const searchedIn = async (
   };
   const statement = foundBy(hybridSearch(searchTables, asked), organizationId);
   const settings = index === 'IVFFLAT' ? ivfflatSettings : searchSettings;
-  const found = await unit.run(async () => {
-    // Both are sent at once on the same connection, the settings first.
-    const [, rows] = await Promise.all([database.execute(settings), statement]);
-    return rows;
-  });
+  const found = await unit.runUnder(settings, statement);
   return { asked, found };
 };
 
@@ -168,13 +161,10 @@ const documentsWhere = (organizationId: string, workspaceId: string, condition: 
 export const explained = async (unit: UnitOfWork, { asked, found }: Searched): Promise<Map<string, TermShare[]>> => {
   const chunkIds = found.map(({ hit }) => hit.chunkId);
   if (chunkIds.length === 0) return new Map();
-  const rows = await unit.run(async () => {
-    const statement = database.execute<{ [Name in keyof TermShare]: TermShare[Name] }>(
-      termShares(searchTables, asked, chunkIds),
-    );
-    const [, shares] = await Promise.all([database.execute(searchSettings), statement]);
-    return shares;
-  });
+  const statement = database.execute<{ [Name in keyof TermShare]: TermShare[Name] }>(
+    termShares(searchTables, asked, chunkIds),
+  );
+  const rows = await unit.runUnder(searchSettings, statement);
   return Map.groupBy(rows, ({ chunkId }) => chunkId);
 };
 

@@ -369,6 +369,7 @@ export type SearchLogRow = typeof searchLogs.$inferSelect;
 export const searchTables = {
   documents,
   chunks: documentChunks,
+  documentId: documentChunks.documentId,
   postings: chunkPostings,
   embeddings: chunkEmbeddings,
 };

@@ -6,7 +6,7 @@ import type { VectorIndex } from '../../search/tables.ts';
 import type { Services, Work } from '../services.ts';
 import { workspaces, type WorkspaceRow } from '../tenancy/tables.ts';
 import { ofWorkspace } from '../tenancy/workspace-lock.ts';
-import { neededKeys } from './embedder.ts';
+import { neededKeys } from '../modelhub/embedder.ts';
 import { chunkEmbeddings } from './tables.ts';
 
 /** The job that removes the vectors of a model that a workspace no longer needs; `jobs.ts` handles it. */

@@ -28,7 +28,7 @@ import { withoutPrefix } from './agent-words.ts';
 import { streamCall, type ModelCall } from '../modelhub/model-call.ts';
 import type { Asked, Means } from './asking.ts';
 import type { DeltaPublisher } from '../../events/deltas.ts';
-import { unranked, type Ground } from './grounds.ts';
+import { groundOfTool, type Ground } from './grounds.ts';
 import { historyBefore } from './history.ts';
 import { settle, type Ending } from './settling.ts';
 import { systemPromptFor } from './system-prompt.ts';
@@ -137,13 +137,7 @@ const nowActing = async (work: Work, signal: AbortSignal): Promise<Actor> => {
 
 /** Passages that the tools of a run gave, in the order of their numbers. */
 const groundsOf = (steps: readonly StoredStep[]): Ground[] =>
-  steps.flatMap(({ calls }) =>
-    calls.flatMap(({ passages }) =>
-      passages.map((passage): Ground =>
-        Object.assign(passage, unranked, { origin: 'TOOL', parsedFileId: null } as const),
-      ),
-    ),
-  );
+  steps.flatMap(({ calls }) => calls.flatMap(({ passages }) => passages.map(groundOfTool)));
 
 const use = async (work: Work, actor: Actor, call: StoredCall, before: number, signal: AbortSignal): Promise<void> => {
   const { services, run } = work;

@@ -4,8 +4,9 @@ import { contextTokensOf, maxOutputTokensOf } from '../../ai/deployment.ts';
 import { answerPassages, answerRecords } from './answer-tables.ts';
 import type { Material } from './answering.ts';
 import type { Asked } from './asking.ts';
+import { readersOfGround } from './grounds.ts';
 
-/** A statement has at most 65,535 parameters, and a row of a passage 18 of them. */
+/** A statement has at most 65,535 parameters, and a row of a passage 20 of them. */
 const rowsAtOnce = 3000;
 
 /** What found room in a prompt. */
@@ -53,8 +54,8 @@ export const writeRecord = async (asked: Asked, { material, prompt, confidence, 
   });
   const rows: (typeof answerPassages.$inferInsert)[] = [];
   for (const [position, ground] of (material?.grounds ?? []).entries()) {
-    const { documentId, start, text } = ground;
-    const readable = documentId === null ? null : readers.get(documentId);
+    const { start, text } = ground;
+    const readable = readersOfGround(ground, readers);
     if (readable === undefined) continue;
     const used = position < (prompt?.passagesUsed ?? 0);
     rows.push({ ...ground, ...own, readers: readable, position, end: start + text.length, used });

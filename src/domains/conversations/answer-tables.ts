@@ -80,6 +80,9 @@ export const answerPassages = tenantTable(
     documentId: uuid(),
     documentVersion: integer(),
     parsedFileId: uuid(),
+    /** An entry of the knowledge bank with its version at the time. */
+    knowledgeEntryId: uuid(),
+    knowledgeVersion: integer(),
     title: text().notNull(),
     /** Span in the text of that version, in UTF-16 code units. */
     start: integer().notNull(),

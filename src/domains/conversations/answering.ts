@@ -7,7 +7,6 @@ import { standaloneQuestion } from '../../ai/query-terms.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { DomainError, Unavailable, type ErrorCode } from '../../errors.ts';
 import { pinnedPassages } from '../content/pinned.ts';
-import { retrieve } from '../content/retrieval.ts';
 import type { Services } from '../services.ts';
 import { settingsByWorkspace } from '../tenancy/workspace-loaders.ts';
 import { streamCall } from '../modelhub/model-call.ts';
@@ -21,6 +20,7 @@ import {
   type AnswerNotice,
   type TellAgain,
 } from './events.ts';
+import { foundGrounds } from './found-grounds.ts';
 import { attachedGrounds, attachedTokens, groundsOf, type Ground } from './grounds.ts';
 import { historyBefore } from './history.ts';
 import { keepPartialText } from './partial-text.ts';
@@ -260,24 +260,22 @@ const materialOf = async (services: Services, unit: UnitOfWork, asked: Asked): P
     earlier: history.findLast(({ role }) => role === 'user')?.text,
     language: workspace.language,
   });
-  const found = await retrieve(
-    { unit, services },
-    { workspace, query, first: workspace.topN, excludeDocumentIds: pinned.wholeDocumentIds },
-  );
-  // Of a document that found room for a part, search may find that part again.
   const there = new Set(pinned.passages.map(({ chunkId }) => chunkId));
-  const fresh = found.filter(({ chunkId }) => !there.has(chunkId));
+  const found = await foundGrounds(
+    { unit, services },
+    { workspace, query, pinnedChunkIds: there, excludeDocumentIds: pinned.wholeDocumentIds },
+  );
   const recent = await recentPassages(unit, {
     workspaceId: workspace.id,
     messageIds: history.map(({ messageId }) => messageId),
-    known: [...there, ...fresh.map(({ chunkId }) => chunkId)],
-    first: workspace.topN - found.length,
+    known: [...there, ...found.grounds.flatMap(({ chunkId }) => chunkId ?? [])],
+    first: found.room,
   });
   await unit.rest();
   const grounds = [
     ...attached,
     ...groundsOf(pinned.passages, 'PINNED'),
-    ...groundsOf(fresh, 'SEARCH'),
+    ...found.grounds,
     ...groundsOf(recent, 'RECENT'),
   ];
   return { system, searchQuery: query, tone: settings?.tone ?? null, history, grounds };

@@ -42,11 +42,12 @@ export const copyCitations = async (
     markers === undefined ? sql`` : sql`and cited.marker = any(${`{${[...markers].join(',')}}`}::integer[])`;
   await database.execute(sql`
     insert into ${citations} (organization_id, id, workspace_id, readers, message_id, position, marker, chunk_id, document_id, document_version,
-      parsed_file_id, quote, start, "end", score)
+      parsed_file_id, knowledge_entry_id, knowledge_version, quote, start, "end", score)
     select cited.organization_id, app_new_id(), cited.workspace_id, cited.readers, copy.new_id, cited.position, cited.marker,
       (select chunk.id from document_chunks chunk
         where chunk.organization_id = ${organizationId} and chunk.id = cited.chunk_id for key share),
-      cited.document_id, cited.document_version, ${fileOf(sql`cited.parsed_file_id`, files)}, cited.quote, cited.start, cited."end", cited.score
+      cited.document_id, cited.document_version, ${fileOf(sql`cited.parsed_file_id`, files)},
+      cited.knowledge_entry_id, cited.knowledge_version, cited.quote, cited.start, cited."end", cited.score
     from ${copied(answers)} join ${citations} cited on cited.organization_id = ${organizationId} and cited.message_id = copy.old_id ${named}`);
 };
 
@@ -74,9 +75,11 @@ export const copyRecords = async (
     from ${copied(answers)} join ${answerRecords} made on made.organization_id = ${organizationId} and made.message_id = copy.old_id`);
   await database.execute(sql`
     insert into ${answerPassages} (organization_id, id, workspace_id, readers, message_id, position, origin, chunk_id, document_id,
-      document_version, parsed_file_id, title, start, "end", score, vector_rank, lexical_rank, similarity, used)
+      document_version, parsed_file_id, knowledge_entry_id, knowledge_version, title, start, "end", score, vector_rank, lexical_rank, similarity,
+      used)
     select read.organization_id, app_new_id(), read.workspace_id, read.readers, copy.new_id, read.position, read.origin, read.chunk_id,
-      read.document_id, read.document_version, ${fileOf(sql`read.parsed_file_id`, files)}, read.title, read.start, read."end", read.score,
+      read.document_id, read.document_version, ${fileOf(sql`read.parsed_file_id`, files)},
+      read.knowledge_entry_id, read.knowledge_version, read.title, read.start, read."end", read.score,
       read.vector_rank, read.lexical_rank, read.similarity, read.used
     from ${copied(answers)} join ${answerPassages} read on read.organization_id = ${organizationId} and read.message_id = copy.old_id`);
 };

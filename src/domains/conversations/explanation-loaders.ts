@@ -32,6 +32,7 @@ export const passagesByAnswer = listOf({
     document: ['documentId'],
     chunk: ['chunkId'],
     parsedFile: ['parsedFileId'],
+    knowledgeEntry: ['knowledgeEntryId'],
     cited: ['messageId', 'position'],
   } satisfies Needs<AnswerPassage, AnswerPassageRow>,
 });

@@ -2,6 +2,7 @@ import type { Resolvers } from '../../generated/resolvers.ts';
 import { globalId } from '../../ids.ts';
 import { chunkById, documentById } from '../content/loaders.ts';
 import { viewerOf } from '../context.ts';
+import { knowledgeEntryById } from '../knowledge/search-loaders.ts';
 import { found } from '../nodes.ts';
 import { wantedOf } from '../selection.ts';
 import { memberUserById, workspaceById } from '../tenancy/loaders.ts';
@@ -81,6 +82,8 @@ export const resolvers: Resolvers = {
     document: ({ documentId }, _args, { unit }) => (documentId === null ? null : documentById(unit).load(documentId)),
     parsedFile: ({ parsedFileId }, _args, { unit }) =>
       parsedFileId === null ? null : parsedFileById(unit).load(parsedFileId),
+    knowledgeEntry: ({ knowledgeEntryId }, _args, { unit }) =>
+      knowledgeEntryId === null ? null : knowledgeEntryById(unit).load(knowledgeEntryId),
   },
 };
 

@@ -12,6 +12,7 @@ import { writeRecord, type Making, type PromptFill } from './answer-records.ts';
 import type { Material } from './answering.ts';
 import type { Asked, Means } from './asking.ts';
 import type { AnswerFailure } from './events.ts';
+import { readersOfGround } from './grounds.ts';
 import { concludeExchange, conversationToChange } from './handover.ts';
 import { citations, messages, runningAnswers } from './tables.ts';
 
@@ -149,12 +150,13 @@ export const settle = async ({ unit, services }: Means, asked: Asked, ending: En
     );
     const rows = cited.flatMap((one, position) => {
       const ground = used[one.passage];
-      if (ground === undefined || (ground.documentId !== null && !readers.has(ground.documentId))) return [];
-      const { chunkId, documentId, documentVersion, parsedFileId, score } = ground;
+      const readable = ground && readersOfGround(ground, readers);
+      if (ground === undefined || readable === undefined) return [];
+      const { chunkId, documentId, documentVersion, parsedFileId, knowledgeEntryId, knowledgeVersion, score } = ground;
       return {
         organizationId,
         workspaceId,
-        readers: documentId === null ? null : (readers.get(documentId) ?? null),
+        readers: readable,
         messageId: answer.id,
         position,
         marker: one.passage + 1,
@@ -162,6 +164,8 @@ export const settle = async ({ unit, services }: Means, asked: Asked, ending: En
         documentId,
         documentVersion,
         parsedFileId,
+        knowledgeEntryId,
+        knowledgeVersion,
         quote: one.quote,
         start: ground.start + one.start,
         end: ground.start + one.end,

@@ -6,11 +6,12 @@ import { contextTokensOf, type Deployment, type Turn } from '../../ai/deployment
 import { ModelFailure } from '../../ai/failure.ts';
 import { QuestionTooLong } from '../../ai/prompt.ts';
 import { standaloneQuestion } from '../../ai/query-terms.ts';
+import type { Loader } from '../../database/loader.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { BadUserInput, NotFound } from '../../errors.ts';
 import { documentById } from '../content/loaders.ts';
 import { pinnedPassages } from '../content/pinned.ts';
-import { retrieve, type Passage } from '../content/retrieval.ts';
+import { knowledgeEntryById } from '../knowledge/search-loaders.ts';
 import { viewerOf, type Context } from '../context.ts';
 import { failed, succeeded, unused, type ModelRequest, type Outcome } from '../modelhub/calls.ts';
 import { ofPrograms, settled, unexpected } from '../modelhub/completions.ts';
@@ -22,6 +23,8 @@ import { workspaceBySlug } from '../tenancy/loaders.ts';
 import type { WorkspaceRow } from '../tenancy/tables.ts';
 import { settingsByWorkspace } from '../tenancy/workspace-loaders.ts';
 import { pinnedShare, refusal } from './answering.ts';
+import { foundGrounds } from './found-grounds.ts';
+import { groundsOf, type Ground } from './grounds.ts';
 import { boundedCitations, maxCitations } from './settling.ts';
 import { filled } from './system-prompt.ts';
 
@@ -38,11 +41,14 @@ export interface WorkspaceQuestion {
   readonly tags: readonly string[];
 }
 
-/** A place in a document that an answer rests on. */
+/** A place in a document, or in an entry of the knowledge bank, that an answer rests on. */
 export interface CompletionCitation {
   /** The number in square brackets by which the answer names it. */
   readonly marker: number;
-  readonly documentId: string;
+  /** Null for an entry. */
+  readonly documentId: string | null;
+  /** Null for a document. */
+  readonly knowledgeEntryId: string | null;
   readonly title: string;
   /** Where the document came from; null for what has no address. */
   readonly url: string | null;
@@ -67,7 +73,7 @@ interface Material {
   readonly history: readonly Turn[];
   readonly question: string;
   /** Of what the viewer sees, and of nothing else. */
-  readonly passages: readonly Passage[];
+  readonly passages: readonly Ground[];
 }
 
 /**
@@ -118,17 +124,22 @@ const materialOf = async (
   ]);
   const earlier = history.findLast(({ role }) => role === 'user')?.text;
   const query = standaloneQuestion({ question, earlier, language: workspace.language });
-  const excludeDocumentIds = pinned.wholeDocumentIds;
-  const found = await retrieve({ unit, services }, { workspace, query, first: workspace.topN, excludeDocumentIds });
+  const found = await foundGrounds(
+    { unit, services },
+    {
+      workspace,
+      query,
+      pinnedChunkIds: new Set(pinned.passages.map(({ chunkId }) => chunkId)),
+      excludeDocumentIds: pinned.wholeDocumentIds,
+    },
+  );
   await unit.rest();
-  // Of a document that found room for a part, search may find that part again.
-  const there = new Set(pinned.passages.map(({ chunkId }) => chunkId));
   return {
     system: [system.text, ...said].filter((text) => text !== '').join('\n\n'),
     tone: settings?.tone ?? null,
     history: history.slice(Math.max(0, history.length - workspace.historyLength)),
     question,
-    passages: [...pinned.passages, ...found.filter(({ chunkId }) => !there.has(chunkId))],
+    passages: [...groundsOf(pinned.passages, 'PINNED'), ...found.grounds],
   };
 };
 
@@ -232,7 +243,7 @@ const resultOf = ({ text, finishReason, usage, latencyMs, timeToFirstTokenMs }: 
   timeToFirstTokenMs,
 });
 
-/** The places that the answer names, in documents that the viewer still sees. One statement, and none without any. */
+/** The places that the answer names, in documents and entries that the viewer still sees. One statement for each of the two, and none without any. */
 const citationsOf = async (
   unit: UnitOfWork,
   { text, passagesUsed }: AnswerResult,
@@ -243,16 +254,18 @@ const citationsOf = async (
   const { citations } = verifiedCitations(text, used, language);
   const bounded = boundedCitations(citations, Math.max(topN, Math.min(used.length, maxCitations)));
   const cited = bounded.flatMap(({ passage, quote }) => {
-    const { documentId } = used[passage] ?? {};
-    return documentId === undefined ? [] : [{ marker: passage + 1, documentId, quote }];
+    const { documentId = null, knowledgeEntryId = null } = used[passage] ?? {};
+    return [{ marker: passage + 1, documentId, knowledgeEntryId, quote }];
   });
-  if (cited.length === 0) return [];
-  const seen = await documentById.all(unit, [...new Set(cited.map(({ documentId }) => documentId))]);
+  const documents = await Promise.all(cited.map((each) => seen(documentById(unit), each.documentId)));
+  const entries = await Promise.all(cited.map((each) => seen(knowledgeEntryById(unit), each.knowledgeEntryId)));
   await unit.rest();
-  return cited.flatMap(({ marker, documentId, quote }) => {
-    const document = seen.get(documentId);
-    return document === undefined
-      ? []
-      : [{ marker, documentId, title: document.title, url: document.sourceUri, quote }];
+  return cited.flatMap((each, at): CompletionCitation[] => {
+    const [document, entry] = [documents[at] ?? null, entries[at] ?? null];
+    const title = document?.title ?? entry?.title;
+    return title === undefined ? [] : [{ ...each, title, url: document?.sourceUri ?? null }];
   });
 };
+
+const seen = async <Row>(loader: Loader<Row | null>, id: string | null): Promise<Row | null> =>
+  id === null ? null : loader.load(id);

@@ -39,7 +39,7 @@ export const createKnowledgeEntry = async (
       ...(publish === true && published()),
     };
     const entry = sole(await database.insert(knowledgeEntries).values(row).returning());
-    await indexEntry(bank, entry);
+    await indexEntry(bank, entry, context.services);
     record(bank, 'created', entry);
     return entry;
   });
@@ -61,30 +61,30 @@ export const updateKnowledgeEntry = async (
     const current = await lockOwnEntry(bank, viewerOf(context), id);
     requireVersion(current, version);
     requireOneAudience({ ...current, ...fields });
-    return changeEntry(bank, current, fields, { what: 'updated', changeSummary: summary });
+    return changeEntry(context, current, fields, { what: 'updated', changeSummary: summary });
   });
 };
 
 /** Publishes a draft; a published entry stays as it is. Throws Conflict (another version), NotFound. */
 export const publishKnowledgeEntry = (
-  { unit }: KnowledgeMeans,
+  context: KnowledgeMeans,
   { id, version }: PublishKnowledgeEntryInput,
 ): Promise<KnowledgeEntryRow> => {
-  const bank = knowledgeOf(unit);
+  const bank = knowledgeOf(context.unit);
   return bank.transact(async () => {
     const current = await lockEntry(bank, id);
     requireVersion(current, version);
-    return current.status === 'PUBLISHED' ? current : changeEntry(bank, current, published(), { what: 'published' });
+    return current.status === 'PUBLISHED' ? current : changeEntry(context, current, published(), { what: 'published' });
   });
 };
 
 /** Makes an entry a draft again; a draft stays as it is. Throws NotFound. */
-export const unpublishKnowledgeEntry = ({ unit }: KnowledgeMeans, id: string): Promise<KnowledgeEntryRow> => {
-  const bank = knowledgeOf(unit);
+export const unpublishKnowledgeEntry = (context: KnowledgeMeans, id: string): Promise<KnowledgeEntryRow> => {
+  const bank = knowledgeOf(context.unit);
   const draft = { status: 'DRAFT', publishedAt: null } as const;
   return bank.transact(async () => {
     const current = await lockEntry(bank, id);
-    return current.status === 'DRAFT' ? current : changeEntry(bank, current, draft, { what: 'unpublished' });
+    return current.status === 'DRAFT' ? current : changeEntry(context, current, draft, { what: 'unpublished' });
   });
 };
 
@@ -113,7 +113,7 @@ interface Told {
  * organization: whoever unpublishes an entry, or takes it out of a group, may not see it any more.
  */
 export const changeEntry = async (
-  bank: UnitOfWork,
+  { unit, services }: KnowledgeMeans,
   current: KnowledgeEntryRow,
   changes: Changes,
   { what, changeSummary = null, data }: Told,
@@ -123,6 +123,7 @@ export const changeEntry = async (
     isDeepStrictEqual(current[name as keyof KnowledgeEntryRow], to) ? [] : [name],
   );
   if (fields.length === 0) return current;
+  const bank = knowledgeOf(unit);
   const { organizationId, scope } = bank;
   const changed = await bank.nested(wholeOf(organizationId, scope.userId), async (whole) => {
     const ofEntry = isEntry(organizationId, current.id);
@@ -132,7 +133,7 @@ export const changeEntry = async (
       .where(ofEntry)
       .returning();
     const entry = sole(rows);
-    if (entry.version !== current.version) await indexEntry(whole, entry);
+    if (entry.version !== current.version) await indexEntry(whole, entry, services);
     return entry;
   });
   record(bank, what, changed, { fields, ...data });

@@ -85,6 +85,7 @@ export const knowledgeEntryList = listOf({
     createdBy: ['createdById'],
     editedBy: ['editedById'],
     versions: [],
+    usedIn: [],
   } satisfies Needs<KnowledgeEntry, KnowledgeEntryRow>,
 });
 

@@ -9,7 +9,7 @@ import { groupById } from '../tenancy/group-loaders.ts';
 import { knowledgeEntries, type KnowledgeEntryRow } from './tables.ts';
 
 /** Who does something in the knowledge bank, and in which unit of work. */
-export type KnowledgeMeans = Pick<Context, 'unit' | 'viewer'>;
+export type KnowledgeMeans = Pick<Context, 'unit' | 'viewer' | 'services'>;
 
 /** Condition for one entry. */
 export const isEntry = (organizationId: string, id: string) =>

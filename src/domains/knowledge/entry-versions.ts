@@ -100,7 +100,7 @@ export const restoreKnowledgeVersion = async (
     const current = await lockOwnEntry(bank, viewerOf(context), entryId);
     const { title, content, category, subcategory, tags } = (await versionsOf(bank, entryId, [version]))(version);
     const former = { title, content, category, subcategory, tags };
-    return changeEntry(bank, current, former, {
+    return changeEntry(context, current, former, {
       what: 'restored',
       changeSummary: summary,
       data: { restoredVersion: version },

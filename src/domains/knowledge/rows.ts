@@ -1,4 +1,8 @@
+import type { TermShare } from '../../search/explanation.ts';
+import type { Hit, HybridQuery } from '../../search/hybrid-search.ts';
 import type { TextComparison } from '../text-comparison.ts';
+import type { BankSettings } from './bank-settings.ts';
+import type { FoundPassage } from './entry-search.ts';
 import type { KnowledgeVersionRow } from './tables.ts';
 
 /** A category of the entries that the viewer sees. */
@@ -18,4 +22,24 @@ export interface KnowledgeComparisonRow extends TextComparison {
   readonly changed: readonly ('TITLE' | 'CONTENT' | 'CATEGORY' | 'SUBCATEGORY' | 'TAGS')[];
   readonly addedTags: readonly string[];
   readonly removedTags: readonly string[];
+}
+
+/** How the bank of the viewer's organization is searched. */
+export interface KnowledgeBankRow extends BankSettings {}
+
+/** A passage of an entry. */
+export type KnowledgePassageRow = FoundPassage;
+
+/** A passage of an entry that a search found, with what its highlights are made from. */
+export interface KnowledgeSearchEdgeRow {
+  readonly hit: Hit;
+  readonly node: FoundPassage;
+  readonly query: string;
+  readonly language: string;
+  /** What its terms add, read for all hits of the search at once when the first is asked for. */
+  readonly explain: () => Promise<{
+    readonly hit: Hit;
+    readonly asked: HybridQuery;
+    readonly shares: readonly TermShare[];
+  }>;
 }

@@ -1,4 +1,5 @@
 import type { Schedules } from '../services.ts';
+import { catchUpAll } from './catching-up.ts';
 import { forgetErased, sweepForgotten } from './forgetting.ts';
 
 /** Lets the bank keep up with the rest of the data, which may be in another database. */
@@ -10,4 +11,5 @@ export const schedules: Schedules = {
   },
   'knowledge.forget-erased': { cron: '* * * * *', expireSeconds: 600, run: forgetErased },
   'knowledge.sweep-forgotten': { cron: '17 4 * * *', expireSeconds: 3600, run: sweepForgotten },
+  'knowledge.begin-catching-up': { cron: '* * * * *', expireSeconds: 300, run: catchUpAll },
 };

@@ -7,6 +7,7 @@ import {
   index,
   integer,
   jsonb,
+  pgPolicy,
   primaryKey,
   smallint,
   text,
@@ -32,8 +33,17 @@ export const banks = knowledgeTable(
     embeddingModelId: uuid(),
     /** The model its texts are being embedded with beside that one; it takes over when all are. Null: no change is under way. */
     nextEmbeddingModelId: uuid(),
+    /** Whether passages do not follow the settings yet: they are in another language, or a model is to take over. */
+    behind: boolean().notNull().default(false),
   },
-  (bank) => [unique('banks_organization_id_key').on(bank.organizationId)],
+  (bank) => [
+    unique('banks_organization_id_key').on(bank.organizationId),
+    index('banks_behind_index')
+      .on(bank.organizationId)
+      .where(sql`${bank.behind}`),
+    // Which banks wait is asked as the tables' owner, by `knowledge.waiting_banks()`.
+    pgPolicy('banks_owner', { to: 'current_role', for: 'select', using: sql`true` }),
+  ],
 );
 export type BankRow = typeof banks.$inferSelect;
 
@@ -86,9 +96,17 @@ export const knowledgeEntries = knowledgeTable(
     editedById: uuid(),
     /** Free-form, at most 16 kB. */
     metadata: jsonb().$type<Record<string, unknown>>().notNull().default({}),
+    /** What its passages were analysed in; null: it has none yet. */
+    language: text(),
+    /** Whether each of its passages has a vector of the bank's model, as far as it can have one. */
+    embedded: boolean().notNull().default(false),
     ...documentColumns(),
   },
   (entry) => [
+    index('entries_unembedded_index')
+      .on(entry.organizationId, entry.id)
+      .where(sql`not ${entry.embedded}`),
+    pgPolicy('entries_owner', { to: 'current_role', for: 'select', using: sql`true` }),
     oneOf('entries', entry.status, entryStatuses),
     check('entries_published_at_check', sql`(${entry.status} = 'PUBLISHED') = (${entry.publishedAt} is not null)`),
     check('entries_for_visitors_check', sql`not ${entry.forVisitors} or ${entry.groupId} is null`),
@@ -388,3 +406,12 @@ export const outbox = knowledgeSchema.table(
 
 /** Events of the installation that the bank has acted on, such as the erasure of an organization: each once. */
 export const heardEvents = knowledgeSchema.table('heard_events', globalColumns());
+
+/** The tables of the bank as search reads them. */
+export const entrySearchTables = {
+  documents: knowledgeEntries,
+  chunks: entryChunks,
+  documentId: entryChunks.entryId,
+  postings: entryPostings,
+  embeddings: entryEmbeddings,
+};

@@ -300,10 +300,18 @@ export const founderOf = (organizationId: string, userId: string): Viewer => {
 };
 
 /** What the row policies see of a viewer. */
-export const scopeOf = ({ organizationId, userId, principals, workspaces, credential }: Viewer): Scope => ({
+export const scopeOf = ({
+  organizationId,
+  userId,
+  principals,
+  workspaces,
+  credential,
+  permissions,
+}: Viewer): Scope => ({
   organizationId,
   userId,
   principals,
   workspaces,
   ...(credential.kind === 'API_KEY' && { apiKeyId: credential.id }),
+  ...(!permissions.has('KNOWLEDGE_READ') && { withoutKnowledge: true }),
 });

@@ -38,6 +38,7 @@ const rules: Readonly<
   similarityThreshold: { holds: within(0, 1), message: 'A threshold is 0 to 1.' },
   confidenceThreshold: { holds: within(0, 1), message: 'A threshold is 0 to 1.' },
   handoverBelowThreshold: { holds: () => true, message: 'This is yes or no.' },
+  usesKnowledge: { holds: () => true, message: 'This is yes or no.' },
   topN: { holds: within(1, 50), message: 'An answer rests on 1 to 50 passages.' },
   queryRefusalResponse: {
     holds: shorterThan(2000),

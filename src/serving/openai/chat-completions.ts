@@ -90,9 +90,10 @@ const usageOf = ({ usage }: ChatResult) => ({
 /** Citations as programs read them; clients that know nothing of them read over them. */
 const citedIn = (citations: readonly CompletionCitation[] | undefined) =>
   citations && {
-    citations: citations.map(({ marker, documentId, title, url, quote }) => ({
+    citations: citations.map(({ marker, documentId, knowledgeEntryId, title, url, quote }) => ({
       marker,
-      document_id: globalId('Document', documentId),
+      ...(documentId !== null && { document_id: globalId('Document', documentId) }),
+      ...(knowledgeEntryId !== null && { knowledge_entry_id: globalId('KnowledgeEntry', knowledgeEntryId) }),
       title,
       url,
       quote,

@@ -1,5 +1,5 @@
 import { normalise, oneLine } from './normalise.ts';
-import type { Block, BlockKind, ParsedDocument } from './parsed-document.ts';
+import type { Block, BlockKind, ParsedDocument } from '../../../search/chunking/parsed-document.ts';
 import { parsingLimits } from './limits.ts';
 import { UnreadableDocument } from './unreadable-document.ts';
 

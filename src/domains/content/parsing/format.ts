@@ -1,4 +1,4 @@
-import type { ParsedDocument } from './parsed-document.ts';
+import type { ParsedDocument } from '../../../search/chunking/parsed-document.ts';
 
 /** One kind of document: a file in `formats/` that exports it as `format` is all that a further kind needs. */
 export type Format = {

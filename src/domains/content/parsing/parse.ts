@@ -1,8 +1,8 @@
 import type { ReadLetter } from '../../../mail/reading.ts';
-import { chunk } from './chunk.ts';
-import type { Chunk, ChunkOptions } from './chunk.ts';
+import { chunk } from '../../../search/chunking/chunk.ts';
+import type { Chunk, ChunkOptions } from '../../../search/chunking/chunk.ts';
 import { parsingLimits } from './limits.ts';
-import type { ParsedDocument, Source } from './parsed-document.ts';
+import type { ParsedDocument, Source } from '../../../search/chunking/parsed-document.ts';
 import { UnreadableDocument } from './unreadable-document.ts';
 import { WorkerPool } from './worker-pool.ts';
 

@@ -1,6 +1,6 @@
 import type { ReadLetter } from '../../../mail/reading.ts';
-import type { Chunk, ChunkOptions } from './chunk.ts';
-import type { ParsedDocument, Source } from './parsed-document.ts';
+import type { Chunk, ChunkOptions } from '../../../search/chunking/chunk.ts';
+import type { ParsedDocument, Source } from '../../../search/chunking/parsed-document.ts';
 
 /** What a worker can be asked to do. */
 export type Task =

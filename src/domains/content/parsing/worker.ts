@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { readLetter, UnreadableLetter } from '../../../mail/reading.ts';
-import { chunk } from './chunk.ts';
+import { chunk } from '../../../search/chunking/chunk.ts';
 import { formatOf } from './sniff.ts';
 import type { Reply, Request, Result, Task } from './worker-protocol.ts';
 import { UnreadableDocument } from './unreadable-document.ts';

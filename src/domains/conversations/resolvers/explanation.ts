@@ -1,6 +1,7 @@
 import { NotFound } from '../../../errors.ts';
 import type { Resolvers } from '../../../generated/resolvers.ts';
 import { chunkById, documentById } from '../../content/loaders.ts';
+import { knowledgeEntryById } from '../../knowledge/search-loaders.ts';
 import { found } from '../../nodes.ts';
 import { wantedOf } from '../../selection.ts';
 import { passagesByAnswer, recordByMessage } from '../explanation-loaders.ts';
@@ -31,6 +32,8 @@ export const resolvers: Resolvers = {
     chunk: ({ chunkId }, _args, { unit }) => (chunkId === null ? null : chunkById(unit).load(chunkId)),
     parsedFile: ({ parsedFileId }, _args, { unit }) =>
       parsedFileId === null ? null : parsedFileById(unit).load(parsedFileId),
+    knowledgeEntry: ({ knowledgeEntryId }, _args, { unit }) =>
+      knowledgeEntryId === null ? null : knowledgeEntryById(unit).load(knowledgeEntryId),
     cited: async ({ messageId, position }, _args, { unit }) =>
       (await citationsByMessage(unit).load(messageId)).some(({ marker }) => marker === position + 1),
   },

@@ -4,11 +4,12 @@ import { ModelFailure } from '../../ai/failure.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { Conflict, DomainError, QuotaExceeded } from '../../errors.ts';
 import { hashingModel } from '../../search/hashing-embedding.ts';
-import { hashingWeight, modelWeight } from '../../search/hybrid-search.ts';
-import { failed, settledCall, succeeded, type ModelRequest, type Outcome } from '../modelhub/calls.ts';
-import { builtinEmbedderId, SwitchedOff } from '../modelhub/deployments.ts';
-import { beginOn, makeCall, type CallServices } from '../modelhub/model-call.ts';
-import { routeFor, type Route, type RoutingServices } from '../modelhub/routing.ts';
+import { hashingWeight, modelWeight, type QueryVector } from '../../search/hybrid-search.ts';
+import type { Work } from '../services.ts';
+import { failed, settledCall, succeeded, type ModelRequest, type Outcome } from './calls.ts';
+import { builtinEmbedderId, SwitchedOff } from './deployments.ts';
+import { beginOn, makeCall, type CallServices } from './model-call.ts';
+import { routeFor, type Route, type RoutingServices } from './routing.ts';
 import type { WorkspaceRow } from '../tenancy/tables.ts';
 
 /** A model that texts and queries are embedded with. */
@@ -62,13 +63,6 @@ export const embedderById = async (
   };
   return { key: modelId, weight: modelWeight, hub: { request, route: await routeFor(unit, services, request) } };
 };
-
-/** The embedder that a workspace is searched with. Throws Conflict, SwitchedOff. */
-export const embedderOf = (
-  unit: UnitOfWork,
-  services: RoutingServices,
-  { embeddingModelId }: Pick<WorkspaceRow, 'embeddingModelId'>,
-): Promise<Embedder> => embedderById(unit, services, embeddingModelId);
 
 /** The embedder whose vectors are stored under a key. Throws Conflict, SwitchedOff. */
 export const embedderByKey = (unit: UnitOfWork, services: RoutingServices, key: string) =>
@@ -155,3 +149,30 @@ export const lastingFault = (error: unknown): string | null =>
   (error instanceof ModelFailure && !lastingKinds.has(error.kind)) || error instanceof QuotaExceeded
     ? null
     : modelFault(error);
+
+/** Longest time for the call of a model that a search waits for; it is made twice at most. */
+const queryTimeoutMs = 10_000;
+
+/** What is looked for, and by which model, null being the built-in one. */
+export interface EmbeddedQuery extends Pick<ModelRequest, 'workspaceId' | 'modelId'> {
+  readonly query: string;
+  /** What its words are stemmed by, where the built-in embedder does so. */
+  readonly language: string;
+}
+
+/** A query as a vector; null when it has none, or when the model cannot be called. The unit holds no connection meanwhile. */
+export const queryVector = async (
+  { unit, services }: Work,
+  { workspaceId, modelId, query, language }: EmbeddedQuery,
+): Promise<QueryVector | null> => {
+  try {
+    const embedder = await embedderById(unit, services, modelId);
+    const texts = { workspaceId, targetId: null, texts: [query], language, timeoutMs: queryTimeoutMs };
+    const [embedding = []] = await embedded(unit, services, embedder, texts);
+    const { key: model, weight } = embedder;
+    return embedding.some((value) => value !== 0) ? { model, embedding, weight } : null;
+  } catch (error) {
+    if (modelFault(error) === null) throw error;
+    return null;
+  }
+};
