@@ -3,13 +3,13 @@ import { database } from '../../database/client.ts';
 import { sole } from '../../database/rows.ts';
 import { BadUserInput, Conflict, NotFound } from '../../errors.ts';
 import type { DeletePromptHistoryInput, RestorePromptInput } from '../../generated/resolvers.ts';
-import { compareTexts, type VersionComparison } from '../content/comparison.ts';
 import { viewerOf, type Context } from '../context.ts';
 import { found } from '../nodes.ts';
 import { requirePermission } from '../permissions.ts';
 import { workspaceById } from '../tenancy/loaders.ts';
 import { workspaces, type WorkspaceRow } from '../tenancy/tables.ts';
 import { ofWorkspace } from '../tenancy/workspace-lock.ts';
+import { compareTexts, type VersionComparison } from '../text-comparison.ts';
 import { lockWorkspaceForPrompts } from './prompt-rules.ts';
 import { promptHistory } from './prompt-tables.ts';
 
