@@ -36,10 +36,7 @@ export const setTemplateLabel = async (
     return await bank.transact(async ({ organizationId }) => {
       // Whoever moves a label of it at the same time waits, so that each event names what was there before.
       const promptTemplate = await lockTemplate(bank, templateId);
-      const labels = await database
-        .select()
-        .from(promptTemplateLabels)
-        .where(ofTemplate(organizationId, templateId));
+      const labels = await database.select().from(promptTemplateLabels).where(ofTemplate(organizationId, templateId));
       const before = labels.find((each) => each.label === label);
       if (before?.version === version) return { label: before, promptTemplate };
       if (before === undefined && labels.length >= maxLabels)

@@ -131,7 +131,14 @@ const { version, content, variables } = promptTemplateVersions;
 const labelled = lazily(() =>
   Statement.select<TemplateText>(
     database
-      .select({ id: promptTemplates.id, type: promptTemplates.type, active: promptTemplates.active, version, content, variables })
+      .select({
+        id: promptTemplates.id,
+        type: promptTemplates.type,
+        active: promptTemplates.active,
+        version,
+        content,
+        variables,
+      })
       .from(promptTemplates)
       .innerJoin(
         promptTemplateVersions,
