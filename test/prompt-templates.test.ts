@@ -277,7 +277,7 @@ describe.each(knowledgePlaces)('prompt templates, the bank %s', (place) => {
     const old = { text: '{{b.c}} $& <b> and 5 and {{b.c}} $& <b>', version: 1, tokens: expect.any(Number) };
     expect(await rendered({ id, label: 'production', values }, bob)).toEqual(old);
     expect(await rendered({ id, version: 1, values: { a: values.a, 'b.c': 5 } })).toEqual(old);
-    expect(await rendered({ id, values: { a: [1, true] } })).toEqual({ text: 'New [1,true]', version: 2, tokens: 6 });
+    expect(await rendered({ id, values: { a: [1, true] } })).toEqual({ text: 'New [1,true]', version: 2, tokens: 5 });
     expect(await rendered({ id, label: 'latest', values: { a: '' } })).toMatchObject({ text: 'New ', version: 2 });
 
     const refused: [object, unknown[]][] = [
@@ -479,7 +479,7 @@ describe.each(knowledgePlaces)('prompt templates, the bank %s', (place) => {
     };
     await expect(
       bank.transact(() => database.insert(promptTemplates).values({ ...row, type: 'USER', variables: [] })),
-    ).rejects.toMatchObject({ cause: { code: '42501' } });
+    ).rejects.toMatchObject({ code: '42501' });
   });
 
   test('are listed by pages in each order, filtered, and counted by category', async () => {
@@ -568,9 +568,7 @@ describe.each(knowledgePlaces)('prompt templates, the bank %s', (place) => {
       sql`update knowledge.prompt_template_versions set content = 'x' where template_id = ${uuidOf(id)}`,
       sql`delete from knowledge.prompt_template_versions where template_id = ${uuidOf(id)}`,
     ])
-      await expect(bank.transact(() => database.execute(statement))).rejects.toMatchObject({
-        cause: { code: '42501' },
-      });
+      await expect(bank.transact(() => database.execute(statement))).rejects.toMatchObject({ code: '42501' });
     expect(await heldBy(id)).toMatchObject([
       { version: 2, content: 'Changed', editor: { name: 'Eve' } },
       { version: 1, content: 'Kept', editor: { name: 'Ada' } },

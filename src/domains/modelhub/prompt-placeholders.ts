@@ -11,7 +11,9 @@ export const placeholdersIn = (text: string): string[] => [
 /** Where doubled braces open in a text without a name behind them: the first characters of each such place. */
 export const malformedPlaceholdersIn = (text: string): string[] =>
   // What stands on both sides of a placeholder must not be joined.
-  text.split(wholePlaceholder).flatMap((piece) => [...piece.matchAll(/\{\{.{0,30}/gs)].map(([opening]) => opening));
+  text
+    .split(wholePlaceholder)
+    .flatMap((piece) => [...piece.matchAll(/\{\{(?=(.{0,28}))/gsu)].map(([braces, rest]) => `${braces}${rest}`));
 
 /** Values by their names; one inside another is named with a dot between. */
 export type PlaceholderValues = Readonly<Record<string, unknown>>;
