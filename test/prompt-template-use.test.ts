@@ -83,7 +83,7 @@ describe.each(knowledgePlaces)('prompt templates in use, the bank %s', (place) =
     workspaceId = garden,
   ): Promise<Omit<Answer, 'data'> & { readonly data: Data }> =>
     person.ask(askMutation, {
-      input: { conversationId: await conversationIn(person, workspaceId), text: 'Roses?', wait: true },
+      input: { conversationId: await conversationIn(person, workspaceId), text: 'Roses?' },
     });
   /** The instructions that the model was told in its last call. */
   const told = (): string => String((models.seen.at(-1)?.body.messages as Data)?.[0]?.content);
