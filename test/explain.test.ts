@@ -29,6 +29,7 @@ import {
   promptVariableList,
   slashCommandList,
 } from '../src/domains/conversations/prompt-loaders.ts';
+import { usesByTemplate } from '../src/domains/conversations/template-use-loaders.ts';
 import { sharesByConversation } from '../src/domains/conversations/shares.ts';
 import { answersAfter, answersUnderWay, newestPlace } from '../src/domains/conversations/stored-answers.ts';
 import { embedConversationsByWidget, embedWidgetsByWorkspace } from '../src/domains/conversations/embed-loaders.ts';
@@ -61,6 +62,7 @@ import {
   ordersByConversation,
   publicNotesByOrder,
 } from '../src/domains/orders/loaders.ts';
+import { labelledText, promptTemplateList, versionsByTemplate } from '../src/domains/knowledge/template-loaders.ts';
 import { memberList, workspaceList } from '../src/domains/tenancy/loaders.ts';
 import { discovery, viewerOfMember } from '../src/domains/tenancy/viewers.ts';
 import {
@@ -101,6 +103,7 @@ const [email, emailThread, emailTerm] = [61, 62, 63] as const;
 const [provider, pricedModel, modelPrice] = [95, 96, 97] as const;
 const budget = 70;
 const [order, orderEvent, orderNote] = [101, 102, 103] as const;
+const [template, templateVersion, agentRules] = [111, 112, 113] as const;
 const time = (number: string) => `timestamptz '2026-01-01' + (${number}) * interval '1 second'`;
 
 let bed: Testbed & { ownerUrl: string | undefined };
@@ -214,6 +217,17 @@ const fill = async (url: string): Promise<void> => {
     select ${tenant}, ${readers}, ${time('n')}, ${inSql(orderEvent, 'n')}, ${inSql(order, `n % ${tenants}`)}, 'CHANGED', n from generate_series(0, 39999) n`);
   await run(`insert into order_notes (organization_id, readers, created_at, id, order_id, internal, text)
     select ${tenant}, ${readers}, ${time('n')}, ${inSql(orderNote, 'n')}, ${inSql(order, `n % ${tenants}`)}, n / ${tenants} % 2 = 1, 't' from generate_series(0, 39999) n`);
+  await run(`insert into knowledge.prompt_templates (organization_id, created_at, updated_at, id, name, category, type, content, variables, group_id)
+    select ${tenant}, ${time('n')}, ${time('n')}, ${inSql(template, 'n')}, 't' || n, ${one(1, "'mail'", "'chat'")}, 'SYSTEM', 'c', '{}',
+      ${one(2, inSql(room, '0'))} from generate_series(0, 79999) n`);
+  await run(`insert into knowledge.prompt_template_versions (organization_id, created_at, id, template_id, version, content, variables)
+    select ${tenant}, ${time('n')}, ${inSql(templateVersion, 'n')}, ${inSql(template, `n % ${tenants}`)}, n, 'c', '{}' from generate_series(0, 79999) n`);
+  // Of eight workspaces two answer by a template, and the agents of one are instructed by it.
+  await run(`update workspaces set prompt_template_id = ${inSql(template, 'n')}, prompt_template_label = 'production'
+    from generate_series(0, 9999) n where workspaces.id = ${inSql(workspace, 'n')} and n / ${tenants} % 8 in (1, 2)`);
+  await run(`insert into agent_settings (organization_id, created_at, id, workspace_id, prompt_template_id, prompt_template_label)
+    select ${tenant}, ${time('n')}, ${inSql(agentRules, 'n')}, ${inSql(workspace, 'n')}, case when n / ${tenants} % 8 = 1 then ${inSql(template, 'n')} end,
+      case when n / ${tenants} % 8 = 1 then 'production' end from generate_series(0, 9999) n`);
   await run(`insert into files (organization_id, id, readers, name, mime_type, size, sha256, status, uploaded_by_id, created_at)
     select ${tenant}, ${inSql(file, 'n')}, array[${inSql(workspace, `n % ${tenants}`)}, ${tenant}], md5(n::text), 'text/plain', n,
       md5(n::text) || md5(n::text), 'STORED', ${inSql(user, 'n % 40')}, ${time('n')}
@@ -728,6 +742,42 @@ const lists: readonly List[] = [
     (unit, args) => publicNotesByOrder(unit, args, idOf(order, 0)),
   ],
   [
+    'prompt templates',
+    'prompt_templates_created_at_index',
+    created('DESC', template),
+    (unit, args) => promptTemplateList(unit, args),
+  ],
+  [
+    'prompt templates by their last change',
+    'prompt_templates_updated_at_index',
+    encodeCursor('UPDATED_AT DESC', [at(8000), idOf(template, 8000)]),
+    (unit, args) => promptTemplateList(unit, { ...args, orderBy: [{ field: 'UPDATED_AT', direction: 'DESC' }] }),
+  ],
+  [
+    'prompt templates by name',
+    'prompt_templates_name_key',
+    null,
+    (unit, args) => promptTemplateList(unit, { ...args, orderBy: [{ field: 'NAME' }] }),
+  ],
+  [
+    'prompt templates of a category',
+    'prompt_templates_category_index',
+    null,
+    (unit, args) => promptTemplateList(unit, { ...args, filter: { category: { eq: 'mail' } } }),
+  ],
+  [
+    'prompt templates of a group',
+    'prompt_templates_group_id_index',
+    null,
+    (unit, args) => promptTemplateList(unit, { ...args, filter: { groupId: { eq: idOf(room, 0) } } }),
+  ],
+  [
+    'versions of a prompt template',
+    'prompt_template_versions_version_key',
+    encodeCursor('VERSION DESC', [8000, idOf(templateVersion, 8000)]),
+    (unit, args) => versionsByTemplate(unit, args, idOf(template, 0)),
+  ],
+  [
     'channels open to a workspace',
     'rooms_open_to_id_index',
     encodeCursor('LAST_MESSAGE_AT DESC', [at(4000), idOf(room, 4000)]),
@@ -828,6 +878,27 @@ onPostgres.each(lists)('a page of %s comes from its ordered index', async (_name
         indexes: [index],
       });
     }
+});
+
+onPostgres('what uses a template is found without what does not', async () => {
+  for (const scope of [member, administrator]) {
+    const plans = await plansOf(scope, (unit) => usesByTemplate(unit, { first: 20 }, idOf(template, 4)));
+    expect(plans).toHaveLength(1);
+    const nodes = plans[0] ?? [];
+    expect(new Set(nodes.flatMap((node) => node['Index Name'] ?? []))).toEqual(
+      new Set(['workspaces_prompt_template_id_index', 'agent_settings_prompt_template_id_index']),
+    );
+    expect(nodes.filter((node) => node['Node Type'] === 'Seq Scan' || node['Actual Rows'] > 2)).toEqual([]);
+  }
+});
+
+onPostgres('a label leads to the text of its template by keys alone', async () => {
+  for (const label of ['latest', 'production']) {
+    const plans = await plansOf(administrator, (unit) => labelledText(unit, idOf(template, 0), label));
+    expect(plans).toHaveLength(1);
+    const nodes = plans[0] ?? [];
+    expect(nodes.filter((node) => node['Node Type'] === 'Seq Scan' || node['Actual Rows'] > 1)).toEqual([]);
+  }
 });
 
 onPostgres('commands and variables are read without those of other members', async () => {

@@ -49,7 +49,7 @@ describe.each(knowledgePlaces)('prompt templates in use, the bank %s', (place) =
     await modelFor(ada, garden, models.url);
     steward = await colleagueOf(bed, ada.organizationId, 'Steward', 'MEMBER', { [garden]: 'ADMIN' });
     editor = await colleagueOf(bed, ada.organizationId, 'Editor', 'MEMBER', { [garden]: 'EDITOR' });
-    guest = await colleagueOf(bed, ada.organizationId, 'Guest', 'GUEST', { [garden]: 'ADMIN' });
+    guest = await colleagueOf(bed, ada.organizationId, 'Guest', 'GUEST', { [garden]: 'VIEWER' });
     stranger = await bed.signUp('Stranger');
   }, 120_000);
   beforeEach(() => {
@@ -255,7 +255,7 @@ describe.each(knowledgePlaces)('prompt templates in use, the bank %s', (place) =
       workspace: { promptTemplate: { label: 'latest', template: null } },
     });
     expect((await guest.ask(ofWorkspace, { id: garden })).errors[0]?.extensions.code).toBe('FORBIDDEN');
-    await use(null, null, garden, guest);
+    await use(null, null, garden, steward);
   });
 
   test('what is in use is not deleted, and says by whom it is used', async () => {
