@@ -222,6 +222,8 @@ const fill = async (url: string): Promise<void> => {
       ${one(2, inSql(room, '0'))} from generate_series(0, 79999) n`);
   await run(`insert into knowledge.prompt_template_versions (organization_id, created_at, id, template_id, version, content, variables)
     select ${tenant}, ${time('n')}, ${inSql(templateVersion, 'n')}, ${inSql(template, `n % ${tenants}`)}, n, 'c', '{}' from generate_series(0, 79999) n`);
+  await run(`insert into knowledge.prompt_template_labels (organization_id, created_at, id, template_id, label, version)
+    select ${tenant}, ${time('n')}, ${inSql(templateVersion, 'n')}, ${inSql(template, 'n')}, 'production', n from generate_series(0, 19999) n`);
   // Of eight workspaces two answer by a template, and the agents of one are instructed by it.
   await run(`update workspaces set prompt_template_id = ${inSql(template, 'n')}, prompt_template_label = 'production'
     from generate_series(0, 9999) n where workspaces.id = ${inSql(workspace, 'n')} and n / ${tenants} % 8 in (1, 2)`);

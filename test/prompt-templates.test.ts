@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { sql } from 'drizzle-orm';
-import fc from 'fast-check';
+import { array, assert, asyncProperty, boolean, constant, constantFrom, nat, oneof, record } from 'fast-check';
 import { database } from '../src/database/client.ts';
 import { UnitOfWork, wholeOf } from '../src/database/unit-of-work.ts';
 import { knowledgeOf } from '../src/domains/knowledge/schema.ts';
@@ -377,22 +377,22 @@ describe.each(knowledgePlaces)('prompt templates, the bank %s', (place) => {
   });
 
   test('hold at each version what was stored there, by whom, and labels what they were moved to', async () => {
-    const act = fc.oneof(
-      fc.record({
-        kind: fc.constant('edit' as const),
-        text: fc.constantFrom('a', 'b {{x}}', 'c {{y}} {{x}}', 'd'),
-        who: fc.boolean(),
+    const act = oneof(
+      record({
+        kind: constant('edit' as const),
+        text: constantFrom('a', 'b {{x}}', 'c {{y}} {{x}}', 'd'),
+        who: boolean(),
       }),
-      fc.record({ kind: fc.constant('restore' as const), version: fc.nat(7), who: fc.boolean() }),
-      fc.record({
-        kind: fc.constant('label' as const),
-        label: fc.constantFrom('production', 'staging'),
-        version: fc.nat(7),
-        who: fc.boolean(),
+      record({ kind: constant('restore' as const), version: nat(7), who: boolean() }),
+      record({
+        kind: constant('label' as const),
+        label: constantFrom('production', 'staging'),
+        version: nat(7),
+        who: boolean(),
       }),
     );
-    await fc.assert(
-      fc.asyncProperty(fc.array(act, { minLength: 1, maxLength: 12 }), async (acts) => {
+    await assert(
+      asyncProperty(array(act, { minLength: 1, maxLength: 12 }), async (acts) => {
         const { id } = await template(ada, { content: 'first' });
         const held = [{ content: 'first', editor: 'Ada' }];
         const labels = new Map<string, number>();

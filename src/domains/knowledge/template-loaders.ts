@@ -128,6 +128,24 @@ export interface TemplateText extends Pick<PromptTemplateRow, 'id' | 'type' | 'a
 
 const { version, content, variables } = promptTemplateVersions;
 
+const ofLabelled = { templateId: sql.placeholder('templateId'), label: sql.placeholder('label') };
+/** The version that a label stands for. Neither part depends on the row it is compared with, so that the version is found by its key. */
+const labelledVersion = sql`case when ${ofLabelled.label} = ${latest} then (${database
+  .select({ version: promptTemplates.version })
+  .from(promptTemplates)
+  .where(
+    and(eq(promptTemplates.organizationId, bound.organizationId), eq(promptTemplates.id, ofLabelled.templateId)),
+  )}) else (${database
+  .select({ version: promptTemplateLabels.version })
+  .from(promptTemplateLabels)
+  .where(
+    and(
+      eq(promptTemplateLabels.organizationId, bound.organizationId),
+      eq(promptTemplateLabels.templateId, ofLabelled.templateId),
+      eq(promptTemplateLabels.label, ofLabelled.label),
+    ),
+  )}) end`;
+
 const labelled = lazily(() =>
   Statement.select<TemplateText>(
     database
@@ -139,23 +157,19 @@ const labelled = lazily(() =>
         content,
         variables,
       })
-      .from(promptTemplates)
+      .from(promptTemplateVersions)
       .innerJoin(
-        promptTemplateVersions,
+        promptTemplates,
         and(
-          eq(promptTemplateVersions.organizationId, promptTemplates.organizationId),
-          eq(promptTemplateVersions.templateId, promptTemplates.id),
+          eq(promptTemplates.organizationId, promptTemplateVersions.organizationId),
+          eq(promptTemplates.id, promptTemplateVersions.templateId),
         ),
       )
       .where(
         and(
-          eq(promptTemplates.organizationId, bound.organizationId),
-          eq(promptTemplates.id, sql.placeholder('templateId')),
-          sql`${version} = case when ${sql.placeholder('label')} = ${latest} then ${promptTemplates.version} else (
-            select ${promptTemplateLabels.version} from ${promptTemplateLabels}
-            where ${promptTemplateLabels.organizationId} = ${promptTemplates.organizationId}
-              and ${promptTemplateLabels.templateId} = ${promptTemplates.id}
-              and ${promptTemplateLabels.label} = ${sql.placeholder('label')}) end`,
+          eq(promptTemplateVersions.organizationId, bound.organizationId),
+          eq(promptTemplateVersions.templateId, ofLabelled.templateId),
+          sql`${version} = ${labelledVersion}`,
         ),
       ),
   ),
