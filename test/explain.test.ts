@@ -219,9 +219,9 @@ const fill = async (url: string): Promise<void> => {
     select ${tenant}, ${readers}, ${time('n')}, ${inSql(orderNote, 'n')}, ${inSql(order, `n % ${tenants}`)}, n / ${tenants} % 2 = 1, 't' from generate_series(0, 39999) n`);
   await run(`insert into knowledge.prompt_templates (organization_id, created_at, updated_at, id, name, category, type, content, variables, group_id)
     select ${tenant}, ${time('n')}, ${time('n')}, ${inSql(template, 'n')}, 't' || n, ${one(1, "'mail'", "'chat'")}, 'SYSTEM', 'c', '{}',
-      ${one(2, inSql(room, '0'))} from generate_series(0, 79999) n`);
+      ${one(2, inSql(room, '0'))} from generate_series(0, 19999) n`);
   await run(`insert into knowledge.prompt_template_versions (organization_id, created_at, id, template_id, version, content, variables)
-    select ${tenant}, ${time('n')}, ${inSql(templateVersion, 'n')}, ${inSql(template, `n % ${tenants}`)}, n, 'c', '{}' from generate_series(0, 79999) n`);
+    select ${tenant}, ${time('n')}, ${inSql(templateVersion, 'n')}, ${inSql(template, `n % ${tenants}`)}, n, 'c', '{}' from generate_series(0, 19999) n`);
   await run(`insert into knowledge.prompt_template_labels (organization_id, created_at, id, template_id, label, version)
     select ${tenant}, ${time('n')}, ${inSql(templateVersion, 'n')}, ${inSql(template, 'n')}, 'production', n from generate_series(0, 19999) n`);
   // Of eight workspaces two answer by a template, and the agents of one are instructed by it.
