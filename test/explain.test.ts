@@ -29,6 +29,7 @@ import {
   promptVariableList,
   slashCommandList,
 } from '../src/domains/conversations/prompt-loaders.ts';
+import { usesByTemplate } from '../src/domains/conversations/template-use-loaders.ts';
 import { sharesByConversation } from '../src/domains/conversations/shares.ts';
 import { citationsByEntry } from '../src/domains/conversations/knowledge-uses.ts';
 import { answersAfter, answersUnderWay, newestPlace } from '../src/domains/conversations/stored-answers.ts';
@@ -63,6 +64,7 @@ import {
   ordersByConversation,
   publicNotesByOrder,
 } from '../src/domains/orders/loaders.ts';
+import { labelledText, promptTemplateList, versionsByTemplate } from '../src/domains/knowledge/template-loaders.ts';
 import { memberList, workspaceList } from '../src/domains/tenancy/loaders.ts';
 import { discovery, viewerOfMember } from '../src/domains/tenancy/viewers.ts';
 import {
@@ -105,6 +107,7 @@ const budget = 70;
 const [order, orderEvent, orderNote] = [101, 102, 103] as const;
 const [entry, entryVersion] = [111, 112] as const;
 const citation = 121;
+const [template, templateVersion, agentRules] = [131, 132, 133] as const;
 const time = (number: string) => `timestamptz '2026-01-01' + (${number}) * interval '1 second'`;
 
 let bed: Testbed & { ownerUrl: string | undefined };
@@ -225,6 +228,19 @@ const fill = async (url: string): Promise<void> => {
     from generate_series(0, 79999) n`);
   await run(`insert into knowledge.entry_versions (organization_id, created_at, id, entry_id, version, title, content, category, tags)
     select ${tenant}, ${time('n')}, ${inSql(entryVersion, 'n')}, ${inSql(entry, `n % ${tenants}`)}, n, 't', 'c', 'c', '{}' from generate_series(0, 39999) n`);
+  await run(`insert into knowledge.prompt_templates (organization_id, created_at, updated_at, id, name, category, type, content, variables, group_id)
+    select ${tenant}, ${time('n')}, ${time('n')}, ${inSql(template, 'n')}, 't' || n, ${one(1, "'mail'", "'chat'")}, 'SYSTEM', 'c', '{}',
+      ${one(2, inSql(room, '0'))} from generate_series(0, 19999) n`);
+  await run(`insert into knowledge.prompt_template_versions (organization_id, created_at, id, template_id, version, content, variables)
+    select ${tenant}, ${time('n')}, ${inSql(templateVersion, 'n')}, ${inSql(template, `n % ${tenants}`)}, n, 'c', '{}' from generate_series(0, 19999) n`);
+  await run(`insert into knowledge.prompt_template_labels (organization_id, created_at, id, template_id, label, version)
+    select ${tenant}, ${time('n')}, ${inSql(templateVersion, 'n')}, ${inSql(template, 'n')}, 'production', n from generate_series(0, 19999) n`);
+  // Of eight workspaces two answer by a template, and the agents of one are instructed by it.
+  await run(`update workspaces set prompt_template_id = ${inSql(template, 'n')}, prompt_template_label = 'production'
+    from generate_series(0, 9999) n where workspaces.id = ${inSql(workspace, 'n')} and n / ${tenants} % 8 in (1, 2)`);
+  await run(`insert into agent_settings (organization_id, created_at, id, workspace_id, prompt_template_id, prompt_template_label)
+    select ${tenant}, ${time('n')}, ${inSql(agentRules, 'n')}, ${inSql(workspace, 'n')}, case when n / ${tenants} % 8 = 1 then ${inSql(template, 'n')} end,
+      case when n / ${tenants} % 8 = 1 then 'production' end from generate_series(0, 9999) n`);
   await run(`insert into files (organization_id, id, readers, name, mime_type, size, sha256, status, uploaded_by_id, created_at)
     select ${tenant}, ${inSql(file, 'n')}, array[${inSql(workspace, `n % ${tenants}`)}, ${tenant}], md5(n::text), 'text/plain', n,
       md5(n::text) || md5(n::text), 'STORED', ${inSql(user, 'n % 40')}, ${time('n')}
@@ -791,6 +807,42 @@ const lists: readonly List[] = [
     (unit, args) => publicNotesByOrder(unit, args, idOf(order, 0)),
   ],
   [
+    'prompt templates',
+    'prompt_templates_created_at_index',
+    created('DESC', template),
+    (unit, args) => promptTemplateList(unit, args),
+  ],
+  [
+    'prompt templates by their last change',
+    'prompt_templates_updated_at_index',
+    encodeCursor('UPDATED_AT DESC', [at(8000), idOf(template, 8000)]),
+    (unit, args) => promptTemplateList(unit, { ...args, orderBy: [{ field: 'UPDATED_AT', direction: 'DESC' }] }),
+  ],
+  [
+    'prompt templates by name',
+    'prompt_templates_name_key',
+    null,
+    (unit, args) => promptTemplateList(unit, { ...args, orderBy: [{ field: 'NAME' }] }),
+  ],
+  [
+    'prompt templates of a category',
+    'prompt_templates_category_index',
+    null,
+    (unit, args) => promptTemplateList(unit, { ...args, filter: { category: { eq: 'mail' } } }),
+  ],
+  [
+    'prompt templates of a group',
+    'prompt_templates_group_id_index',
+    null,
+    (unit, args) => promptTemplateList(unit, { ...args, filter: { groupId: { eq: idOf(room, 0) } } }),
+  ],
+  [
+    'versions of a prompt template',
+    'prompt_template_versions_version_key',
+    encodeCursor('VERSION DESC', [8000, idOf(templateVersion, 8000)]),
+    (unit, args) => versionsByTemplate(unit, args, idOf(template, 0)),
+  ],
+  [
     'channels open to a workspace',
     'rooms_open_to_id_index',
     encodeCursor('LAST_MESSAGE_AT DESC', [at(4000), idOf(room, 4000)]),
@@ -904,6 +956,27 @@ onPostgres('the answers that cite an entry are read in order, and no further tha
       // Two citations of each answer, and what an incremental sort reads beyond the page.
       expect(most).toBeLessThanOrEqual(2 * (21 + 33));
     }
+});
+
+onPostgres('what uses a template is found without what does not', async () => {
+  for (const scope of [member, administrator]) {
+    const plans = await plansOf(scope, (unit) => usesByTemplate(unit, { first: 20 }, idOf(template, 4)));
+    expect(plans).toHaveLength(1);
+    const nodes = plans[0] ?? [];
+    expect(new Set(nodes.flatMap((node) => node['Index Name'] ?? []))).toEqual(
+      new Set(['workspaces_prompt_template_id_index', 'agent_settings_prompt_template_id_index']),
+    );
+    expect(nodes.filter((node) => node['Node Type'] === 'Seq Scan' || node['Actual Rows'] > 2)).toEqual([]);
+  }
+});
+
+onPostgres('a label leads to the text of its template by keys alone', async () => {
+  for (const label of ['latest', 'production']) {
+    const plans = await plansOf(administrator, (unit) => labelledText(unit, idOf(template, 0), label));
+    expect(plans).toHaveLength(1);
+    const nodes = plans[0] ?? [];
+    expect(nodes.filter((node) => node['Node Type'] === 'Seq Scan' || node['Actual Rows'] > 1)).toEqual([]);
+  }
 });
 
 onPostgres('commands and variables are read without those of other members', async () => {

@@ -67,6 +67,8 @@ const changes: Readonly<Record<string, string>> = {
   createPromptVariable:
     '(input: { type: WORKSPACE, workspaceId: $workspace, key: "other", value: "Other" }) { promptVariable { id } }',
   restorePrompt: '(input: { workspaceId: $workspace, version: 1 }) { workspace { id } }',
+  setWorkspacePromptTemplate:
+    '(input: { workspaceId: $workspace, templateId: $template, label: "latest" }) { workspace { id } }',
   deletePromptHistory: '(input: { workspaceId: $workspace, all: true }) { deletedCount }',
   createSuggestedMessage:
     '(input: { workspaceId: $workspace, heading: "Other", message: "Other" }) { suggestedMessage { id } }',
@@ -161,6 +163,7 @@ interface Filled extends Readonly<Record<string, string>> {
   readonly suggested: string;
   readonly share: string;
   readonly feedback: string;
+  readonly template: string;
 }
 const filled = async (name: string): Promise<Filled> => {
   const workspaceId = await workspaceOf(ada, { name, systemPrompt: 'One.' });
@@ -208,6 +211,10 @@ const filled = async (name: string): Promise<Filled> => {
     'mutation ($input: GiveFeedbackInput!) { giveFeedback(input: $input) { feedback { id } } }',
     { input: { messageId: ask.answer.id, score: -1 } },
   );
+  const { createPromptTemplate }: { createPromptTemplate: { promptTemplate: { id: string } } } = await ada.want(
+    'mutation ($input: CreatePromptTemplateInput!) { createPromptTemplate(input: $input) { promptTemplate { id } } }',
+    { input: { name, category: 'Roses', type: 'SYSTEM', content: 'One.' } },
+  );
   const place = { workspaceId, userId: keeper.userId, role: 'EDITOR' };
   const add = 'mutation ($input: AddWorkspaceMemberInput!) { addWorkspaceMember(input: $input) { member { id } } }';
   for (const input of [place, { ...place, userId: viewer.userId, role: 'VIEWER' }]) await ada.want(add, { input });
@@ -234,6 +241,7 @@ const filled = async (name: string): Promise<Filled> => {
     suggested: createSuggestedMessage.suggestedMessage.id,
     share: shareConversation.share.id,
     feedback: giveFeedback.feedback.id,
+    template: createPromptTemplate.promptTemplate.id,
   };
 };
 

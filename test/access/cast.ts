@@ -25,6 +25,7 @@ import { filledKnowledge } from './filled-knowledge.ts';
 import { filledOrders } from './filled-orders.ts';
 import { filledStudio } from './filled-studio.ts';
 import { filledSync } from './filled-sync.ts';
+import { filledTemplates } from './filled-templates.ts';
 import type { Caller } from './fixture.ts';
 
 /** A word that everything of the organization holds and nothing else does. */
@@ -370,6 +371,7 @@ const filled = async (
     ...(await filledStudio(owner, workspaceId, secret)),
     ...(await filledOrders(owner, Conversation, secret)),
     ...(await filledKnowledge(bed, owner, { workspaceId, messageId: answer.id }, secret)),
+    ...(await filledTemplates(owner, workspaceId, secret)),
     ...(await filledSync(bed, owner, workspaceId, secret)),
     ...(await filledEmbed(bed, owner, workspaceId, secret)),
     ...(await mailboxOf(owner)),

@@ -32,6 +32,7 @@ import { groundOfTool, type Ground } from './grounds.ts';
 import { historyBefore } from './history.ts';
 import { settle, type Ending } from './settling.ts';
 import { systemPromptFor } from './system-prompt.ts';
+import { instructedBy, templateOf } from './template-instructions.ts';
 
 /** How long a run may go without waiting for a person, in milliseconds. */
 const longestMs = 10 * 60_000;
@@ -185,10 +186,12 @@ const step = async (
 };
 
 /** What the model is told besides the steps; the unit holds no connection afterwards. */
-const materialOf = async ({ asked }: Work, { unit }: Actor) => {
-  const { question, workspace } = asked;
-  const [system, settings, history] = await Promise.all([
-    systemPromptFor(unit, asked),
+const materialOf = async ({ services, asked }: Work, { unit, rules }: Actor) => {
+  const { question, workspace, asker } = asked;
+  const means = { unit, services };
+  const template = await templateOf(means, rules.promptTemplateId === null ? workspace : rules);
+  const [{ text: system, ofTemplate }, settings, history] = await Promise.all([
+    instructedBy(means, template, { userId: asker.userId, workspace }, () => systemPromptFor(unit, asked)),
     settingsByWorkspace(unit).load(workspace.id),
     historyBefore(unit, question, workspace.historyLength),
   ]);
@@ -197,7 +200,7 @@ const materialOf = async ({ asked }: Work, { unit }: Actor) => {
   const text = withoutPrefix(question.prompt ?? question.content);
   return {
     told: { system: agentInstructions({ system, tone, language: workspace.language }), history, question: text },
-    kept: { system, tone, history, searchQuery: text },
+    kept: { system, ofTemplate, tone, history, searchQuery: text },
   };
 };
 

@@ -10,6 +10,7 @@ import { decisionIn } from '../permissions.ts';
 import { lockActiveWorkspace } from '../tenancy/workspace-lock.ts';
 import { agentSettings, type AgentSettingsRow } from './agent-tables.ts';
 import { isHostPattern } from './allowed-hosts.ts';
+import { chosenTemplate } from './template-use.ts';
 
 const maxHosts = 100;
 
@@ -20,6 +21,8 @@ export const usualRules = (workspaceId: string): AgentSettingsRow => ({
   allowedHosts: [],
   maxSteps: 10,
   maxCost: null,
+  promptTemplateId: null,
+  promptTemplateLabel: null,
 });
 
 const ruleColumns = {
@@ -28,6 +31,8 @@ const ruleColumns = {
   allowedHosts: agentSettings.allowedHosts,
   maxSteps: agentSettings.maxSteps,
   maxCost: agentSettings.maxCost,
+  promptTemplateId: agentSettings.promptTemplateId,
+  promptTemplateLabel: agentSettings.promptTemplateLabel,
 };
 
 /** What workspaces have said of agents. */
@@ -85,14 +90,14 @@ const faultsOf = ({ tools, allowedHosts, maxSteps, maxCost }: UpdateAgentSetting
 export const isCost = (cost: string): boolean => /^\d{1,5}(\.\d{1,12})?$/.test(cost);
 
 /**
- * Changes what agents may do in a workspace: absent leaves as it is. Throws BadUserInput, Conflict (archived), Forbidden (needs ADMIN in it),
- * NotFound.
+ * Changes what agents may do in a workspace: absent leaves as it is. Throws BadUserInput, Conflict (archived, unfit template), Forbidden (needs ADMIN in it, and
+ * for a template to see templates), NotFound (workspace, template, label).
  */
 export const updateAgentSettings = (context: Context, input: UpdateAgentSettingsInput): Promise<AgentSettingsRow> => {
   const { unit, services } = context;
-  const { workspaceId, tools, allowedHosts, maxSteps, maxCost } = input;
+  const { workspaceId, tools, allowedHosts, maxSteps, maxCost, promptTemplate } = input;
   return unit.transact(async ({ organizationId }) => {
-    await lockActiveWorkspace(context, workspaceId);
+    const workspace = await lockActiveWorkspace(context, workspaceId);
     const issues = faultsOf(input, services.tools);
     if (issues.length > 0) throw new BadUserInput(issues);
     const fields = {
@@ -102,6 +107,7 @@ export const updateAgentSettings = (context: Context, input: UpdateAgentSettings
       }),
       ...(typeof maxSteps === 'number' && { maxSteps }),
       ...(maxCost !== undefined && { maxCost }),
+      ...(promptTemplate !== undefined && (await chosenTemplate(context, workspace, promptTemplate))),
     };
     if (Object.keys(fields).length === 0)
       return (await agentRulesByWorkspace(unit).load(workspaceId)) ?? usualRules(workspaceId);

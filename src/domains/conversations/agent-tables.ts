@@ -51,6 +51,9 @@ export const agentSettings = tenantTable(
       sql`(${settings.promptTemplateId} is null) = (${settings.promptTemplateLabel} is null)`,
     ),
     unique('agent_settings_workspace_id_key').on(settings.organizationId, settings.workspaceId),
+    index('agent_settings_prompt_template_id_index')
+      .on(settings.organizationId, settings.promptTemplateId)
+      .where(sql`${settings.promptTemplateId} is not null`),
     check('agent_settings_ranges_check', sql`${settings.maxSteps} between 1 and 50 and ${settings.maxCost} >= 0`),
     foreignKey({
       name: 'agent_settings_workspace_id_fkey',
@@ -62,7 +65,7 @@ export const agentSettings = tenantTable(
 /** Those of a workspace that has said nothing have no row. */
 export type AgentSettingsRow = Pick<
   typeof agentSettings.$inferSelect,
-  'workspaceId' | 'tools' | 'allowedHosts' | 'maxSteps' | 'maxCost'
+  'workspaceId' | 'tools' | 'allowedHosts' | 'maxSteps' | 'maxCost' | 'promptTemplateId' | 'promptTemplateLabel'
 >;
 
 /** A run with tools that writes one answer. */

@@ -42,7 +42,7 @@ export const writeRecord = async (asked: Asked, { material, prompt, confidence, 
   await database.insert(answerRecords).values({
     ...own,
     ...modelOf(asked),
-    promptVersion: promptVersionOf(asked),
+    promptVersion: material?.ofTemplate === true ? 0 : promptVersionOf(asked),
     systemPrompt: material?.system ?? '',
     chatMode: workspace.chatMode,
     parameters: { ...parametersOf(asked), tone: material?.tone ?? null },

@@ -27,6 +27,7 @@ import { keepPartialText } from './partial-text.ts';
 import { recentPassages } from './recent-passages.ts';
 import { settle, type Ending, type Reached } from './settling.ts';
 import { systemPromptFor } from './system-prompt.ts';
+import { instructedBy, templateOf } from './template-instructions.ts';
 
 /** What a workspace says that answers from its documents alone and has nothing of its own to say where they are silent. */
 export const refusal = 'I found nothing about this in the documents of this workspace.';
@@ -233,6 +234,8 @@ export const endingOf = (
 export interface Material {
   /** The instructions, with their variables filled in. */
   readonly system: string;
+  /** Whether a template stands in for the workspace's own. */
+  readonly ofTemplate: boolean;
   /** What was searched for. */
   readonly searchQuery: string;
   readonly tone: string | null;
@@ -246,10 +249,13 @@ export const pinnedShare = 0.25;
 
 /** Reads what an answer is made from; the unit holds no connection afterwards. */
 const materialOf = async (services: Services, unit: UnitOfWork, asked: Asked): Promise<Material> => {
-  const { question, workspace, call } = asked;
+  const { question, workspace, call, asker, choices } = asked;
   const window = contextTokensOf(call.callable.deployment);
-  const [system, settings, history, attached, pinned] = await Promise.all([
-    systemPromptFor(unit, asked),
+  const means = { unit, services };
+  // A prompt of the question's own goes before whatever the workspace has.
+  const template = choices.systemPrompt === undefined ? await templateOf(means, workspace) : null;
+  const [{ text: system, ofTemplate }, settings, history, attached, pinned] = await Promise.all([
+    instructedBy(means, template, { userId: asker.userId, workspace }, () => systemPromptFor(unit, asked)),
     settingsByWorkspace(unit).load(workspace.id),
     historyBefore(unit, question, workspace.historyLength),
     attachedGrounds(unit, question.conversationId, attachedTokens(window)),
@@ -278,7 +284,7 @@ const materialOf = async (services: Services, unit: UnitOfWork, asked: Asked): P
     ...found.grounds,
     ...groundsOf(recent, 'RECENT'),
   ];
-  return { system, searchQuery: query, tone: settings?.tone ?? null, history, grounds };
+  return { system, ofTemplate, searchQuery: query, tone: settings?.tone ?? null, history, grounds };
 };
 
 /** Streams the answer; what it gives to subscribers and what it gives back are free of NUL, which Postgres keeps in no text. */

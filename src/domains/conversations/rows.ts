@@ -17,3 +17,12 @@ export interface Passage {
 export type MessageMatchRow = MessageRow & { readonly passage: Passage };
 /** What one side said, as a link shows it. */
 export type SharedMessageRow = MessageRow;
+/** A workspace that uses a template, and what for. */
+export interface PromptTemplateUseRow {
+  readonly id: string;
+  readonly createdAt: string;
+  readonly workspaceId: string;
+  readonly templateId: string;
+  readonly label: string;
+  readonly purpose: 'ANSWERS' | 'AGENTS';
+}

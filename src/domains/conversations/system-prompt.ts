@@ -16,7 +16,7 @@ import { refuse, textIssues } from './prompt-rules.ts';
 import { promptVariables } from './prompt-tables.ts';
 
 /** Length of a filled prompt, in UTF-16 code units. */
-const maxFilled = 64_000;
+export const maxFilled = 64_000;
 /** Length of a prompt that is not filled in yet, as a workspace may have it. */
 const maxPrompt = 20_000;
 
@@ -47,13 +47,22 @@ export const systemPromptFor = async (unit: UnitOfWork, { workspace, asker, choi
 export const filled = async (unit: UnitOfWork, prompt: string, whom: Whom): Promise<Filled> => {
   const names = namesIn(prompt);
   if (names.length === 0) return { text: prompt, unknown: [] };
-  const known = new Map([...valuesOfNow(new Date()), ...idsAndNames(whom)]);
-  const kept = names.filter((name) => !known.has(name) && isKept(name, whom));
-  const values = new Map([...(kept.length === 0 ? [] : await keptValues(unit, kept, whom)), ...known]);
+  const values = await valuesFor(unit, names, whom);
   return {
     text: joined(filledPieces(prompt, values), 'systemPrompt', maxFilled, 'With its variables filled in this prompt'),
     unknown: names.filter((name) => !values.has(name)),
   };
+};
+
+/** What prompt variables and the system have for names; no statement where none of them is kept in the database, else one. */
+export const valuesFor = async (
+  unit: UnitOfWork,
+  names: readonly string[],
+  whom: Whom,
+): Promise<ReadonlyMap<string, string>> => {
+  const known = new Map([...valuesOfNow(new Date()), ...idsAndNames(whom)]);
+  const kept = names.filter((name) => !known.has(name) && isKept(name, whom));
+  return new Map([...(kept.length === 0 ? [] : await keptValues(unit, kept, whom)), ...known]);
 };
 
 /** A prompt, or the workspace's own, as a model would read it now from the viewer. Throws BadUserInput (too long), NotFound, Forbidden (needs ADMIN there). */

@@ -27,6 +27,7 @@ import { foundGrounds } from './found-grounds.ts';
 import { groundsOf, type Ground } from './grounds.ts';
 import { boundedCitations, maxCitations } from './settling.ts';
 import { filled } from './system-prompt.ts';
+import { instructedBy, templateOf } from './template-instructions.ts';
 
 /** A workspace that is asked as a model is. */
 export interface WorkspaceQuestion {
@@ -117,8 +118,12 @@ const materialOf = async (
   messages: readonly ChatMessage[],
 ): Promise<Material> => {
   const { question, history, said } = questionIn(messages);
+  const means = { unit, services };
+  const whom = { userId: viewer?.userId ?? null, workspace };
+  const own = async () => (await filled(unit, workspace.systemPrompt ?? '', whom)).text;
+  const template = await templateOf(means, workspace);
   const [system, settings, pinned] = await Promise.all([
-    filled(unit, workspace.systemPrompt ?? '', { userId: viewer?.userId ?? null, workspace }),
+    instructedBy(means, template, whom, own),
     settingsByWorkspace(unit).load(workspace.id),
     pinnedPassages(unit, workspace.id, Math.floor(contextTokensOf(deployment) * pinnedShare)),
   ]);

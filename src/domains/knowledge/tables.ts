@@ -265,6 +265,7 @@ export const promptTemplates = knowledgeTable(
     oneOf('prompt_templates', template.type, templateTypes),
     unique('prompt_templates_name_key').on(template.organizationId, template.name),
     index('prompt_templates_created_at_index').on(template.organizationId, template.createdAt, template.id),
+    index('prompt_templates_updated_at_index').on(template.organizationId, template.updatedAt, template.id),
     index('prompt_templates_category_index').on(
       template.organizationId,
       template.category,

@@ -1,5 +1,19 @@
 /** A name in doubled braces, such as `{{name}}` or `{{ customer.city }}`. */
 const placeholder = /\{\{\s*([A-Za-z0-9_.-]{1,100})\s*\}\}/g;
+/** The same without a group, which `split` would put between the pieces. */
+const wholePlaceholder = /\{\{\s*[A-Za-z0-9_.-]{1,100}\s*\}\}/;
+
+/** The names in doubled braces of a text, each once, in the order of their first mention. */
+export const placeholdersIn = (text: string): string[] => [
+  ...new Set([...text.matchAll(placeholder)].map(([, name]) => String(name))),
+];
+
+/** Where doubled braces open in a text without a name behind them: the first characters of each such place. */
+export const malformedPlaceholdersIn = (text: string): string[] =>
+  // What stands on both sides of a placeholder must not be joined.
+  text
+    .split(wholePlaceholder)
+    .flatMap((piece) => [...piece.matchAll(/\{\{(?=(.{0,28}))/gsu)].map(([braces, rest]) => `${braces}${rest}`));
 
 /** Values by their names; one inside another is named with a dot between. */
 export type PlaceholderValues = Readonly<Record<string, unknown>>;

@@ -304,6 +304,9 @@ export const workspaces = tenantTable(
     }).onDelete('cascade'),
     index('workspaces_created_at_index').on(workspace.organizationId, workspace.createdAt, workspace.id),
     index('workspaces_name_index').on(workspace.organizationId, workspace.name, workspace.id),
+    index('workspaces_prompt_template_id_index')
+      .on(workspace.organizationId, workspace.promptTemplateId)
+      .where(sql`${workspace.promptTemplateId} is not null`),
     // Every viewer is told which ones are archived, of however many.
     index('workspaces_archived_index')
       .on(workspace.organizationId, workspace.id)

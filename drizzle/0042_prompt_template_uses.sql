@@ -1,0 +1,2 @@
+CREATE INDEX "agent_settings_prompt_template_id_index" ON "agent_settings" USING btree ("organization_id","prompt_template_id") WHERE "agent_settings"."prompt_template_id" is not null;--> statement-breakpoint
+CREATE INDEX "workspaces_prompt_template_id_index" ON "workspaces" USING btree ("organization_id","prompt_template_id") WHERE "workspaces"."prompt_template_id" is not null;

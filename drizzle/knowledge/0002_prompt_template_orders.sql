@@ -1,0 +1,1 @@
+CREATE INDEX "prompt_templates_updated_at_index" ON "knowledge"."prompt_templates" USING btree ("organization_id","updated_at","id");
