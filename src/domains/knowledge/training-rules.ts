@@ -22,7 +22,8 @@ export type TrainingContent = Pick<
 
 /** The same as clients give it. */
 export type GivenContent = {
-  readonly [Field in keyof TrainingContent]?: (Field extends 'entities' ? unknown : TrainingContent[Field]) | undefined;
+  readonly [Field in keyof TrainingContent]?:
+    (Field extends 'entities' ? unknown : TrainingContent[Field]) | null | undefined;
 };
 
 const textIssues = (field: string, text: string | null | undefined, max: number): InputIssue[] =>

@@ -61,11 +61,7 @@ const isExample = (organizationId: string, id: string) =>
 
 /** The example, locked until the running transaction of the bank ends. Throws NotFound. */
 const lockExample = async (organizationId: string, id: string): Promise<TrainingExampleRow> => {
-  const [example] = await database
-    .select()
-    .from(trainingExamples)
-    .where(isExample(organizationId, id))
-    .for('update');
+  const [example] = await database.select().from(trainingExamples).where(isExample(organizationId, id)).for('update');
   if (example === undefined) throw new NotFound('TrainingExample', id);
   return example;
 };
@@ -143,7 +139,10 @@ export const validateTrainingExample = (
 ): Promise<TrainingExampleRow> => {
   const why = reason?.trim() ?? '';
   if (why.length > maxReason || (!approve && why === ''))
-    throw new BadUserInput('reason', `What is rejected has a reason of 1 to ${maxReason.toLocaleString('en')} characters.`);
+    throw new BadUserInput(
+      'reason',
+      `What is rejected has a reason of 1 to ${maxReason.toLocaleString('en')} characters.`,
+    );
   const { userId } = viewerOf(context);
   const bank = knowledgeOf(context.unit);
   return bank.transact(async ({ organizationId }) => {
