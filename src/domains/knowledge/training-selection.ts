@@ -95,8 +95,13 @@ const taken = async (
 
 /** Marks what a job has taken as used, some at a time; what was used before keeps its time. Once it is done, there is nothing left to do. */
 export const markUsed = async (bank: UnitOfWork, exportJobId: string): Promise<void> => {
-  const isTaken = sql`${trainingExamples.organizationId} = ${bank.organizationId} and ${trainingExamples.exportJobId} = ${exportJobId}`;
-  const some = sql`update ${trainingExamples} set used_at = coalesce(used_at, now()), export_job_id = null
-    where ${isTaken} and id in (select id from ${trainingExamples} where ${isTaken} order by id limit ${atOnce} for update) returning 1`;
-  for (let marked = atOnce; marked === atOnce;) marked = (await bank.transact(() => database.execute(some))).length;
+  const ofOrganization = sql`organization_id = ${bank.organizationId}`;
+  // Materialized: read again for each row, the rows would not be those that were locked.
+  const some = sql`with some as materialized (
+      select id from ${trainingExamples} where ${ofOrganization} and export_job_id = ${exportJobId} order by id limit ${atOnce} for update
+    )
+    update ${trainingExamples} set used_at = coalesce(used_at, now()), export_job_id = null
+    where ${ofOrganization} and id in (select id from some) returning 1`;
+  // Until none is left: who changes one meanwhile takes it out of a batch that is not the last.
+  for (let marked = 1; marked > 0;) marked = (await bank.transact(() => database.execute(some))).length;
 };
