@@ -124,6 +124,8 @@ const naming = [
   'createInvite',
   'createPromptSession',
   'createRoutingRule',
+  'createTrainingExample',
+  'createTrainingExamplesFromFeedback',
   'exportConversations',
   'inviteMember',
   'sharePromptSession',

@@ -23,6 +23,7 @@ import { filledRooms } from './filled-rooms.ts';
 import { filledOrders } from './filled-orders.ts';
 import { filledStudio } from './filled-studio.ts';
 import { filledSync } from './filled-sync.ts';
+import { filledTraining } from './filled-training.ts';
 import type { Caller } from './fixture.ts';
 
 /** A word that everything of the organization holds and nothing else does. */
@@ -367,6 +368,7 @@ const filled = async (
     ...(await promptsOf(want, workspaceId)),
     ...(await filledStudio(owner, workspaceId, secret)),
     ...(await filledOrders(owner, Conversation, secret)),
+    ...(await filledTraining(owner, secret)),
     ...(await filledSync(bed, owner, workspaceId, secret)),
     ...(await filledEmbed(bed, owner, workspaceId, secret)),
     ...(await mailboxOf(owner)),

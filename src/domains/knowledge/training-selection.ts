@@ -97,11 +97,11 @@ const taken = async (
 export const markUsed = async (bank: UnitOfWork, exportJobId: string): Promise<void> => {
   const ofOrganization = sql`organization_id = ${bank.organizationId}`;
   // Materialized: read again for each row, the rows would not be those that were locked.
-  const some = sql`with some as materialized (
+  const marking = sql`with batch as materialized (
       select id from ${trainingExamples} where ${ofOrganization} and export_job_id = ${exportJobId} order by id limit ${atOnce} for update
     )
     update ${trainingExamples} set used_at = coalesce(used_at, now()), export_job_id = null
-    where ${ofOrganization} and id in (select id from some) returning 1`;
+    where ${ofOrganization} and id in (select id from batch) returning 1`;
   // Until none is left: who changes one meanwhile takes it out of a batch that is not the last.
-  for (let marked = 1; marked > 0;) marked = (await bank.transact(() => database.execute(some))).length;
+  for (let marked = 1; marked > 0;) marked = (await bank.transact(() => database.execute(marking))).length;
 };

@@ -91,7 +91,7 @@ export const updateTrainingExample = async (
       );
       if (changed.length === 0) return current;
       const saysOther = changed.some((field) => ['type', 'input', 'expectedOutput'].includes(field));
-      fingerprint = fingerprintOf(next);
+      fingerprint = saysOther ? fingerprintOf(next) : current.fingerprint;
       const row = sole(
         await database
           .update(trainingExamples)
