@@ -442,10 +442,10 @@ describe.each(knowledgePlaces)('training examples with the bank %s', (place) => 
     test('answers that were found good, and by nobody bad, become examples, each once', async () => {
       const { mia } = people;
       const there = await workspaceOf(people.ada);
-      const place_ = { ...people, workspace: there };
-      const answers = await answersIn(bed, place_, 8);
+      const spot = { ...people, workspace: there };
+      const answers = await answersIn(bed, spot, 8);
       const judge = (at: number, score: number, more: object = {}) =>
-        judged(bed, place_, answers[at] ?? '', { score, ...more });
+        judged(bed, spot, answers[at] ?? '', { score, ...more });
       await judge(0, 1);
       await judge(0, 1, { hoursAgo: 2 });
       await judge(1, 1);
@@ -521,15 +521,15 @@ describe.each(knowledgePlaces)('training examples with the bank %s', (place) => 
 
     test('a run that broke off goes on where it was, and counts each example once', async () => {
       const there = await workspaceOf(people.ada);
-      const place_ = { ...people, workspace: there };
-      const answers = await answersIn(bed, place_, 120);
+      const spot = { ...people, workspace: there };
+      const answers = await answersIn(bed, spot, 120);
       const bank = knowledgeOf(workOf(bed, people).unit);
       // What is written past the API says what other tests say too.
       const { unit } = workOf(bed, people);
       await unit.transact(() =>
         database.execute(sql`update messages set content = ${there} || content where workspace_id = ${uuidOf(there)}`),
       );
-      for (const answer of answers) await judged(bed, place_, answer, { score: 1 });
+      for (const answer of answers) await judged(bed, spot, answer, { score: 1 });
       const asked = {
         workspaceId: uuidOf(there),
         minimumScore: 4,

@@ -146,7 +146,7 @@ describe.each(knowledgePlaces)('exports of training data with the bank %s', (pla
     const filter = intentIs('which');
     const questions = async (input: object): Promise<string[]> => {
       const { text } = await exported(mia, { format: 'CSV', filter, ...input });
-      return (parse(text, { columns: true }) as Data[]).map((row) => row.input);
+      return parse<Data>(text, { columns: true }).map((row) => row.input);
     };
     expect(await questions({ markUsed: false })).toEqual(['Good?']);
     expect((await one(good.id)).used).toBe(false);
