@@ -48,7 +48,7 @@ describe.each(knowledgePlaces)('training examples with the bank %s', (place) => 
   beforeAll(async () => {
     bed = await startTestbed({}, undefined, place);
     people = await trainersOf(bed);
-  }, 60_000);
+  }, 120_000);
   afterAll(() => bed.stop());
 
   const one = async (person: Person, id: string): Promise<Data> =>

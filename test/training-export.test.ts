@@ -46,7 +46,7 @@ describe.each(knowledgePlaces)('exports of training data with the bank %s', (pla
   beforeAll(async () => {
     bed = await startTestbed({}, undefined, place);
     people = await trainersOf(bed);
-  }, 60_000);
+  }, 120_000);
   afterAll(() => bed.stop());
 
   /** An example with an intent to find it by, looked at by somebody else unless told otherwise. */
