@@ -127,6 +127,7 @@ const naming = [
   'createTrainingExample',
   'createTrainingExamplesFromFeedback',
   'exportConversations',
+  'exportTrainingData',
   'inviteMember',
   'sharePromptSession',
   'updateRoutingRule',
