@@ -65,6 +65,9 @@ import {
   publicNotesByOrder,
 } from '../src/domains/orders/loaders.ts';
 import { labelledText, promptTemplateList, versionsByTemplate } from '../src/domains/knowledge/template-loaders.ts';
+import { trainingExampleList } from '../src/domains/knowledge/training-loaders.ts';
+import { selectedPage } from '../src/domains/knowledge/training-selection.ts';
+import { answersFrom } from '../src/domains/conversations/training-feedback-run.ts';
 import { memberList, workspaceList } from '../src/domains/tenancy/loaders.ts';
 import { discovery, viewerOfMember } from '../src/domains/tenancy/viewers.ts';
 import {
@@ -108,6 +111,7 @@ const [order, orderEvent, orderNote] = [101, 102, 103] as const;
 const [entry, entryVersion] = [111, 112] as const;
 const citation = 121;
 const [template, templateVersion, agentRules] = [131, 132, 133] as const;
+const training = 141;
 const time = (number: string) => `timestamptz '2026-01-01' + (${number}) * interval '1 second'`;
 
 let bed: Testbed & { ownerUrl: string | undefined };
@@ -149,7 +153,7 @@ const fill = async (url: string): Promise<void> => {
   await run(`insert into messages (organization_id, id, workspace_id, conversation_id, parent_id, role, content, created_at)
     select ${tenant}, ${inSql(message, 'n')}, ${inSql(workspace, `n % ${tenants}`)},
       ${inSql(conversation, `case when n % 10 < 4 then n % ${tenants} else n % 80000 end`)},
-      case when n % 20 = 12 then ${inSql(message, 'n - 12')} when n % 20 = 0 and n > 0 then ${inSql(message, 'n - 8')} end, 'USER', 'm', ${time('n')}
+      case when n % 20 = 12 then ${inSql(message, 'n - 12')} when n % 20 = 0 and n > 0 then ${inSql(message, 'n - 8')} end, case when n % 20 = 12 then 'ASSISTANT' else 'USER' end, 'm', ${time('n')}
     from generate_series(0, ${rows - 1}) n`);
   await run(`insert into answer_passages (organization_id, id, workspace_id, message_id, position, origin, title, start, "end", score, used, created_at)
     select ${tenant}, ${inSql(passage, 'n')}, ${inSql(workspace, `n % ${tenants}`)}, ${inSql(message, `n % ${tenants}`)}, n, 'SEARCH', 't', 0, 1, 1, true, ${time('n')}
@@ -241,6 +245,10 @@ const fill = async (url: string): Promise<void> => {
   await run(`insert into agent_settings (organization_id, created_at, id, workspace_id, prompt_template_id, prompt_template_label)
     select ${tenant}, ${time('n')}, ${inSql(agentRules, 'n')}, ${inSql(workspace, 'n')}, case when n / ${tenants} % 8 = 1 then ${inSql(template, 'n')} end,
       case when n / ${tenants} % 8 = 1 then 'production' end from generate_series(0, 9999) n`);
+  // One of eight is of another type, of the first group, or PENDING; most of the others were used.
+  await run(`insert into knowledge.training_examples (organization_id, created_at, id, type, input, expected_output, confidence, group_id, status, validated_at, used_at, fingerprint)
+    select ${tenant}, ${time('n')}, ${inSql(training, 'n')}, ${one(1, "'DOCUMENT'", "'FAQ'")}, 'i', 'o', (n % 1000) / 1000.0, ${one(2, inSql(user, '0'))},
+      ${one(3, "'PENDING'", "'VALIDATED'")}, ${one(3, 'null', time('n'))}, ${one(4, 'null', time('n'))}, md5(n::text) from generate_series(0, 79999) n`);
   await run(`insert into files (organization_id, id, readers, name, mime_type, size, sha256, status, uploaded_by_id, created_at)
     select ${tenant}, ${inSql(file, 'n')}, array[${inSql(workspace, `n % ${tenants}`)}, ${tenant}], md5(n::text), 'text/plain', n,
       md5(n::text) || md5(n::text), 'STORED', ${inSql(user, 'n % 40')}, ${time('n')}
@@ -745,6 +753,36 @@ const lists: readonly List[] = [
     created('DESC', order),
     (unit, args) => ordersByConversation(unit, args, idOf(conversation, 0)),
   ],
+  [
+    'training examples',
+    'training_examples_created_at_index',
+    created('DESC', training),
+    (unit, args) => trainingExampleList(unit, args),
+  ],
+  [
+    'training examples by confidence',
+    'training_examples_confidence_index',
+    null,
+    (unit, args) => trainingExampleList(unit, { ...args, orderBy: [{ field: 'CONFIDENCE', direction: 'DESC' }] }),
+  ],
+  [
+    'training examples of a status',
+    'training_examples_status_index',
+    null,
+    (unit, args) => trainingExampleList(unit, { ...args, filter: { status: { eq: 'PENDING' } } }),
+  ],
+  [
+    'training examples of a type',
+    'training_examples_type_index',
+    null,
+    (unit, args) => trainingExampleList(unit, { ...args, filter: { type: { eq: 'DOCUMENT' } } }),
+  ],
+  [
+    'training examples of a group',
+    'training_examples_group_id_index',
+    null,
+    (unit, args) => trainingExampleList(unit, { ...args, filter: { groupId: { eq: idOf(user, 0) } } }),
+  ],
   ['deleted orders', 'orders_deleted_at_index', null, (unit, args) => deletedOrderList(unit, args)],
   [
     'the history of an order',
@@ -1067,6 +1105,36 @@ onPostgres('the next documents of a bulk operation are read in order, from where
     expect(nodes.flatMap((node) => node['Index Name'] ?? [])).toEqual(['documents_created_at_index']);
     expect(nodes.filter((node) => node['Node Type'] === 'Sort' || node['Actual Rows'] > 20)).toEqual([]);
   }
+});
+
+onPostgres('the next training examples of an export are read in order, without those that were used', async () => {
+  for (const scope of [member, administrator]) {
+    const after = { createdAt: at(8000), id: idOf(training, 8000) };
+    const selection = { format: 'JSONL' as const, includeUsed: false };
+    const plans = await plansOf(scope, (unit) => unit.run(() => selectedPage(tenant, selection, after)));
+    expect(plans).toHaveLength(1);
+    const nodes = plans[0] ?? [];
+    expect(nodes.flatMap((node) => node['Index Name'] ?? [])).toEqual(['training_examples_unused_index']);
+    expect(nodes.filter((node) => node['Node Type'] === 'Sort' || node['Actual Rows'] > 100)).toEqual([]);
+  }
+});
+
+onPostgres('answers that were found good are read in the order of their feedback, from where the work is', async () => {
+  const asked = {
+    workspaceId: idOf(workspace, 0),
+    minimumScore: 4,
+    from: null,
+    to: at(100_000),
+    groupId: null,
+    credential: { kind: 'SESSION' as const, id: idOf(user, 0) },
+  };
+  const position = { at: at(8000), id: idOf(opinion, 8000) };
+  const plans = await plansOf(administrator, (unit) => answersFrom(unit, asked, position));
+  expect(plans).toHaveLength(1);
+  const { indexes, scans, most } = effort(plans[0] ?? []);
+  expect(scans).toEqual([]);
+  expect(indexes).toContain('feedback_created_at_index');
+  expect(most).toBeLessThan(300);
 });
 
 onPostgres('a viewer is told the archived workspaces without a look at the others', async () => {

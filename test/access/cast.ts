@@ -26,6 +26,7 @@ import { filledOrders } from './filled-orders.ts';
 import { filledStudio } from './filled-studio.ts';
 import { filledSync } from './filled-sync.ts';
 import { filledTemplates } from './filled-templates.ts';
+import { filledTraining } from './filled-training.ts';
 import type { Caller } from './fixture.ts';
 
 /** A word that everything of the organization holds and nothing else does. */
@@ -372,6 +373,7 @@ const filled = async (
     ...(await filledOrders(owner, Conversation, secret)),
     ...(await filledKnowledge(bed, owner, { workspaceId, messageId: answer.id }, secret)),
     ...(await filledTemplates(owner, workspaceId, secret)),
+    ...(await filledTraining(owner, secret)),
     ...(await filledSync(bed, owner, workspaceId, secret)),
     ...(await filledEmbed(bed, owner, workspaceId, secret)),
     ...(await mailboxOf(owner)),

@@ -1,18 +1,14 @@
-import { Readable } from 'node:stream';
-import { database } from '../../database/client.ts';
-import { sole } from '../../database/rows.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { globalId } from '../../ids.ts';
 import type { JobHandler, Run } from '../../queue/queue.ts';
 import { viewerNow } from '../content/bulk-run.ts';
-import { place, takeIn } from '../content/stored-bytes.ts';
-import { files } from '../content/tables.ts';
 import type { Viewer } from '../context.ts';
 import type { Work } from '../services.ts';
 import { scopeOf } from '../tenancy/viewers.ts';
 import { formats, type Exported, type Format } from './export-formats.ts';
 import { countSelected, pagesOfConversations, pagesOfMessages } from './export-reading.ts';
 import { exportWork, type ExportWork } from './exporting.ts';
+import { writeFile } from './written-files.ts';
 
 /** Whoever asked may read conversations no longer. */
 class AccessEnded extends Error {}
@@ -87,43 +83,19 @@ async function* counted<Row>(pages: AsyncIterable<readonly Row[]>, tally: Tally)
 
 const written = async (
   { services: { store }, unit: { organizationId } }: Work,
-  reader: Reader,
+  { viewer, unit }: Reader,
   { write, extension, mimeType }: Format,
   source: AsyncIterable<Exported>,
   run: Run,
   tally: Tally,
 ): Promise<Record<string, unknown>> => {
-  const pieces = write(source);
-  const first = await pieces.next();
-  if (first.done === true) return { fileId: null, ...tally };
-  const content = Readable.from(bytesOf(first.value, pieces), { objectMode: false });
   const name = `conversations.${extension}`;
-  const arrived = await takeIn(store, { organizationId, name, mimeType, maxBytes: Number.MAX_SAFE_INTEGER }, content);
-  try {
-    const { self, userId: uploadedById } = await reader.viewer();
-    const unit = await reader.unit();
-    return await unit.transact(async () => {
-      const { sha256, size } = arrived;
-      // The organization's own id stands for its administrators and jobs, as with uploads.
-      const row = { organizationId, readers: [self, organizationId], name, mimeType, size, sha256, uploadedById };
-      const file = sole(
-        await database
-          .insert(files)
-          .values({ ...row, status: 'STORED' })
-          .returning({ id: files.id }),
-      );
-      await place(store, organizationId, arrived);
-      unit.record({ action: 'conversation.exported', type: 'File', id: file.id, data: { ...tally } });
-      const result = { fileId: globalId('File', file.id), ...tally };
-      await run.keep(unit, result, 99);
-      return result;
-    });
-  } finally {
-    await store.remove(arrived.aside);
-  }
+  const keeper = async () => ({ viewer: await viewer(), unit: await unit() });
+  const result = await writeFile(store, { organizationId, name, mimeType }, write(source), keeper, async (id, own) => {
+    own.record({ action: 'conversation.exported', type: 'File', id, data: { ...tally } });
+    const told = { fileId: globalId('File', id), ...tally };
+    await run.keep(own, told, 99);
+    return told;
+  });
+  return result ?? { fileId: null, ...tally };
 };
-
-async function* bytesOf(first: string, pieces: AsyncIterable<string>): AsyncGenerator<Buffer> {
-  yield Buffer.from(first);
-  for await (const piece of pieces) if (piece !== '') yield Buffer.from(piece);
-}

@@ -3,6 +3,10 @@ import { runExport } from './export-run.ts';
 import { exportKind } from './exporting.ts';
 import { parseKind } from './parsed-files.ts';
 import { giveUpParsing, parseFile } from './parsing.ts';
+import { trainingExportKind } from './training-export.ts';
+import { runTrainingExport } from './training-export-run.ts';
+import { trainingFeedbackKind } from './training-feedback.ts';
+import { runTrainingFeedback } from './training-feedback-run.ts';
 
 /** Work of this domain that comes later. */
 export const jobs: Jobs = {
@@ -10,4 +14,20 @@ export const jobs: Jobs = {
   [parseKind]: { concurrency: 2, retries: 3, expireSeconds: 600, run: parseFile, giveUp: giveUpParsing },
   // Nothing is left of a file that was not finished.
   [exportKind]: { concurrency: 1, retries: 3, expireSeconds: 6 * 3600, run: runExport, giveUp: async () => undefined },
+  [trainingExportKind]: {
+    concurrency: 1,
+    retries: 3,
+    expireSeconds: 6 * 3600,
+    run: runTrainingExport,
+    // Examples that it took for its file are not marked as used, and are taken again by the next export.
+    giveUp: async () => undefined,
+  },
+  // What was made stays.
+  [trainingFeedbackKind]: {
+    concurrency: 1,
+    retries: 3,
+    expireSeconds: 6 * 3600,
+    run: runTrainingFeedback,
+    giveUp: async () => undefined,
+  },
 };

@@ -353,19 +353,27 @@ export const trainingExamples = knowledgeTable(
     entities: jsonb().$type<Record<string, unknown>>().notNull().default({}),
     /** How sure it is, 0 to 1. */
     confidence: doublePrecision(),
+    /** The same for the order: those of which it is not known stand below all others. */
+    rankedConfidence: doublePrecision()
+      .notNull()
+      .generatedAlwaysAs(sql`coalesce(confidence, -1)`),
     groupId: uuid(),
     readers: uuid()
       .array()
       .generatedAlwaysAs(sql`${readersOf('false')}`),
     status: word(trainingStatuses).notNull().default('PENDING'),
-    /** Who looked at it, who is not its author, and when. */
+    /** Who looked at it, who is neither its author nor who changed it last, and when. */
     validatedById: uuid(),
     validatedAt: moment(),
     /** Why it was rejected. */
     rejectionReason: text(),
     /** When it was first exported for training; null: it has not been used. */
     usedAt: moment(),
+    /** The job whose file holds it as it is, until the job has marked it as used; null: none. */
+    exportJobId: uuid(),
     createdById: uuid(),
+    /** Who changed it last; null: nobody since it was made. */
+    editedById: uuid(),
     /** The answer it was made from. */
     messageId: uuid(),
     conversationId: uuid(),
@@ -391,6 +399,14 @@ export const trainingExamples = knowledgeTable(
       example.id,
     ),
     index('training_examples_message_id_index').on(example.organizationId, example.messageId),
+    index('training_examples_confidence_index').on(example.organizationId, example.rankedConfidence, example.id),
+    // Of most exports: what was used before is not looked at again.
+    index('training_examples_unused_index')
+      .on(example.organizationId, example.createdAt, example.id)
+      .where(sql`${example.status} = 'VALIDATED' and ${example.usedAt} is null`),
+    index('training_examples_export_job_id_index')
+      .on(example.organizationId, example.exportJobId)
+      .where(sql`${example.exportJobId} is not null`),
   ],
 );
 export type TrainingExampleRow = typeof trainingExamples.$inferSelect;

@@ -1,0 +1,6 @@
+ALTER TABLE "knowledge"."training_examples" ADD COLUMN "ranked_confidence" double precision GENERATED ALWAYS AS (coalesce(confidence, -1)) STORED NOT NULL;--> statement-breakpoint
+ALTER TABLE "knowledge"."training_examples" ADD COLUMN "export_job_id" uuid;--> statement-breakpoint
+ALTER TABLE "knowledge"."training_examples" ADD COLUMN "edited_by_id" uuid;--> statement-breakpoint
+CREATE INDEX "training_examples_confidence_index" ON "knowledge"."training_examples" USING btree ("organization_id","ranked_confidence","id");--> statement-breakpoint
+CREATE INDEX "training_examples_unused_index" ON "knowledge"."training_examples" USING btree ("organization_id","created_at","id") WHERE "knowledge"."training_examples"."status" = 'VALIDATED' and "knowledge"."training_examples"."used_at" is null;--> statement-breakpoint
+CREATE INDEX "training_examples_export_job_id_index" ON "knowledge"."training_examples" USING btree ("organization_id","export_job_id") WHERE "knowledge"."training_examples"."export_job_id" is not null;
