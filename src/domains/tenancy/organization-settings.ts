@@ -91,10 +91,10 @@ const shape = {
     .min(1, 'Contents of calls are kept for 1 to 400 days.')
     .max(400, 'Contents of calls are kept for 1 to 400 days.')
     .default(30),
-  /** When a day begins: a name of the IANA's for a time zone. */
+  /** When its days begin, wherever nothing else is said: a name of the IANA's database. */
   timeZone: z
     .string()
-    .refine(isTimeZone, 'A time zone is a name of the IANA database such as Europe/Berlin.')
+    .refine(isTimeZone, 'A time zone is a name such as Europe/Berlin or UTC.')
     .default('UTC'),
 };
 const settingsShape = z.object(shape);
