@@ -41,12 +41,12 @@ export const maskingWith =
   };
 
 /** The code with which an error leaves. */
-export const codeOf = (error: GraphQLError): string => {
+export const codeOf = (error: unknown): string => {
   const cause = rootOf(error);
   if (cause instanceof DomainError) return String(cause.extensions.code);
   if (cause instanceof TooBusy || databaseIsAway(cause)) return 'UNAVAILABLE';
   // The compiled code leaves `extensions` of some errors undefined.
-  const code = (error.extensions as GraphQLError['extensions'] | undefined)?.code;
+  const code = error instanceof GraphQLError ? (error.extensions as { code?: unknown } | undefined)?.code : undefined;
   return typeof code === 'string' && protocolCodes.has(code) ? code : 'INTERNAL_SERVER_ERROR';
 };
 
