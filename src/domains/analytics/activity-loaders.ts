@@ -29,8 +29,7 @@ export const userEngagementById = loadOne(
 const failed = (comparator: string, value: unknown): SQL =>
   (comparator === 'eq') === (value === true) ? isNotNull(userActivities.error) : isNull(userActivities.error);
 
-/** Requests, as far as the viewer sees them. */
-export const userActivityList = listOf({
+const activities = {
   from: userActivities,
   columns: getTableColumns(userActivities),
   orders: { CREATED_AT: userActivities.createdAt },
@@ -43,13 +42,22 @@ export const userActivityList = listOf({
     failed,
     createdAt: userActivities.createdAt,
   },
-});
+} as const;
 
-/** Days of members, as far as the viewer sees them. */
-export const userEngagementList = listOf({
+/** Requests of all members, for who sees them all. */
+export const userActivityList = listOf(activities);
+/** Requests of one member. Whoever sees their own alone asks for these: among those of all they would be looked for one by one. */
+export const activitiesByUser = listOf({ ...activities, parent: userActivities.userId });
+
+const engagements = {
   from: userEngagements,
   columns: getTableColumns(userEngagements),
   orders: { DATE: userEngagements.date },
   defaultOrder: { field: 'DATE', direction: 'DESC' },
   filters: { userId: userEngagements.userId, date: userEngagements.date },
-});
+} as const;
+
+/** Days of all members, for who sees them all. */
+export const userEngagementList = listOf(engagements);
+/** Days of one member. */
+export const engagementsByUser = listOf({ ...engagements, parent: userEngagements.userId });

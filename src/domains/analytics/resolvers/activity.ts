@@ -1,16 +1,30 @@
 import type { Resolvers } from '../../../generated/resolvers.ts';
 import { globalId } from '../../../ids.ts';
+import { viewerOf } from '../../context.ts';
 import { found } from '../../nodes.ts';
 import { memberUserById, workspaceById } from '../../tenancy/loaders.ts';
-import { userActivityById, userActivityList, userEngagementById, userEngagementList } from '../activity-loaders.ts';
+import {
+  activitiesByUser,
+  engagementsByUser,
+  userActivityById,
+  userActivityList,
+  userEngagementById,
+  userEngagementList,
+} from '../activity-loaders.ts';
 import { userActivitySummary } from '../activity-summary.ts';
-import { userSessions } from '../user-sessions.ts';
+import { seesAll, userSessions } from '../user-sessions.ts';
 
 export const resolvers: Resolvers = {
   Query: {
-    userActivities: (_root, args, { unit }) => userActivityList(unit, args),
+    userActivities: (_root, args, context) =>
+      seesAll(context)
+        ? userActivityList(context.unit, args)
+        : activitiesByUser(context.unit, args, viewerOf(context).userId),
     userSessions: (_root, args, context) => userSessions(context, args),
-    userEngagement: (_root, args, { unit }) => userEngagementList(unit, args),
+    userEngagement: (_root, args, context) =>
+      seesAll(context)
+        ? userEngagementList(context.unit, args)
+        : engagementsByUser(context.unit, args, viewerOf(context).userId),
     userActivitySummary: (_root, args, context) => userActivitySummary(context, args),
   },
   UserActivity: {
