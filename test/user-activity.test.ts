@@ -204,7 +204,9 @@ test('one statement writes the requests of all organizations, and at most one is
   await journal.stop();
   expect(begun.length).toBeGreaterThanOrEqual(1);
   expect(begun.length).toBeLessThanOrEqual(4);
-  expect(new Set(begun.map(({ text }) => text))).toEqual(new Set(['select app_record_activities($1::json)']));
+  expect(new Set(begun.map(({ text }) => text))).toEqual(
+    new Set(['select app_record_activities($1::json, $2::boolean)']),
+  );
   const [own, others] = [await counted(ada.organizationId), await counted(eve.organizationId)];
   expect(own).toBe(others);
   expect(own).toBeGreaterThan(10);
@@ -260,19 +262,29 @@ test('while the database is away requests are kept, and each is written once', a
 });
 
 test('a batch that is written twice stands there once, and no organization sees rows of another', async () => {
-  const row = { i: newId(), t: new Date().toISOString(), u: uuidOf(ada.userId), a: 'twice', m: false, d: 1, r: 'r' };
-  const batch = JSON.stringify({ [uuidOf(ada.organizationId)]: [row] });
-  const written = async (unit: ReturnType<typeof unitOf>) => {
+  const u = uuidOf(ada.userId);
+  const row = {
+    users: [u],
+    i: [newId()],
+    t: [new Date().toISOString()],
+    u: [u],
+    a: ['twice'],
+    m: [false],
+    d: [1],
+    r: ['r'],
+  };
+  const batch = JSON.stringify({ [uuidOf(ada.organizationId)]: row });
+  const written = async (unit: ReturnType<typeof unitOf>, again: boolean) => {
     const [answer] = await unit.transact(() =>
       database.execute<{ number: number; organization: string }>(
-        sql`select app_record_activities(${batch}::json) as number, current_setting('app.organization_id') as organization`,
+        sql`select app_record_activities(${batch}::json, ${again}) as number, current_setting('app.organization_id') as organization`,
       ),
     );
     return answer;
   };
-  expect(await written(unitOf(bed, null))).toEqual({ number: 1, organization: '' });
+  expect(await written(unitOf(bed, null), false)).toEqual({ number: 1, organization: '' });
   // Whoever calls it sees afterwards what they saw before.
-  expect(await written(unitOf(bed, eve.organizationId))).toEqual({
+  expect(await written(unitOf(bed, eve.organizationId), true)).toEqual({
     number: 0,
     organization: uuidOf(eve.organizationId),
   });

@@ -25,6 +25,8 @@ export class RequestJournal implements RequestNotes {
   readonly #log: Services['log'];
   readonly #timer: NodeJS.Timeout;
   #noted: Noted[] = [];
+  /** How many of them, the oldest, were sent before, and may have been written though nobody heard of it. */
+  #again = 0;
   #lost = 0;
   #writing: Promise<void> | undefined;
 
@@ -66,55 +68,63 @@ export class RequestJournal implements RequestNotes {
     this.#lost = 0;
     if (this.#noted.length === 0) return;
     const batch = this.#noted.splice(0, maxWritten);
+    const again = this.#again > 0;
+    this.#again = Math.max(0, this.#again - batch.length);
     const unit = new UnitOfWork(nowhere, { ...this.#database, origin });
     try {
-      await unit.transact(() => database.execute(sql`select app_record_activities(${json(batch)}::json)`));
+      await unit.transact(() =>
+        database.execute(sql`select app_record_activities(${json(batch)}::json, ${again}::boolean)`),
+      );
     } catch (error) {
       if (error instanceof Unavailable) this.#keep(batch);
       else this.#log.error({ err: error, requests: batch.length }, 'Requests were not recorded.');
     }
   }
 
-  /** For the next time. Ids tell those apart that were written after all. */
   #keep(batch: readonly Noted[]): void {
-    const room = maxNoted - this.#noted.length;
-    this.#lost += Math.max(0, batch.length - room);
-    this.#noted = [...batch.slice(0, room), ...this.#noted];
+    const kept = batch.slice(0, maxNoted - this.#noted.length);
+    this.#lost += batch.length - kept.length;
+    this.#noted = [...kept, ...this.#noted];
+    this.#again += kept.length;
   }
 }
 
-/** As `app_record_activities` reads it; what is null is left out. */
+/** As `app_record_activities` reads it: for each organization its members who asked, and a list for each column. */
 const json = (batch: readonly Noted[]): string => {
-  const parts: Record<string, object[]> = {};
-  for (const noted of batch) (parts[noted.viewer.organizationId] ??= []).push(rowOf(noted));
-  return JSON.stringify(parts);
+  const parts = Object.entries(Object.groupBy(batch, ({ viewer }) => viewer.organizationId)).map(
+    ([organizationId, requests = []]) => [organizationId, columnsOf(requests)] as const,
+  );
+  return JSON.stringify(Object.fromEntries(parts));
 };
 
-const rowOf = ({ id, viewer, origin: { requestId, address, userAgent }, ...request }: Noted): object => {
-  const subject = request.subject === null ? null : named(request.subject, request.typeOf);
-  const workspace = request.workspace === null ? subject : named(request.workspace, request.typeOf);
+const columnsOf = (requests: readonly Noted[]): object => {
+  const subjects = requests.map(({ subject, typeOf }) => named(subject, typeOf));
+  const workspaces = requests.map(({ workspace, typeOf }, at) =>
+    workspace === null ? (subjects[at] ?? null) : named(workspace, typeOf),
+  );
   return {
-    i: id,
-    t: new Date(request.beganAt).toISOString(),
-    u: viewer.userId,
-    c: viewer.credential.id,
-    a: request.action,
-    o: request.operation ?? undefined,
-    rt: subject?.type,
-    ri: subject?.uuid,
-    w: workspace?.type === 'Workspace' ? workspace.uuid : undefined,
-    m: request.mutation,
-    e: request.error ?? undefined,
-    d: Math.round(request.durationMs),
-    r: requestId,
-    ad: address ?? undefined,
-    ua: userAgent ?? undefined,
+    users: [...new Set(requests.map(({ viewer }) => viewer.userId))],
+    i: requests.map(({ id }) => id),
+    t: requests.map(({ beganAt }) => new Date(beganAt).toISOString()),
+    u: requests.map(({ viewer }) => viewer.userId),
+    c: requests.map(({ viewer }) => viewer.credential.id),
+    a: requests.map(({ action }) => action),
+    o: requests.map(({ operation }) => operation),
+    rt: subjects.map((subject) => subject?.type),
+    ri: subjects.map((subject) => subject?.uuid),
+    w: workspaces.map((workspace) => (workspace?.type === 'Workspace' ? workspace.uuid : null)),
+    m: requests.map(({ mutation }) => mutation),
+    e: requests.map(({ error }) => error),
+    d: requests.map(({ durationMs }) => Math.round(durationMs)),
+    r: requests.map(({ origin: { requestId } }) => requestId),
+    ad: requests.map(({ origin: { address } }) => address),
+    ua: requests.map(({ origin: { userAgent } }) => userAgent),
   };
 };
 
 /** What an id stands for; null for what is none. */
-const named = (id: string, typeOf: NotedRequest['typeOf']): { type: string; uuid: string } | null => {
-  const parsed = parseGlobalId(id);
+const named = (id: string | null, typeOf: NotedRequest['typeOf']): { type: string; uuid: string } | null => {
+  const parsed = id === null ? null : parseGlobalId(id);
   const type = parsed === null ? undefined : typeOf(parsed.prefix);
   return parsed === null || type === undefined ? null : { type, uuid: parsed.uuid };
 };
