@@ -745,7 +745,7 @@ const lists: readonly List[] = [
   [
     'requests of a member among those of all',
     'user_activities_user_id_index',
-    created('DESC', activity),
+    null,
     (unit, args) => userActivityList(unit, { ...args, filter: { userId: { eq: idOf(user, 0) } } }),
   ],
   [
