@@ -210,6 +210,9 @@ const configure = async (superuserUrl: string): Promise<void> => {
   await sql.end();
 };
 
+/** Of the server and of the database together, a request. */
+const microsOf = ({ nodeMicros, postgresMicros }: Sample): number => nodeMicros + postgresMicros;
+
 const table = (samples: readonly Sample[], names: readonly string[], asked: readonly Workload[]): string => {
   const of = (server: string, workload: Workload) =>
     samples.filter((sample) => sample.server === server && sample.workload === workload);
@@ -234,11 +237,10 @@ const table = (samples: readonly Sample[], names: readonly string[], asked: read
       (middle(found, 'perSecond') / middle(of(limit, workload), 'perSecond')).toFixed(2),
     ),
     rows(`processor time of ${limit}, median (least to most) of the rounds`, (found, workload) => {
-      const time = ({ nodeMicros, postgresMicros }: Sample) => nodeMicros + postgresMicros;
       const ratios = found.flatMap((sample) =>
         of(limit, workload)
           .filter(({ round }) => round === sample.round)
-          .map((first) => time(sample) / time(first)),
+          .map((first) => microsOf(sample) / microsOf(first)),
       );
       return `${median(ratios).toFixed(3)} (${Math.min(...ratios).toFixed(3)} to ${Math.max(...ratios).toFixed(3)})`;
     }),

@@ -17,7 +17,7 @@ import { readSettings } from '../src/settings.ts';
 import { whole } from './access/cast.ts';
 import { colleagueOf, type Colleague } from './company.ts';
 import { conversationIn, unitOf, uuidOf, workspaceOf } from './talk.ts';
-import { Person, startTestbed, type Testbed } from './testbed.ts';
+import { startTestbed, type Person, type Testbed } from './testbed.ts';
 
 // Tests read whatever they asked for.
 type Data = any; // oxlint-disable-line typescript/no-explicit-any

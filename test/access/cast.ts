@@ -368,7 +368,7 @@ const filled = async (
     ...(await promptsOf(want, workspaceId)),
     ...(await filledStudio(owner, workspaceId, secret)),
     ...(await filledOrders(owner, Conversation, secret)),
-    ...(await filledActivity(bed, owner, secret)),
+    ...(await filledActivity(whole(bed, owner.organizationId), owner, secret)),
     ...(await filledSync(bed, owner, workspaceId, secret)),
     ...(await filledEmbed(bed, owner, workspaceId, secret)),
     ...(await mailboxOf(owner)),

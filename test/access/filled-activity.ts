@@ -1,18 +1,17 @@
 import { database } from '../../src/database/client.ts';
 import { sole } from '../../src/database/rows.ts';
+import type { UnitOfWork } from '../../src/database/unit-of-work.ts';
 import { userActivities, userEngagements } from '../../src/domains/analytics/tables.ts';
 import { globalId } from '../../src/ids.ts';
 import { uuidOf } from '../talk.ts';
-import type { Testbed } from '../testbed.ts';
-import { whole } from './cast.ts';
 
-/** A request and a day of the owner, written past the API: requests are recorded when a server stops. */
+/** A request and a day of the owner, written by a unit that sees the whole organization, past the API: requests are recorded when a server stops. */
 export const filledActivity = (
-  bed: Testbed,
+  whole: UnitOfWork,
   owner: { readonly organizationId: string; readonly userId: string },
   secret: string,
 ): Promise<Record<string, string>> =>
-  whole(bed, owner.organizationId).transact(async () => {
+  whole.transact(async () => {
     const own = { organizationId: uuidOf(owner.organizationId), userId: uuidOf(owner.userId) };
     const asked = {
       action: secret,
