@@ -9,7 +9,7 @@ import { createTesseraDatabase } from '../scripts/tessera-database.ts';
 import { cleanup } from './cleanup.ts';
 import { markdownTable } from './markdown-table.ts';
 import { cpuSeconds, cpuSecondsOfFamily, megabytes, memoryOf, postgresPid } from './processes.ts';
-import { contenders, type Contender, type ContenderName } from './speed/contenders.ts';
+import { contenders, unrecorded, type Contender, type ContenderName } from './speed/contenders.ts';
 import { loadDataSet, type Place } from './speed/data-set.ts';
 import { sendLoad, writeRequests } from './speed/load.ts';
 import type { Asked, Sent } from './speed/dialects.ts';
@@ -27,10 +27,13 @@ Compares servers that answer the same requests from the same private Postgres: 2
   W4  the second 50 messages of a conversation of 416, their number and whether there are more
   W5  a message written, with its entry in the event log, and returned
 
+What it costs to record the requests of members: --servers 'Tessera,Tessera without records' --workloads W1 --rounds 5
+
 Needs wrk.
 `;
 
 interface Sample {
+  readonly round: number;
   readonly server: string;
   readonly workload: Workload;
   readonly perSecond: number;
@@ -123,12 +126,13 @@ const measure = async (
   workload: Workload,
   file: string,
   postmaster: number,
-  course: Course & { offset: number },
+  { round, ...course }: Course & { round: number; offset: number },
 ): Promise<Sample> => {
   const before = [await cpuSeconds(contender.pid), await cpuSecondsOfFamily(postmaster)] as const;
   const { requests, ...load } = await sendLoad(contender.url, file, course);
   const micros = (seconds: number) => (seconds / requests) * 1e6;
   return {
+    round,
     server: contender.name,
     workload,
     ...load,
@@ -184,6 +188,7 @@ const run = async (names: readonly ContenderName[], asked: readonly Workload[], 
         const seconds = round === 0 ? 3 : course.seconds;
         const sample = await measure(contender, workload, file, postmaster, {
           ...course,
+          round,
           seconds,
           offset: round * 997,
         });
@@ -204,6 +209,9 @@ const configure = async (superuserUrl: string): Promise<void> => {
   await sql.unsafe(`alter system set max_wal_size = '4GB'`);
   await sql.end();
 };
+
+/** Of the server and of the database together, a request. */
+const microsOf = ({ nodeMicros, postgresMicros }: Sample): number => nodeMicros + postgresMicros;
 
 const table = (samples: readonly Sample[], names: readonly string[], asked: readonly Workload[]): string => {
   const of = (server: string, workload: Workload) =>
@@ -228,6 +236,14 @@ const table = (samples: readonly Sample[], names: readonly string[], asked: read
     rows(`of ${limit}`, (found, workload) =>
       (middle(found, 'perSecond') / middle(of(limit, workload), 'perSecond')).toFixed(2),
     ),
+    rows(`processor time of ${limit}, median (least to most) of the rounds`, (found, workload) => {
+      const ratios = found.flatMap((sample) =>
+        of(limit, workload)
+          .filter(({ round }) => round === sample.round)
+          .map((first) => microsOf(sample) / microsOf(first)),
+      );
+      return `${median(ratios).toFixed(3)} (${Math.min(...ratios).toFixed(3)} to ${Math.max(...ratios).toFixed(3)})`;
+    }),
     rows('p50 / p99 ms', (found) => `${middle(found, 'p50').toFixed(1)} / ${middle(found, 'p99').toFixed(1)}`),
     markdownTable(
       ['server', 'most resident memory, MB'],
@@ -254,7 +270,8 @@ const { values } = parseArgs({
 if (values.help) {
   say(usage);
 } else {
-  const names = chosen(Object.keys(contenders) as ContenderName[], values.servers);
+  const all = Object.keys(contenders) as ContenderName[];
+  const names = values.servers === undefined ? all.filter((name) => name !== unrecorded) : chosen(all, values.servers);
   const asked = chosen(workloads, values.workloads);
   const [rounds, seconds, connections] = [values.rounds, values.seconds, values.connections].map(Number);
   if (!rounds || !seconds || !connections || names.length === 0 || asked.length === 0) {

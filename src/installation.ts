@@ -23,6 +23,7 @@ import { throttlesOn, unthrottled } from './domains/identity/throttle.ts';
 import { Outbox } from './domains/knowledge/outbox.ts';
 import { knowledgePart } from './domains/knowledge/schema.ts';
 import type { AgentTools } from './domains/agent-tool.ts';
+import { RequestJournal } from './domains/analytics/request-journal.ts';
 import type { Jobs, Schedules, Services } from './domains/services.ts';
 import { KeyUses } from './domains/modelhub/key-uses.ts';
 import { SearchJournal } from './domains/content/search-notes.ts';
@@ -109,6 +110,12 @@ export const openInstallation = async (
     const downloads = new Downloads({ pool, ledger, log }, settings.activityMs);
     const keyUses = new KeyUses({ pool, ledger, log }, settings.activityMs);
     const searches = new SearchJournal({ pool, ledger, log }, settings.activityMs);
+    const statements =
+      onStatement ?? (settings.database.sqlLog ? (text: string) => log.info({ sql: text }, 'statement') : undefined);
+    const requests =
+      settings.activityRecordsMs === undefined
+        ? null
+        : new RequestJournal({ pool, ledger, log, onStatement: statements }, settings.activityRecordsMs);
     const viewers = new Viewers(bus);
     void viewers.listen().catch((error: unknown) => log.error({ err: error }, 'Changes of rights are not heard.'));
     const counters =
@@ -141,15 +148,16 @@ export const openInstallation = async (
       downloads,
       keyUses,
       searches,
-      onStatement:
-        onStatement ?? (settings.database.sqlLog ? (text: string) => log.info({ sql: text }, 'statement') : undefined),
+      requests,
+      onStatement: statements,
     };
     return {
       services,
       work: () => queue.work(jobs, schedules, (unit) => ({ unit, services })),
       close: async (graceMs) => {
         const began = performance.now();
-        await Promise.all([queue.stop(graceMs), activity.stop(), downloads.stop(), keyUses.stop(), searches.stop()]);
+        const journals = [activity, downloads, keyUses, searches, ...(requests === null ? [] : [requests])];
+        await Promise.all([queue.stop(graceMs), ...journals.map((journal) => journal.stop())]);
         await outbox?.rest();
         await outbound.close();
         transport.close();

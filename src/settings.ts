@@ -58,6 +58,8 @@ const environmentShape = z.object({
   SESSION_DAYS: days.default(30),
   SESSION_IDLE_DAYS: days.default(14),
   ACTIVITY_SECONDS: seconds.default(60),
+  ACTIVITY_RECORDS: flag.default(true),
+  ACTIVITY_RECORDS_SECONDS: seconds.min(1).default(1),
   WORKERS: flag.default(true),
   REDIS_URL: redisUrl.optional(),
   MAIL_URL: mailUrl.optional(),
@@ -173,6 +175,8 @@ const settingsFrom = (environment: Environment) =>
       idleMs: environment.SESSION_IDLE_DAYS * 86_400_000,
     }),
     activityMs: environment.ACTIVITY_SECONDS * 1000,
+    /** How often the requests of members are written down; undefined: never. */
+    activityRecordsMs: environment.ACTIVITY_RECORDS ? environment.ACTIVITY_RECORDS_SECONDS * 1000 : undefined,
     workers: environment.WORKERS,
     redisUrl: environment.REDIS_URL,
     mail: Object.freeze({

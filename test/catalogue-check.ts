@@ -81,7 +81,7 @@ union select 'no policy for ' || privilege, relname from tables cross join comma
     and not exists (select from pg_policy where polrelid = tables.oid and polpermissive and polcmd in ('*', letter::"char"))
 union select 'policy without the tenant', polname from pg_policy join tables on tables.oid = polrelid
   where kind = 'tenant' and coalesce(pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid), '')
-    !~ '^\\(+organization_id = \\(?NULLIF\\(current_setting\\(''app.organization_id''::text, true\\), ''''::text\\)\\)?::uuid\\)( AND |$)'
+    !~ '^\\(+organization_id = \\(?NULLIF\\(current_setting\\(''app.organization_id''::text, true\\), ''''::text\\)\\)?::uuid\\)( AND\\s|$)'
 union select 'policy without the user', polname from pg_policy join tables on tables.oid = polrelid
   where kind = 'reference' and concat(pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid))
     !~ '^(\\(+user_id = \\(?NULLIF\\(current_setting\\(''app.user_id''::text, true\\), ''''::text\\)\\)?::uuid\\)){1,2}$'

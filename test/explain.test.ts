@@ -18,7 +18,6 @@ import {
 import { searchLogList, searchStatistics } from '../src/domains/content/search-log.ts';
 import { datasourceList, executionList, failureList } from '../src/domains/content/sync-loaders.ts';
 import { lacking } from '../src/domains/content/reembedding.ts';
-import type { Viewer } from '../src/domains/context.ts';
 import { feedbackByWorkspace } from '../src/domains/conversations/feedback.ts';
 import { waitingConversations } from '../src/domains/conversations/lifecycle-loaders.ts';
 import { passagesByAnswer } from '../src/domains/conversations/explanation-loaders.ts';
@@ -56,6 +55,15 @@ import { budgetList } from '../src/domains/modelhub/budget-loaders.ts';
 import { modelCallList } from '../src/domains/modelhub/call-log.ts';
 import { usageOf } from '../src/domains/modelhub/usage.ts';
 import { apiConfigurationList } from '../src/domains/modelhub/api-loaders.ts';
+import {
+  activitiesByUser,
+  engagementsByUser,
+  userActivityList,
+  userEngagementList,
+} from '../src/domains/analytics/activity-loaders.ts';
+import { userActivitySummary } from '../src/domains/analytics/activity-summary.ts';
+import { userSessions } from '../src/domains/analytics/user-sessions.ts';
+import type { Context, Viewer } from '../src/domains/context.ts';
 import { jobList } from '../src/domains/platform/loaders.ts';
 import {
   deletedOrderList,
@@ -112,6 +120,7 @@ const [entry, entryVersion] = [111, 112] as const;
 const citation = 121;
 const [template, templateVersion, agentRules] = [131, 132, 133] as const;
 const training = 141;
+const [activity, engagement] = [151, 152] as const;
 const time = (number: string) => `timestamptz '2026-01-01' + (${number}) * interval '1 second'`;
 
 let bed: Testbed & { ownerUrl: string | undefined };
@@ -171,6 +180,13 @@ const fill = async (url: string): Promise<void> => {
       n % 1000, n % 100, (n % 1000) * 0.000001, n % 5000, n % 500, ${time('n')}
     from generate_series(0, 79999) n`);
   // Every second one is for a group that nobody here is in.
+  // Twenty members of each tenant, each with a request in twenty and, for a day of four thousand each, a sum.
+  await run(`insert into user_activities (organization_id, id, user_id, workspace_id, action, mutation, duration_ms, request_id, created_at)
+    select ${tenant}, ${inSql(activity, 'n')}, ${among(user, 20)}, ${among(workspace, 8)}, 'a' || n % 5, false, 1, 'r', ${time('n')} from generate_series(0, 79999) n`);
+  await run(`insert into user_engagements (organization_id, id, user_id, date, sessions, session_seconds, requests, page_views, conversations, messages, orders)
+    select ${tenant}, ${inSql(engagement, 'n')}, ${among(user, 20)}, date '2015-01-01' + (n / 80)::integer, 1, 1, 1, 0, 0, 0, 0 from generate_series(0, 79999) n`);
+  await run(`insert into roll_ups (organization_id, id, source, looked_until, time_zone)
+    select ${inSql(organization, 'n')}, ${inSql(engagement, 'n')}, 'user_engagements', ${time('70000')}, 'UTC' from generate_series(0, ${tenants - 1}) n`);
   await run(`insert into api_configurations (organization_id, id, readers, group_id, name, kind, endpoint, created_at)
     select ${tenant}, ${inSql(api, 'n')}, array[${tenant}], case when n / ${tenants} % 2 = 1 then ${inSql(api, '0')} end, 'a' || md5(n::text), 'CRM', 'https://example.com', ${time('n')}
     from generate_series(0, 39999) n`);
@@ -783,6 +799,36 @@ const lists: readonly List[] = [
     null,
     (unit, args) => trainingExampleList(unit, { ...args, filter: { groupId: { eq: idOf(user, 0) } } }),
   ],
+  [
+    'requests of members',
+    'user_activities_created_at_index',
+    created('DESC', activity),
+    (unit, args) => userActivityList(unit, args),
+  ],
+  [
+    'requests of a member',
+    'user_activities_user_id_index',
+    created('DESC', activity),
+    (unit, args) => activitiesByUser(unit, args, idOf(user, 0)),
+  ],
+  [
+    'requests of a member among those of all',
+    'user_activities_user_id_index',
+    null,
+    (unit, args) => userActivityList(unit, { ...args, filter: { userId: { eq: idOf(user, 0) } } }),
+  ],
+  [
+    'days of members',
+    'user_engagements_date_index',
+    encodeCursor('DATE DESC', ['2016-01-01', idOf(engagement, 8000)]),
+    (unit, args) => userEngagementList(unit, args),
+  ],
+  [
+    'days of a member',
+    'user_engagements_date_key',
+    encodeCursor('DATE DESC', ['2016-01-01', idOf(engagement, 8000)]),
+    (unit, args) => engagementsByUser(unit, args, idOf(user, 0)),
+  ],
   ['deleted orders', 'orders_deleted_at_index', null, (unit, args) => deletedOrderList(unit, args)],
   [
     'the history of an order',
@@ -1281,4 +1327,35 @@ onPostgres('what a subscriber goes on with is found among many messages without 
       for (const node of plan) expect(node['Rows Removed by Filter'] ?? 0).toBeLessThan(500);
     }
   }
+});
+
+onPostgres('the summary of activity counts the members of its page alone, and days before requests', async () => {
+  for (const scope of [member, administrator])
+    for (const field of ['NAME', 'LAST_ACTIVITY'] as const) {
+      const plans = await plansOf(scope, (unit) => {
+        // Of the context it reads these alone.
+        const context = { unit, viewer: { userId: idOf(user, 0) } } as unknown as Context;
+        return userActivitySummary(context, { first: 20, orderBy: [{ field, direction: 'ASC' }] });
+      });
+      expect(plans).toHaveLength(1);
+      const nodes = plans[0] ?? [];
+      const scans = nodes.filter((node) => /^user_(activities|engagements)$/.test(node['Relation Name'] ?? ''));
+      expect(scans.length).toBeGreaterThan(0);
+      const told = scans.map((node) => `${node['Node Type']} ${node['Index Name'] ?? ''}`);
+      expect({ field, told, seq: told.filter((each) => each.startsWith('Seq')) }).toEqual({ field, told, seq: [] });
+      // At most the days of one member, or their requests since the border.
+      const most = Math.max(...scans.map((node) => node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0)));
+      expect({ field, told, most }).toEqual({ field, told, most: Math.min(most, 1001) });
+    }
+});
+
+onPostgres("a member's sessions are read from their own requests in the time", async () => {
+  const plans = await plansOf(member, (unit) => {
+    const context = { unit, viewer: { userId: idOf(user, 0) } } as unknown as Context;
+    return userSessions(context, { from: '2026-01-01T00:00:00Z', to: '2026-01-01T02:00:00Z', first: 20 });
+  });
+  expect(plans).toHaveLength(1);
+  const scans = (plans[0] ?? []).filter((node) => node['Index Name'] !== undefined);
+  expect(scans.map((node) => node['Index Name'])).toEqual(['user_activities_user_id_index']);
+  expect(Math.max(...scans.map((node) => node['Actual Rows']))).toBeLessThanOrEqual(90);
 });

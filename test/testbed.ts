@@ -153,8 +153,9 @@ export const startTestbed = async (
     LOG_LEVEL: 'silent',
     TESSERA_DATA_DIR: directory,
     RATE_LIMIT: 'off',
-    // Who was active when is written as the server stops, and not while a test compares rows.
+    // Who was active when, and what was asked for, is written as the server stops, and not while a test compares rows.
     ACTIVITY_SECONDS: '86400',
+    ACTIVITY_RECORDS_SECONDS: '86400',
     ...(fresh && { DATABASE_URL: fresh.url }),
     ...(fresh?.knowledge && { KNOWLEDGE_DATABASE_URL: fresh.knowledge.url }),
     ...(process.env.TEST_POOL_SIZE && { DATABASE_POOL_SIZE: process.env.TEST_POOL_SIZE }),

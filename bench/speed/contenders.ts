@@ -25,24 +25,37 @@ const namedViewer = ({ organizationId, userId }: Subject) => ({
   'x-user-id': userId,
 });
 
+const tesseraAs = async (
+  name: string,
+  { url }: TesseraDatabase,
+  dataDirectory: string,
+  more: Record<string, string> = {},
+): Promise<Contender> => {
+  const settings = {
+    NODE_ENV: 'production',
+    DATABASE_URL: url,
+    TESSERA_DATA_DIR: dataDirectory,
+    ENCRYPTION_KEYS: testEncryptionKey,
+    ...more,
+  };
+  const dialect = graphql(tessera, ({ token }) => ({ authorization: `Bearer ${token}` }));
+  return { name, dialect, ...(await startTessera(settings)) };
+};
+
+/** Tessera without records of what members ask for; it takes part where it is named. */
+export const unrecorded = 'Tessera without records';
+
 /** Who can take part, and how each is started; the first is what the others are measured by. */
 export const contenders = {
   'one statement': ({ ownerUrl }: TesseraDatabase) =>
     rival('one statement', oneStatement, 'one-statement.ts', ownerUrl),
-  Tessera: async ({ url }: TesseraDatabase, dataDirectory: string): Promise<Contender> => {
-    const settings = {
-      NODE_ENV: 'production',
-      DATABASE_URL: url,
-      TESSERA_DATA_DIR: dataDirectory,
-      ENCRYPTION_KEYS: testEncryptionKey,
-    };
-    const dialect = graphql(tessera, ({ token }) => ({ authorization: `Bearer ${token}` }));
-    return { name: 'Tessera', dialect, ...(await startTessera(settings)) };
-  },
+  Tessera: (database: TesseraDatabase, dataDirectory: string) => tesseraAs('Tessera', database, dataDirectory),
   PostGraphile: ({ url }: TesseraDatabase) =>
     rival('PostGraphile', graphql(postGraphile, namedViewer), 'postgraphile.mjs', url),
   'usual Apollo': ({ ownerUrl }: TesseraDatabase) =>
     rival('usual Apollo', graphql(usualApollo, namedViewer, '/'), 'usual-apollo.ts', ownerUrl),
+  [unrecorded]: (database: TesseraDatabase, dataDirectory: string) =>
+    tesseraAs(unrecorded, database, dataDirectory, { ACTIVITY_RECORDS: 'off' }),
 };
 export type ContenderName = keyof typeof contenders;
 

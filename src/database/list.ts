@@ -210,6 +210,7 @@ const keyIn = (columns: SelectedFields, column: PgColumn | undefined): string =>
 const uuidText = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const patterns: Record<string, RegExp> = {
   PgTimestampString: /^\d{4,}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,3})?\+00$/,
+  PgDateString: /^\d{4,}-\d\d-\d\d$/,
   PgUUID: uuidText,
   PgInteger: /^-?\d{1,9}$/,
   PgBigInt53: /^-?\d{1,15}$/,

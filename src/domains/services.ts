@@ -83,6 +83,37 @@ export interface SearchNotes {
   flush(): Promise<void>;
 }
 
+/** A request of a member that was carried out. */
+export interface NotedRequest {
+  /** Who asked, as they were when it began. */
+  readonly viewer: Pick<Viewer, 'organizationId' | 'userId' | 'credential'>;
+  readonly origin: Origin;
+  /** What was asked for: root fields, `createOrder` or `orders,viewer`. */
+  readonly action: string;
+  /** What the client calls it; null where it has no name. */
+  readonly operation: string | null;
+  readonly mutation: boolean;
+  /** What it was about: a global id as it was sent, which may be none; null where it named nothing. */
+  readonly subject: string | null;
+  /** The workspace that it named, likewise. */
+  readonly workspace: string | null;
+  /** The GraphQL type whose global ids have a prefix; undefined for a prefix that no type has. */
+  readonly typeOf: (prefix: string) => string | undefined;
+  /** Milliseconds since 1970. */
+  readonly beganAt: number;
+  readonly durationMs: number;
+  /** Code of the first error; null where there was none. */
+  readonly error: string | null;
+}
+
+/** Notes what members asked for, to be written down later. */
+export interface RequestNotes {
+  /** Notes a request; takes no time. */
+  note(request: NotedRequest): void;
+  /** Writes what was noted before. What the database refuses is logged and given up. */
+  flush(): Promise<void>;
+}
+
 /** Changes that were made in a database of a part's own, on their way to the log of their organization. */
 export interface ChangesUnderway {
   /** Carries over what a crash or a fault left behind. */
@@ -125,6 +156,8 @@ export interface Services {
   readonly downloads: DownloadNotes;
   readonly keyUses: KeyUseNotes;
   readonly searches: SearchNotes;
+  /** Null where requests are not recorded. */
+  readonly requests: RequestNotes | null;
   readonly onStatement: StatementListener | undefined;
 }
 

@@ -3,6 +3,7 @@ import { GraphQLError, type DocumentNode, type ExecutionResult, type GraphQLSche
 import { compileQuery, isCompiledQuery } from 'graphql-jit';
 import type { Context } from '../domains/context.ts';
 import { introspects, withLeafIds } from './leaf-ids.ts';
+import { requestRecorder } from './request-record.ts';
 import { variableReader, withReadVariables } from './variables.ts';
 
 export type Variables = Record<string, unknown>;
@@ -22,12 +23,14 @@ type Run = (context: Context, variables: Variables) => Promise<ExecutionResult>;
 export const compiledOperations = (schema: GraphQLSchema) => {
   const byDocument = new WeakMap<DocumentNode, Map<string, Run>>();
   const executed = withLeafIds(schema);
+  const recorderOf = requestRecorder(schema);
   return (document: DocumentNode, operationName: string | undefined): Run => {
     const operations = byDocument.get(document) ?? new Map<string, Run>();
     byDocument.set(document, operations);
     const known = operations.get(operationName ?? '');
     if (known !== undefined) return known;
-    const made = compiled(introspects(document) ? schema : executed, document, operationName);
+    const record = recorderOf(document, operationName);
+    const made = record(compiled(introspects(document) ? schema : executed, document, operationName));
     operations.set(operationName ?? '', made);
     return made;
   };

@@ -40,6 +40,16 @@ export const maskingWith =
     );
   };
 
+/** The code with which an error leaves. */
+export const codeOf = (error: unknown): string => {
+  const cause = rootOf(error);
+  if (cause instanceof DomainError) return String(cause.extensions.code);
+  if (cause instanceof TooBusy || databaseIsAway(cause)) return 'UNAVAILABLE';
+  // The compiled code leaves `extensions` of some errors undefined.
+  const code = error instanceof GraphQLError ? (error.extensions as { code?: unknown } | undefined)?.code : undefined;
+  return typeof code === 'string' && protocolCodes.has(code) ? code : 'INTERNAL_SERVER_ERROR';
+};
+
 /** Some of Apollo's refusals, such as a hash that is not the document's, carry HTTP's status alone. */
 const refusedByApollo = (error: unknown): boolean => {
   if (!(error instanceof GraphQLError) || error.originalError || error.extensions.code !== undefined) return false;

@@ -18,6 +18,7 @@ import { apiKeyOf, deviceOf, extensionKeyOf } from '../machines.ts';
 import { conversationIn, promote, unitOf, uuidOf, workspaceOf } from '../talk.ts';
 import { Person, type Testbed } from '../testbed.ts';
 import { filledApis } from './api-fields.ts';
+import { filledActivity } from './filled-activity.ts';
 import { filledAgents } from './filled-agents.ts';
 import { filledEmbed } from './filled-embed.ts';
 import { filledRooms } from './filled-rooms.ts';
@@ -374,6 +375,7 @@ const filled = async (
     ...(await filledKnowledge(bed, owner, { workspaceId, messageId: answer.id }, secret)),
     ...(await filledTemplates(owner, workspaceId, secret)),
     ...(await filledTraining(owner, secret)),
+    ...(await filledActivity(whole(bed, owner.organizationId), owner, secret)),
     ...(await filledSync(bed, owner, workspaceId, secret)),
     ...(await filledEmbed(bed, owner, workspaceId, secret)),
     ...(await mailboxOf(owner)),

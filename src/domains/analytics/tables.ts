@@ -55,7 +55,6 @@ export const userActivities = tenantTable(
     userAgent: text(),
   },
   (activity) => [
-    ofOrganization('user_activities', activity),
     ofMember('user_activities', activity),
     index('user_activities_created_at_index').on(activity.organizationId, activity.createdAt, activity.id),
     index('user_activities_user_id_index').on(

@@ -1,6 +1,8 @@
 import { Unauthenticated } from '../../errors.ts';
+import type { Context } from '../../domains/context.ts';
 import { requirePermission } from '../../domains/permissions.ts';
 import { bearerToken, contextOf } from '../../gateway/context.ts';
+import { codeOf } from '../../gateway/masking.ts';
 import { refuse } from '../../refusal.ts';
 import type { Folder, FolderRequest } from '../folder.ts';
 import { completeChat } from './chat-completions.ts';
@@ -15,15 +17,17 @@ type Answer = (program: Program) => Promise<void>;
 const costs = { call: 50, look: 10 } as const;
 
 interface Action {
+  /** Under which members see that they asked it. */
+  readonly name: string;
   readonly method: 'GET' | 'POST';
   readonly cost: number;
   readonly answer: Answer;
 }
 
 const actions: Readonly<Record<string, Action>> = {
-  'chat/completions': { method: 'POST', cost: costs.call, answer: completeChat },
-  embeddings: { method: 'POST', cost: costs.call, answer: embedInput },
-  models: { method: 'GET', cost: costs.look, answer: listModels },
+  'chat/completions': { name: 'v1/chat/completions', method: 'POST', cost: costs.call, answer: completeChat },
+  embeddings: { name: 'v1/embeddings', method: 'POST', cost: costs.call, answer: embedInput },
+  models: { name: 'v1/models', method: 'GET', cost: costs.look, answer: listModels },
 };
 
 const modelPath = /^models\/(.+)$/;
@@ -31,7 +35,7 @@ const modelPath = /^models\/(.+)$/;
 const actionOf = (rest: string): Action | undefined => {
   const id = decoded(modelPath.exec(rest)?.[1]);
   if (id === undefined) return Object.hasOwn(actions, rest) ? actions[rest] : undefined;
-  return { method: 'GET', cost: costs.look, answer: (program) => describeModel(program, id) };
+  return { name: 'v1/models', method: 'GET', cost: costs.look, answer: (program) => describeModel(program, id) };
 };
 
 const decoded = (part: string | undefined): string | undefined => {
@@ -78,16 +82,42 @@ export const openai: Folder = async (folderRequest) => {
   });
 };
 
-const answered = async (folderRequest: FolderRequest, { cost, answer }: Action, signal: AbortSignal): Promise<void> => {
+const answered = async (
+  folderRequest: FolderRequest,
+  { name, cost, answer }: Action,
+  signal: AbortSignal,
+): Promise<void> => {
   const { services, origin, request, charge } = folderRequest;
   const context = await contextOf(services, origin, bearerToken(request.headers.authorization));
   try {
     await charge(context, cost);
     const { viewer } = context;
     if (viewer === null) throw new Unauthenticated('The request carries no valid API key: Authorization: Bearer …');
-    requirePermission(viewer, 'MODEL_CALL');
-    await answer({ ...folderRequest, context, signal });
+    await noted(context, name, async () => {
+      requirePermission(viewer, 'MODEL_CALL');
+      await answer({ ...folderRequest, context, signal });
+    });
   } finally {
     await context.unit.rest();
+  }
+};
+
+/** Notes what a member asked for once it has been answered. */
+const noted = async (
+  { viewer, origin, services }: Context,
+  action: string,
+  work: () => Promise<void>,
+): Promise<void> => {
+  if (viewer === null || services.requests === null) return work();
+  const [beganAt, began] = [Date.now(), performance.now()];
+  let error: string | null = null;
+  try {
+    await work();
+  } catch (failure) {
+    error = codeOf(failure);
+    throw failure;
+  } finally {
+    const about = { operation: null, mutation: false, subject: null, workspace: null, typeOf: () => undefined };
+    services.requests.note({ ...about, viewer, origin, action, beganAt, durationMs: performance.now() - began, error });
   }
 };
