@@ -121,6 +121,10 @@ test('its type says what it allows', async () => {
       'keepCallContents',
       'callRetentionDays',
       'contentRetentionDays',
+      'timeZone',
+      'activityDays',
+      'eventDays',
+      'metricDays',
     ],
   });
   await retype(bed, ada.organizationId, 'ENTERPRISE');

@@ -7,7 +7,7 @@ import { BadUserInput } from '../../errors.ts';
 import { executionLogs } from './execution-tables.ts';
 import type { ModelUsageGroupRow } from './metrics-rows.ts';
 import { modelUsageDays } from './usage-tables.ts';
-import { isTimeZone } from './time-zone.ts';
+import { isTimeZone } from '../tenancy/time-zone.ts';
 
 /** What calls can be grouped by, and what stands for it in a row. A model or provider that is gone is known by its name. */
 const groupings = {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { InputIssue } from '../../errors.ts';
+import { isTimeZone } from './time-zone.ts';
 
 /** `image/png`, or `image/*` for all of its kind (RFC 6838, section 4.2). */
 const fileType = z.string().regex(/^[a-z0-9][a-z0-9!#$&^_.+-]{0,126}\/(\*|[a-z0-9][a-z0-9!#$&^_.+-]{0,126})$/);
@@ -8,6 +9,9 @@ const domain = z
   .string()
   .max(253)
   .regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$/);
+
+/** How long something of the analytics is kept, in days. */
+const keptDays = (days: number, message: string) => z.int(message).min(1, message).max(3650, message).default(days);
 
 /** What an organization can set. Its defaults are in force wherever nothing else is stored. */
 const shape = {
@@ -90,6 +94,17 @@ const shape = {
     .min(1, 'Contents of calls are kept for 1 to 400 days.')
     .max(400, 'Contents of calls are kept for 1 to 400 days.')
     .default(30),
+  /** When its days begin, wherever nothing else is said: a name of the IANA's database. */
+  timeZone: z
+    .string()
+    .refine(isTimeZone, 'A time zone is a name such as Europe/Berlin or UTC.')
+    .default('UTC'),
+  /** How long it is kept which requests members made, in days. */
+  activityDays: keptDays(90, 'Activities are kept for 1 to 3650 days.'),
+  /** How long analytics events are kept, in days. */
+  eventDays: keptDays(365, 'Events are kept for 1 to 3650 days.'),
+  /** How long metrics are kept, and what members did by days, in days. */
+  metricDays: keptDays(1095, 'Metrics are kept for 1 to 3650 days.'),
 };
 const settingsShape = z.object(shape);
 

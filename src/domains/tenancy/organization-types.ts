@@ -42,6 +42,10 @@ const ownAffairs = [
   'keepCallContents',
   'callRetentionDays',
   'contentRetentionDays',
+  'timeZone',
+  'activityDays',
+  'eventDays',
+  'metricDays',
 ] as const;
 
 /** The one table of what each type of organization allows; the documentation prints it. */
