@@ -14,10 +14,7 @@ export const analyticsEventById = loadOne(
       .select()
       .from(analyticsEvents)
       .where(
-        and(
-          eq(analyticsEvents.organizationId, bound.organizationId),
-          sql`${analyticsEvents.id} = any(${bound.keys})`,
-        ),
+        and(eq(analyticsEvents.organizationId, bound.organizationId), sql`${analyticsEvents.id} = any(${bound.keys})`),
       ),
   (event) => event.id,
 );

@@ -1,13 +1,7 @@
-import { Readable } from 'node:stream';
-import { database } from '../../database/client.ts';
-import { sole } from '../../database/rows.ts';
-import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { globalId } from '../../ids.ts';
 import type { JobHandler, Run } from '../../queue/queue.ts';
 import { viewerNow } from '../content/bulk-run.ts';
-import { place, takeIn } from '../content/stored-bytes.ts';
-import { files } from '../content/tables.ts';
-import type { Viewer } from '../context.ts';
+import { writeFileFor, type Requester } from '../content/written-files.ts';
 import type { Work } from '../services.ts';
 import { scopeOf } from '../tenancy/viewers.ts';
 import { formats, type Exported, type Format } from './export-formats.ts';
@@ -30,26 +24,21 @@ interface Tally {
 export const runExport: JobHandler<Work>['run'] = async (work, data, run) => {
   if (run.kept !== null) return run.kept;
   const { selection, format, credential } = exportWork.parse(data);
-  const reader = readerOf(work, credential);
+  const requester = requesterOf(work, credential);
   try {
-    const unit = await reader.unit();
+    const unit = await requester.unit();
     const tally = { conversations: 0, messages: 0 };
     const total = await countSelected(unit, selection);
-    const source = sourceOf(reader.unit, selection, run, tally, total);
-    return await written(work, reader, formats[format], source, run, tally);
+    const source = sourceOf(requester.unit, selection, run, tally, total);
+    return await written(work, requester, formats[format], source, run, tally);
   } catch (error) {
     if (error instanceof AccessEnded) return { fileId: null, stopped: 'ACCESS_ENDED' };
     throw error;
   }
 };
 
-interface Reader {
-  /** A unit that sees what the requester sees now. Throws AccessEnded. */
-  readonly unit: () => Promise<UnitOfWork>;
-  readonly viewer: () => Promise<Viewer>;
-}
-
-const readerOf = (work: Work, credential: ExportWork['credential']): Reader => {
+/** Throws AccessEnded. */
+const requesterOf = (work: Work, credential: ExportWork['credential']): Requester => {
   const viewer = async () => {
     const now = await viewerNow(work, credential);
     if (now?.permissions.has('CONVERSATION_READ') !== true) throw new AccessEnded();
@@ -59,7 +48,7 @@ const readerOf = (work: Work, credential: ExportWork['credential']): Reader => {
 };
 
 async function* sourceOf(
-  unitNow: Reader['unit'],
+  unitNow: Requester['unit'],
   selection: ExportWork['selection'],
   run: Run,
   tally: Tally,
@@ -86,8 +75,8 @@ async function* counted<Row>(pages: AsyncIterable<readonly Row[]>, tally: Tally)
 }
 
 const written = async (
-  { services: { store }, unit: { organizationId } }: Work,
-  reader: Reader,
+  work: Work,
+  requester: Requester,
   { write, extension, mimeType }: Format,
   source: AsyncIterable<Exported>,
   run: Run,
@@ -96,34 +85,16 @@ const written = async (
   const pieces = write(source);
   const first = await pieces.next();
   if (first.done === true) return { fileId: null, ...tally };
-  const content = Readable.from(bytesOf(first.value, pieces), { objectMode: false });
-  const name = `conversations.${extension}`;
-  const arrived = await takeIn(store, { organizationId, name, mimeType, maxBytes: Number.MAX_SAFE_INTEGER }, content);
-  try {
-    const { self, userId: uploadedById } = await reader.viewer();
-    const unit = await reader.unit();
-    return await unit.transact(async () => {
-      const { sha256, size } = arrived;
-      // The organization's own id stands for its administrators and jobs, as with uploads.
-      const row = { organizationId, readers: [self, organizationId], name, mimeType, size, sha256, uploadedById };
-      const file = sole(
-        await database
-          .insert(files)
-          .values({ ...row, status: 'STORED' })
-          .returning({ id: files.id }),
-      );
-      await place(store, organizationId, arrived);
-      unit.record({ action: 'conversation.exported', type: 'File', id: file.id, data: { ...tally } });
-      const result = { fileId: globalId('File', file.id), ...tally };
-      await run.keep(unit, result, 99);
-      return result;
-    });
-  } finally {
-    await store.remove(arrived.aside);
-  }
+  const file = { name: `conversations.${extension}`, mimeType };
+  return writeFileFor(work, requester, file, joined(first.value, pieces), async (unit, fileId) => {
+    unit.record({ action: 'conversation.exported', type: 'File', id: fileId, data: { ...tally } });
+    const result = { fileId: globalId('File', fileId), ...tally };
+    await run.keep(unit, result, 99);
+    return result;
+  });
 };
 
-async function* bytesOf(first: string, pieces: AsyncIterable<string>): AsyncGenerator<Buffer> {
-  yield Buffer.from(first);
-  for await (const piece of pieces) if (piece !== '') yield Buffer.from(piece);
+async function* joined(first: string, pieces: AsyncIterable<string>): AsyncGenerator<string> {
+  yield first;
+  yield* pieces;
 }

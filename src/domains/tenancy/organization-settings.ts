@@ -95,10 +95,7 @@ const shape = {
     .max(400, 'Contents of calls are kept for 1 to 400 days.')
     .default(30),
   /** When its days begin, wherever nothing else is said: a name of the IANA's database. */
-  timeZone: z
-    .string()
-    .refine(isTimeZone, 'A time zone is a name such as Europe/Berlin or UTC.')
-    .default('UTC'),
+  timeZone: z.string().refine(isTimeZone, 'A time zone is a name such as Europe/Berlin or UTC.').default('UTC'),
   /** How long it is kept which requests members made, in days. */
   activityDays: keptDays(90, 'Activities are kept for 1 to 3650 days.'),
   /** How long analytics events are kept, in days. */

@@ -1,6 +1,8 @@
 import type { Resolvers } from '../../../generated/resolvers.ts';
+import { jobOf } from '../../conversations/lifecycle-loaders.ts';
 import { memberUserById, workspaceById } from '../../tenancy/loaders.ts';
 import { analyticsEventById, analyticsEventList, eventNames } from '../event-loaders.ts';
+import { exportAnalytics } from '../exporting.ts';
 import { recordEvents } from '../recording.ts';
 
 export const resolvers: Resolvers = {
@@ -10,6 +12,9 @@ export const resolvers: Resolvers = {
   },
   Mutation: {
     recordEvents: (_root, { input }, context) => recordEvents(context, input),
+    exportAnalytics: async (_root, { input }, context) => ({
+      job: await jobOf(context.unit, await exportAnalytics(context, input)),
+    }),
   },
   AnalyticsEvent: {
     workspace: ({ workspaceId }, _args, { unit }) =>

@@ -1,0 +1,223 @@
+import { and, eq, getTableColumns, gte, lt, sql, type SQL } from 'drizzle-orm';
+import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
+import { database } from '../../database/client.ts';
+import type { UnitOfWork } from '../../database/unit-of-work.ts';
+import { globalId } from '../../ids.ts';
+import { memberUserById } from '../tenancy/loaders.ts';
+import type { ExportWork } from './exporting.ts';
+import {
+  analyticsEvents,
+  metricPeriods,
+  metrics,
+  userActivities,
+  userEngagements,
+  type AnalyticsEventRow,
+  type MetricRow,
+  type UserActivityRow,
+  type UserEngagementRow,
+} from './tables.ts';
+
+/** Rows that are held at a time. */
+export const pageSize = 500;
+
+/** What a cell of a file holds before it is written. */
+export type Cell = string | number | boolean | null;
+/** Names of members by their ids. */
+type Names = ReadonlyMap<string, { readonly name: string }>;
+
+/** What stands in the file of one kind, as far as the unit sees it. */
+export interface Sheet {
+  readonly columns: readonly string[];
+  /** How many rows there are now. */
+  readonly count: (unit: UnitOfWork, work: ExportWork, timeZone: string) => Promise<number>;
+  /** The rows in pages. `unitNow` gives the unit for each page. */
+  readonly pages: (
+    unitNow: () => Promise<UnitOfWork>,
+    work: ExportWork,
+    timeZone: string,
+  ) => AsyncGenerator<readonly (readonly Cell[])[]>;
+}
+
+type Kept = PgTable & Record<'organizationId' | 'id', PgColumn>;
+
+interface SheetOptions<Row> {
+  readonly from: Kept;
+  /** What the rows are ordered by, before their ids, in each of the parts. */
+  readonly order: PgColumn;
+  /** Conditions of one part after the other, each of which has an index in the order. */
+  readonly parts: (work: ExportWork, timeZone: string) => readonly (SQL | undefined)[];
+  readonly columns: readonly string[];
+  readonly cells: (row: Row, names: Names) => readonly Cell[];
+}
+
+/** A sheet of the rows of a table, read in the order of an index. */
+const sheetOf = <Row extends { id: string; userId?: string | null }>(options: SheetOptions<Row>): Sheet => {
+  const { from, order, parts, columns, cells } = options;
+  const orderKey = keyOf(from, order);
+  const within = (unit: UnitOfWork, part: SQL | undefined) => and(eq(from.organizationId, unit.organizationId), part);
+  const count: Sheet['count'] = async (unit, work, timeZone) => {
+    let total = 0;
+    for (const part of parts(work, timeZone)) total += await unit.run(() => database.$count(from, within(unit, part)));
+    await unit.rest();
+    return total;
+  };
+  async function* pages(...[unitNow, work, timeZone]: Parameters<Sheet['pages']>) {
+    for (const part of parts(work, timeZone)) {
+      let after: Row | undefined;
+      for (;;) {
+        const unit = await unitNow();
+        // The cast is safe: the key is that of the column.
+        const last = after as Record<string, unknown> | undefined;
+        const behind = last && sql`(${order}, ${from.id}) > (${last[orderKey]}, ${last.id})`;
+        const rows = await unit.run(() =>
+          database
+            .select()
+            .from(from)
+            .where(and(within(unit, part), behind))
+            .orderBy(order, from.id)
+            .limit(pageSize),
+        );
+        // The cast is safe: the options name the row type of their table.
+        const page = rows as unknown as Row[];
+        const names = await namesOf(unit, page);
+        await unit.rest();
+        if (page.length > 0) yield page.map((row) => cells(row, names));
+        if (page.length < pageSize) break;
+        after = page.at(-1);
+      }
+    }
+  }
+  return { columns, count, pages };
+};
+
+const keyOf = (table: PgTable, column: PgColumn): string => {
+  const found = Object.entries(getTableColumns(table)).find(([, each]) => each === column);
+  if (found === undefined) throw new Error('A sheet is ordered by a column of another table.');
+  return found[0];
+};
+
+const namesOf = async (unit: UnitOfWork, rows: readonly { readonly userId?: string | null }[]): Promise<Names> => {
+  const ids = new Set(rows.flatMap(({ userId }) => userId ?? []));
+  return ids.size === 0 ? new Map() : memberUserById.all(unit, [...ids]);
+};
+
+const during = (column: PgColumn, { from, to }: ExportWork) => and(gte(column, from), lt(column, to));
+const given = (column: PgColumn, value: string | null) => (value === null ? undefined : eq(column, value));
+
+/** `2026-01-31T12:00:00.000Z` */
+export const momentCell = (at: string | null): string | null => (at === null ? null : new Date(at).toISOString());
+/** A global id. */
+export const idCell = (type: string, id: string | null): string | null => (id === null ? null : globalId(type, id));
+const whoCells = (userId: string | null, names: Names): [string | null, string | null] => [
+  idCell('User', userId),
+  userId === null ? null : (names.get(userId)?.name ?? null),
+];
+
+/** Days that begin in the time of an export; the first condition is for the index. */
+export const daysOf = (column: PgColumn, { from, to }: ExportWork, timeZone: string): SQL =>
+  sql`${column} between ${from}::timestamptz::date - 1 and ${to}::timestamptz::date + 1
+    and ${column}::timestamp at time zone ${timeZone} >= ${from}::timestamptz
+    and ${column}::timestamp at time zone ${timeZone} < ${to}::timestamptz`;
+
+/** Requests of members, oldest first. */
+export const activitySheet = sheetOf<UserActivityRow>({
+  from: userActivities,
+  order: userActivities.createdAt,
+  parts: (work) => [
+    and(
+      during(userActivities.createdAt, work),
+      given(userActivities.userId, work.filter.userId),
+      given(userActivities.workspaceId, work.filter.workspaceId),
+    ),
+  ],
+  columns: [
+    ...['createdAt', 'userId', 'userName', 'action', 'operation', 'mutation', 'resourceType', 'resourceId'],
+    ...['workspaceId', 'error', 'durationMs', 'requestId', 'address', 'userAgent'],
+  ],
+  cells: (row, names) => [
+    momentCell(row.createdAt),
+    ...whoCells(row.userId, names),
+    row.action,
+    row.operation,
+    row.mutation,
+    row.resourceType,
+    row.resourceType === null ? row.resourceId : idCell(row.resourceType, row.resourceId),
+    idCell('Workspace', row.workspaceId),
+    row.error,
+    row.durationMs,
+    row.requestId,
+    row.address,
+    row.userAgent,
+  ],
+});
+
+/** Events, what happened first before the others. */
+export const eventSheet = sheetOf<AnalyticsEventRow>({
+  from: analyticsEvents,
+  order: analyticsEvents.occurredAt,
+  parts: (work) => [
+    and(
+      during(analyticsEvents.occurredAt, work),
+      given(analyticsEvents.workspaceId, work.filter.workspaceId),
+      given(analyticsEvents.userId, work.filter.userId),
+      given(analyticsEvents.name, work.filter.name),
+      given(analyticsEvents.source, work.filter.source),
+    ),
+  ],
+  columns: [
+    ...['id', 'occurredAt', 'createdAt', 'name', 'source', 'userId', 'userName', 'workspaceId', 'session', 'clientId'],
+    'properties',
+  ],
+  cells: (row, names) => [
+    idCell('AnalyticsEvent', row.id),
+    momentCell(row.occurredAt),
+    momentCell(row.createdAt),
+    row.name,
+    row.source,
+    ...whoCells(row.userId, names),
+    idCell('Workspace', row.workspaceId),
+    row.session,
+    row.clientId,
+    JSON.stringify(row.properties),
+  ],
+});
+
+/** What members did day by day, the first day first. */
+export const engagementSheet = sheetOf<UserEngagementRow>({
+  from: userEngagements,
+  order: userEngagements.date,
+  parts: (work, timeZone) => [
+    and(daysOf(userEngagements.date, work, timeZone), given(userEngagements.userId, work.filter.userId)),
+  ],
+  columns: [
+    ...['date', 'userId', 'userName', 'requests', 'sessions', 'sessionSeconds', 'pageViews', 'conversations'],
+    ...['messages', 'orders'],
+  ],
+  cells: (row, names) => [
+    row.date,
+    ...whoCells(row.userId, names),
+    ...[row.requests, row.sessions, row.sessionSeconds, row.pageViews, row.conversations, row.messages, row.orders],
+  ],
+});
+
+/** Metrics, one kind of period after the other, the first period first. */
+export const metricSheet = sheetOf<MetricRow>({
+  from: metrics,
+  order: metrics.periodStart,
+  parts: (work) =>
+    metricPeriods
+      .filter((period) => work.filter.period === null || work.filter.period === period)
+      .map((period) =>
+        and(
+          eq(metrics.period, period),
+          during(metrics.periodStart, work),
+          given(metrics.workspaceId, work.filter.workspaceId),
+          given(metrics.name, work.filter.name),
+        ),
+      ),
+  columns: ['period', 'periodStart', 'name', 'category', 'workspaceId', 'value', 'samples'],
+  cells: ({ period, periodStart, name, category, workspaceId, value, samples }) => [
+    ...[period, momentCell(periodStart), name, category],
+    ...[idCell('Workspace', workspaceId), value, samples],
+  ],
+});
