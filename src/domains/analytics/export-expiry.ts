@@ -42,7 +42,8 @@ const removeSome = async (services: Services, unit: UnitOfWork): Promise<number>
   );
   await unit.rest();
   for (const { id, result } of found) {
-    const fileId = parseGlobalId(String(result?.fileId ?? ''))?.uuid ?? null;
+    const file = result?.fileId;
+    const fileId = typeof file === 'string' ? (parseGlobalId(file)?.uuid ?? null) : null;
     const removed = fileId === null || (await removeFile(services, unit, fileId));
     const ofJob = and(eq(jobs.organizationId, unit.organizationId), eq(jobs.id, id));
     await unit.transact(() =>

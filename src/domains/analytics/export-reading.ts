@@ -40,19 +40,22 @@ export interface Sheet {
 
 type Kept = PgTable & Record<'organizationId' | 'id', PgColumn>;
 
+/** What stands in a row of the file, by the name of the column. */
+export type Columns<Row> = Readonly<Record<string, (row: Row, names: Names) => Cell>>;
+
 interface SheetOptions<Row> {
   readonly from: Kept;
   /** What the rows are ordered by, before their ids, in each of the parts. */
   readonly order: PgColumn;
   /** Conditions of one part after the other, each of which has an index in the order. */
   readonly parts: (work: ExportWork, timeZone: string) => readonly (SQL | undefined)[];
-  readonly columns: readonly string[];
-  readonly cells: (row: Row, names: Names) => readonly Cell[];
+  readonly columns: Columns<Row>;
 }
 
 /** A sheet of the rows of a table, read in the order of an index. */
 const sheetOf = <Row extends { id: string; userId?: string | null }>(options: SheetOptions<Row>): Sheet => {
-  const { from, order, parts, columns, cells } = options;
+  const { from, order, parts, columns } = options;
+  const cells = Object.values(columns);
   const orderKey = keyOf(from, order);
   const within = (unit: UnitOfWork, part: SQL | undefined) => and(eq(from.organizationId, unit.organizationId), part);
   const count: Sheet['count'] = async (unit, work, timeZone) => {
@@ -81,13 +84,13 @@ const sheetOf = <Row extends { id: string; userId?: string | null }>(options: Sh
         const page = rows as unknown as Row[];
         const names = await namesOf(unit, page);
         await unit.rest();
-        if (page.length > 0) yield page.map((row) => cells(row, names));
+        if (page.length > 0) yield page.map((row) => cells.map((cell) => cell(row, names)));
         if (page.length < pageSize) break;
         after = page.at(-1);
       }
     }
   }
-  return { columns, count, pages };
+  return { columns: Object.keys(columns), count, pages };
 };
 
 const keyOf = (table: PgTable, column: PgColumn): string => {
@@ -105,13 +108,17 @@ const during = (column: PgColumn, { from, to }: ExportWork) => and(gte(column, f
 const given = (column: PgColumn, value: string | null) => (value === null ? undefined : eq(column, value));
 
 /** `2026-01-31T12:00:00.000Z` */
-export const momentCell = (at: string | null): string | null => (at === null ? null : new Date(at).toISOString());
+const momentCell = (at: string): string => new Date(at).toISOString();
 /** A global id. */
 export const idCell = (type: string, id: string | null): string | null => (id === null ? null : globalId(type, id));
-const whoCells = (userId: string | null, names: Names): [string | null, string | null] => [
-  idCell('User', userId),
-  userId === null ? null : (names.get(userId)?.name ?? null),
-];
+/** Who did something, if they are members still. */
+const whoColumns: Columns<{ readonly userId: string | null }> = {
+  userId: ({ userId }) => idCell('User', userId),
+  userName: ({ userId }, names) => (userId === null ? null : (names.get(userId)?.name ?? null)),
+};
+const workspaceColumn: Columns<{ readonly workspaceId: string | null }> = {
+  workspaceId: ({ workspaceId }) => idCell('Workspace', workspaceId),
+};
 
 /** Days that begin in the time of an export; the first condition is for the index. */
 export const daysOf = (column: PgColumn, { from, to }: ExportWork, timeZone: string): SQL =>
@@ -130,25 +137,22 @@ export const activitySheet = sheetOf<UserActivityRow>({
       given(userActivities.workspaceId, work.filter.workspaceId),
     ),
   ],
-  columns: [
-    ...['createdAt', 'userId', 'userName', 'action', 'operation', 'mutation', 'resourceType', 'resourceId'],
-    ...['workspaceId', 'error', 'durationMs', 'requestId', 'address', 'userAgent'],
-  ],
-  cells: (row, names) => [
-    momentCell(row.createdAt),
-    ...whoCells(row.userId, names),
-    row.action,
-    row.operation,
-    row.mutation,
-    row.resourceType,
-    row.resourceType === null ? row.resourceId : idCell(row.resourceType, row.resourceId),
-    idCell('Workspace', row.workspaceId),
-    row.error,
-    row.durationMs,
-    row.requestId,
-    row.address,
-    row.userAgent,
-  ],
+  columns: {
+    createdAt: ({ createdAt }) => momentCell(createdAt),
+    ...whoColumns,
+    action: ({ action }) => action,
+    operation: ({ operation }) => operation,
+    mutation: ({ mutation }) => mutation,
+    resourceType: ({ resourceType }) => resourceType,
+    resourceId: ({ resourceType, resourceId }) =>
+      resourceType === null ? resourceId : idCell(resourceType, resourceId),
+    ...workspaceColumn,
+    error: ({ error }) => error,
+    durationMs: ({ durationMs }) => durationMs,
+    requestId: ({ requestId }) => requestId,
+    address: ({ address }) => address,
+    userAgent: ({ userAgent }) => userAgent,
+  },
 });
 
 /** Events, what happened first before the others. */
@@ -164,22 +168,18 @@ export const eventSheet = sheetOf<AnalyticsEventRow>({
       given(analyticsEvents.source, work.filter.source),
     ),
   ],
-  columns: [
-    ...['id', 'occurredAt', 'createdAt', 'name', 'source', 'userId', 'userName', 'workspaceId', 'session', 'clientId'],
-    'properties',
-  ],
-  cells: (row, names) => [
-    idCell('AnalyticsEvent', row.id),
-    momentCell(row.occurredAt),
-    momentCell(row.createdAt),
-    row.name,
-    row.source,
-    ...whoCells(row.userId, names),
-    idCell('Workspace', row.workspaceId),
-    row.session,
-    row.clientId,
-    JSON.stringify(row.properties),
-  ],
+  columns: {
+    id: ({ id }) => idCell('AnalyticsEvent', id),
+    occurredAt: ({ occurredAt }) => momentCell(occurredAt),
+    createdAt: ({ createdAt }) => momentCell(createdAt),
+    name: ({ name }) => name,
+    source: ({ source }) => source,
+    ...whoColumns,
+    ...workspaceColumn,
+    session: ({ session }) => session,
+    clientId: ({ clientId }) => clientId,
+    properties: ({ properties }) => JSON.stringify(properties),
+  },
 });
 
 /** What members did day by day, the first day first. */
@@ -189,15 +189,17 @@ export const engagementSheet = sheetOf<UserEngagementRow>({
   parts: (work, timeZone) => [
     and(daysOf(userEngagements.date, work, timeZone), given(userEngagements.userId, work.filter.userId)),
   ],
-  columns: [
-    ...['date', 'userId', 'userName', 'requests', 'sessions', 'sessionSeconds', 'pageViews', 'conversations'],
-    ...['messages', 'orders'],
-  ],
-  cells: (row, names) => [
-    row.date,
-    ...whoCells(row.userId, names),
-    ...[row.requests, row.sessions, row.sessionSeconds, row.pageViews, row.conversations, row.messages, row.orders],
-  ],
+  columns: {
+    date: ({ date }) => date,
+    ...whoColumns,
+    requests: ({ requests }) => requests,
+    sessions: ({ sessions }) => sessions,
+    sessionSeconds: ({ sessionSeconds }) => sessionSeconds,
+    pageViews: ({ pageViews }) => pageViews,
+    conversations: ({ conversations }) => conversations,
+    messages: ({ messages }) => messages,
+    orders: ({ orders }) => orders,
+  },
 });
 
 /** Metrics, one kind of period after the other, the first period first. */
@@ -215,9 +217,13 @@ export const metricSheet = sheetOf<MetricRow>({
           given(metrics.name, work.filter.name),
         ),
       ),
-  columns: ['period', 'periodStart', 'name', 'category', 'workspaceId', 'value', 'samples'],
-  cells: ({ period, periodStart, name, category, workspaceId, value, samples }) => [
-    ...[period, momentCell(periodStart), name, category],
-    ...[idCell('Workspace', workspaceId), value, samples],
-  ],
+  columns: {
+    period: ({ period }) => period,
+    periodStart: ({ periodStart }) => momentCell(periodStart),
+    name: ({ name }) => name,
+    category: ({ category }) => category,
+    ...workspaceColumn,
+    value: ({ value }) => value,
+    samples: ({ samples }) => samples,
+  },
 });

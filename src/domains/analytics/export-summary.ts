@@ -4,7 +4,7 @@ import { database } from '../../database/client.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { users } from '../identity/tables.ts';
 import { memberships } from '../tenancy/tables.ts';
-import { daysOf, idCell, pageSize, type Sheet } from './export-reading.ts';
+import { daysOf, idCell, pageSize, type Cell, type Sheet } from './export-reading.ts';
 import type { ExportWork } from './exporting.ts';
 import { userEngagements } from './tables.ts';
 
@@ -18,13 +18,12 @@ const seen = (unit: UnitOfWork, { filter }: ExportWork): SQL | undefined =>
       : eq(memberships.userId, unit.scope.userId),
   );
 
-const sum = (column: PgColumn, name: string) =>
-  sql<number>`coalesce(sum(${column}), 0)::float8`.as(name);
+const sum = (column: PgColumn, name: string) => sql<number>`coalesce(sum(${column}), 0)::float8`.as(name);
 
 const page = (unit: UnitOfWork, work: ExportWork, timeZone: string, after: string | undefined) => {
   const done = database
     .select({
-      days: sql<number>`count(*)::integer`.as('days'),
+      activeDays: sql<number>`count(*)::integer`.as('active_days'),
       requests: sum(userEngagements.requests, 'requests'),
       sessions: sum(userEngagements.sessions, 'sessions'),
       sessionSeconds: sum(userEngagements.sessionSeconds, 'session_seconds'),
@@ -45,7 +44,7 @@ const page = (unit: UnitOfWork, work: ExportWork, timeZone: string, after: strin
     .as('done');
   return unit.run(() =>
     database
-      .select({ userId: memberships.userId, name: users.name, role: memberships.role, ...done._.selectedFields })
+      .select({ userId: memberships.userId, userName: users.name, role: memberships.role, ...done._.selectedFields })
       .from(memberships)
       .innerJoin(users, eq(users.id, memberships.userId))
       .crossJoinLateral(done)
@@ -55,12 +54,26 @@ const page = (unit: UnitOfWork, work: ExportWork, timeZone: string, after: strin
   );
 };
 
+type SummaryRow = Awaited<ReturnType<typeof page>>[number];
+
+const columns = {
+  userId: ({ userId }) => idCell('User', userId),
+  userName: ({ userName }) => userName,
+  role: ({ role }) => role,
+  activeDays: ({ activeDays }) => activeDays,
+  requests: ({ requests }) => requests,
+  sessions: ({ sessions }) => sessions,
+  sessionSeconds: ({ sessionSeconds }) => sessionSeconds,
+  pageViews: ({ pageViews }) => pageViews,
+  conversations: ({ conversations }) => conversations,
+  messages: ({ messages }) => messages,
+  orders: ({ orders }) => orders,
+  lastDate: ({ lastDate }) => lastDate,
+} satisfies Record<string, (row: SummaryRow) => Cell>;
+
 /** Sums for each member, also for those with none, from what they did day by day. */
 export const summarySheet: Sheet = {
-  columns: [
-    ...['userId', 'userName', 'role', 'activeDays', 'requests', 'sessions', 'sessionSeconds', 'pageViews'],
-    ...['conversations', 'messages', 'orders', 'lastDate'],
-  ],
+  columns: Object.keys(columns),
   count: async (unit, work) => {
     const total = await unit.run(() => database.$count(memberships, seen(unit, work)));
     await unit.rest();
@@ -72,11 +85,7 @@ export const summarySheet: Sheet = {
       const unit = await unitNow();
       const rows = await page(unit, work, timeZone, after);
       await unit.rest();
-      if (rows.length > 0)
-        yield rows.map((row) => [
-          ...[idCell('User', row.userId), row.name, row.role, row.days, row.requests, row.sessions],
-          ...[row.sessionSeconds, row.pageViews, row.conversations, row.messages, row.orders, row.lastDate],
-        ]);
+      if (rows.length > 0) yield rows.map((row) => Object.values(columns).map((cell) => cell(row)));
       if (rows.length < pageSize) return;
       after = rows.at(-1)?.userId;
     }

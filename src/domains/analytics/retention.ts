@@ -22,8 +22,9 @@ export const purgeAnalytics = async ({ services }: Work, signal: AbortSignal): P
   }
 };
 
+const ago = (days: number): SQL => sql`now() - make_interval(days => ${days})`;
+
 const purge = async (unit: UnitOfWork, settings: OrganizationSettings, signal: AbortSignal): Promise<void> => {
-  const ago = (days: number) => sql`now() - make_interval(days => ${days})`;
   const { activityDays, eventDays, metricDays, timeZone } = settings;
   const { organizationId } = unit;
   const old: readonly SQL[] = [
