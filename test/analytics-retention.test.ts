@@ -34,7 +34,7 @@ const fill = async ({ organizationId, userId }: typeof ada, days: number): Promi
     sql`insert into metrics (organization_id, id, name, category, period, period_start, value, samples)
       ${key}, 'm', 'c', (array['HOURLY', 'DAILY', 'WEEKLY', 'MONTHLY'])[n % 4 + 1], ${at}, 1, 1 ${each}`,
   ])
-    await tamper(bed, { organizationId }, statement);
+    await tamper(bed, { organizationId, userId }, statement);
 };
 
 const left = async ({ organizationId }: typeof ada): Promise<Record<string, number>> => {

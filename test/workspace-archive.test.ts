@@ -124,8 +124,11 @@ const naming = [
   'createInvite',
   'createPromptSession',
   'createRoutingRule',
+  'exportAnalytics',
   'exportConversations',
   'inviteMember',
+  // What people look at in an archive.
+  'recordEvents',
   'sharePromptSession',
   'updateRoutingRule',
 ];

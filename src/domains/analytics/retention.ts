@@ -22,7 +22,7 @@ export const purgeAnalytics = async ({ services }: Work, signal: AbortSignal): P
   }
 };
 
-const ago = (days: number): SQL => sql`now() - make_interval(days => ${days})`;
+const ago = (days: number): SQL => sql`(now() - make_interval(days => ${days}))`;
 
 const purge = async (unit: UnitOfWork, settings: OrganizationSettings, signal: AbortSignal): Promise<void> => {
   const { activityDays, eventDays, metricDays, timeZone } = settings;
