@@ -216,10 +216,10 @@ const fill = async (url: string): Promise<void> => {
     select ${tenant}, ${readers}, ${time('n')}, ${inSql(orderEvent, 'n')}, ${inSql(order, `n % ${tenants}`)}, 'CHANGED', n from generate_series(0, 39999) n`);
   await run(`insert into order_notes (organization_id, readers, created_at, id, order_id, internal, text)
     select ${tenant}, ${readers}, ${time('n')}, ${inSql(orderNote, 'n')}, ${inSql(order, `n % ${tenants}`)}, n / ${tenants} % 2 = 1, 't' from generate_series(0, 39999) n`);
-  // Half of the events are in the tenant's first workspace, the others in a hundred of them.
-  const happened = `case when n / 4 % 2 = 0 then ${inSql(workspace, `n % ${tenants}`)} else ${inSql(workspace, `n / 4 % 100 * ${tenants} + n % ${tenants}`)} end`;
+  // Half of the events are in the tenant's first workspace, the others in five.
+  const happened = `case when n / 4 % 2 = 0 then ${inSql(workspace, `n % ${tenants}`)} else ${inSql(workspace, `n / 4 % 10 * ${tenants} + n % ${tenants}`)} end`;
   await run(`insert into analytics_events (organization_id, id, occurred_at, created_at, workspace_id, user_id, name, source, session)
-    select ${tenant}, ${inSql(recorded, 'n')}, ${time('n')}, ${time('n')}, ${happened}, ${inSql(user, 'n % 400')}, 'e' || n / 4 % 100, 'CLIENT', 's' || n / 4 % 100
+    select ${tenant}, ${inSql(recorded, 'n')}, ${time('n')}, ${time('n')}, ${happened}, ${inSql(user, 'n % 40')}, 'e' || n / 4 % 100, 'CLIENT', 's' || n / 4 % 100
     from generate_series(0, 79999) n`);
   await run(`insert into files (organization_id, id, readers, name, mime_type, size, sha256, status, uploaded_by_id, created_at)
     select ${tenant}, ${inSql(file, 'n')}, array[${inSql(workspace, `n % ${tenants}`)}, ${tenant}], md5(n::text), 'text/plain', n,
