@@ -30,7 +30,7 @@ beforeAll(async () => {
   manager = await colleagueOf(bed, ada.organizationId, 'Manager', 'MANAGER', { [garden]: 'VIEWER' });
   member = await colleagueOf(bed, ada.organizationId, 'Member', 'MEMBER', { [cellar]: 'VIEWER' });
   guest = await colleagueOf(bed, ada.organizationId, 'Guest', 'GUEST', { [garden]: 'VIEWER' });
-}, 60_000);
+}, 120_000);
 afterAll(() => bed.stop());
 
 const record = 'mutation ($input: RecordEventsInput!) { recordEvents(input: $input) { recorded duplicates } }';

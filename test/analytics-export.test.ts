@@ -67,7 +67,7 @@ beforeAll(async () => {
   member = await colleagueOf(bed, ada.organizationId, '=Member', 'MEMBER', { [cellar]: 'VIEWER' });
   guest = await colleagueOf(bed, ada.organizationId, 'Guest', 'GUEST');
   await fill();
-}, 60_000);
+}, 120_000);
 afterAll(() => bed.stop());
 
 const begin = 'mutation ($input: ExportAnalyticsInput!) { exportAnalytics(input: $input) { job { id } } }';

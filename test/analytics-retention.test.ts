@@ -14,7 +14,7 @@ let bob: Awaited<ReturnType<Testbed['signUp']>>;
 beforeAll(async () => {
   bed = await startTestbed();
   [ada, bob] = [await bed.signUp('Ada'), await bed.signUp('Bob')];
-}, 60_000);
+}, 120_000);
 afterAll(() => bed.stop());
 
 const tables = ['user_activities', 'analytics_events', 'user_engagements', 'metrics'] as const;
