@@ -194,8 +194,10 @@ describe('events are seen', () => {
       { name: 'c', session },
     );
     await recorded(manager, { name: 'd', session });
-    const names = async (person: Person) =>
-      (await seen(person, { session: { eq: session } })).map(({ name }) => name).sort();
+    const names = async (person: Person) => {
+      const found: string[] = (await seen(person, { session: { eq: session } })).map(({ name }) => name);
+      return found.toSorted();
+    };
     expect(await names(ada)).toEqual(['a', 'b', 'c', 'd']);
     expect(await names(manager)).toEqual(['a', 'd']);
     const stranger = await bed.signUp('Stranger');

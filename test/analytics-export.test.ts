@@ -105,16 +105,27 @@ describe('activities', () => {
     const all = await exported(ada, { kind: 'ACTIVITIES' });
     expect(all.rows).toHaveLength(1203);
     expect(new Set(all.rows.map(({ requestId }) => requestId)).size).toBe(1203);
-    expect(all.rows.map(({ createdAt }) => createdAt)).toEqual(all.rows.map(({ createdAt }) => createdAt).sort());
+    const times: string[] = all.rows.map(({ createdAt }) => createdAt);
+    expect(times).toEqual(times.toSorted());
     const own = await exported(member, { kind: 'ACTIVITIES' });
     expect(own.rows).toHaveLength(401);
     expect(new Set(own.rows.map(({ userId }) => userId))).toEqual(new Set([member.userId]));
     expect(own.rows[0]).toEqual({
-      ...{ createdAt: from, userId: member.userId, action: 'viewer', operation: '', mutation: 'false' },
-      ...{ resourceType: 'User', resourceId: member.userId, workspaceId: '', error: '', durationMs: '2' },
-      ...{ requestId: 'r2', address: '' },
+      createdAt: from,
+      userId: member.userId,
+      action: 'viewer',
+      operation: '',
+      mutation: 'false',
+      resourceType: 'User',
+      resourceId: member.userId,
+      workspaceId: '',
+      error: '',
+      durationMs: '2',
+      requestId: 'r2',
+      address: '',
       // Neither names nor what clients sent is a formula.
-      ...{ userName: "'=Member", userAgent: "'=1+1" },
+      userName: "'=Member",
+      userAgent: "'=1+1",
     });
     const foreign = await exported(member, { kind: 'ACTIVITIES', filter: { userId: ada.userId } });
     expect(foreign.rows).toEqual([]);
@@ -220,16 +231,18 @@ test('a summary has a line for each member that one sees the days of', async () 
     ]),
   );
   expect(rows.find(({ userName }) => userName === 'Ada')).toEqual({
-    ...{
-      userId: ada.userId,
-      userName: 'Ada',
-      role: 'OWNER',
-      activeDays: '31',
-      requests: '62',
-      sessions: '31',
-      sessionSeconds: '1860',
-    },
-    ...{ pageViews: '93', conversations: '124', messages: '155', orders: '186', lastDate: '2026-01-31' },
+    userId: ada.userId,
+    userName: 'Ada',
+    role: 'OWNER',
+    activeDays: '31',
+    requests: '62',
+    sessions: '31',
+    sessionSeconds: '1860',
+    pageViews: '93',
+    conversations: '124',
+    messages: '155',
+    orders: '186',
+    lastDate: '2026-01-31',
   });
   const own = await exported(manager, { kind: 'SUMMARY' });
   expect(own.rows.map(({ userName }) => userName)).toEqual(['Manager']);
@@ -240,15 +253,13 @@ test('metrics are those of workspaces that one sees, one kind of period after th
   const { rows } = await exported(ada, { kind: 'METRICS' });
   expect(rows.map(({ period }) => period)).toEqual([...Array(30).fill('HOURLY'), ...Array(30).fill('DAILY')]);
   expect(rows[0]).toEqual({
-    ...{
-      period: 'HOURLY',
-      periodStart: from,
-      name: 'messages',
-      category: 'chat',
-      workspaceId: garden,
-      value: '0.25',
-      samples: '3',
-    },
+    period: 'HOURLY',
+    periodStart: from,
+    name: 'messages',
+    category: 'chat',
+    workspaceId: garden,
+    value: '0.25',
+    samples: '3',
   });
   const some = await exported(manager, { kind: 'METRICS', filter: { period: 'DAILY' } });
   expect(new Set(some.rows.map(({ period, workspaceId }) => `${period} ${workspaceId}`))).toEqual(
