@@ -4,6 +4,7 @@ import postgres from 'postgres';
 import { database } from '../src/database/client.ts';
 import { UnitOfWork, type Scope } from '../src/database/unit-of-work.ts';
 import { turnsOf } from '../src/domains/content/bulk-run.ts';
+import { analyticsEventList, eventNames } from '../src/domains/analytics/event-loaders.ts';
 import { fileList } from '../src/domains/content/file-loaders.ts';
 import { chunkList, documentList, documentListOfAll } from '../src/domains/content/loaders.ts';
 import { pinnedPassages } from '../src/domains/content/pinned.ts';
@@ -121,6 +122,7 @@ const citation = 121;
 const [template, templateVersion, agentRules] = [131, 132, 133] as const;
 const training = 141;
 const [activity, engagement] = [151, 152] as const;
+const recorded = 110;
 const time = (number: string) => `timestamptz '2026-01-01' + (${number}) * interval '1 second'`;
 
 let bed: Testbed & { ownerUrl: string | undefined };
@@ -265,6 +267,11 @@ const fill = async (url: string): Promise<void> => {
   await run(`insert into knowledge.training_examples (organization_id, created_at, id, type, input, expected_output, confidence, group_id, status, validated_at, used_at, fingerprint)
     select ${tenant}, ${time('n')}, ${inSql(training, 'n')}, ${one(1, "'DOCUMENT'", "'FAQ'")}, 'i', 'o', (n % 1000) / 1000.0, ${one(2, inSql(user, '0'))},
       ${one(3, "'PENDING'", "'VALIDATED'")}, ${one(3, 'null', time('n'))}, ${one(4, 'null', time('n'))}, md5(n::text) from generate_series(0, 79999) n`);
+  // Half of the events are in the tenant's first workspace, the others in five.
+  const happened = `case when n / 4 % 2 = 0 then ${inSql(workspace, `n % ${tenants}`)} else ${inSql(workspace, `n / 4 % 10 * ${tenants} + n % ${tenants}`)} end`;
+  await run(`insert into analytics_events (organization_id, id, occurred_at, created_at, workspace_id, user_id, name, source, session)
+    select ${tenant}, ${inSql(recorded, 'n')}, ${time('n')}, ${time('n')}, ${happened}, ${inSql(user, 'n % 40')}, 'e' || n / 4 % 100, 'CLIENT', 's' || n / 4 % 100
+    from generate_series(0, 79999) n`);
   await run(`insert into files (organization_id, id, readers, name, mime_type, size, sha256, status, uploaded_by_id, created_at)
     select ${tenant}, ${inSql(file, 'n')}, array[${inSql(workspace, `n % ${tenants}`)}, ${tenant}], md5(n::text), 'text/plain', n,
       md5(n::text) || md5(n::text), 'STORED', ${inSql(user, 'n % 40')}, ${time('n')}
@@ -732,6 +739,25 @@ const lists: readonly List[] = [
     created('DESC', studioPrompt),
     (unit, args) => promptsBySession(unit, args, idOf(promptSession, 0)),
   ],
+  [
+    'events',
+    'analytics_events_occurred_at_index',
+    encodeCursor('OCCURRED_AT DESC', [at(8000), idOf(recorded, 8000)]),
+    (unit, args) => analyticsEventList(unit, args),
+  ],
+  ...(
+    [
+      ['user_id', { userId: { eq: idOf(user, 0) } }],
+      ['session', { session: { eq: 's0' } }],
+      ['name', { name: { eq: 'e0' } }],
+      ['workspace_id', { workspaceId: { eq: idOf(workspace, 4) } }],
+    ] as const
+  ).map(([by, filter]): List => [
+    `events by ${by}`,
+    `analytics_events_${by}_index`,
+    null,
+    (unit, args) => analyticsEventList(unit, { ...args, filter }),
+  ]),
   ['orders', 'orders_created_at_index', created('DESC', order), (unit, args) => orderList(unit, args)],
   [
     'orders by priority',
@@ -1112,6 +1138,16 @@ onPostgres('statistics of searches read those of the time alone', async () => {
   );
   expect(plans).toHaveLength(1);
   const scans = (plans[0] ?? []).filter((node) => node['Relation Name'] === 'search_logs');
+  expect(scans.map((node) => [node['Actual Rows'], node['Rows Removed by Filter'] ?? 0])).toEqual([[1000, 0]]);
+});
+
+onPostgres('names of events are counted from those of the time alone', async () => {
+  const moment = (number: number) => new Date(Date.UTC(2026, 0, 1) + number * 1000);
+  const plans = await plansOf(administrator, (unit) =>
+    eventNames(unit, { from: moment(4000), to: moment(8000), first: 100 }),
+  );
+  expect(plans).toHaveLength(1);
+  const scans = (plans[0] ?? []).filter((node) => node['Relation Name'] === 'analytics_events');
   expect(scans.map((node) => [node['Actual Rows'], node['Rows Removed by Filter'] ?? 0])).toEqual([[1000, 0]]);
 });
 

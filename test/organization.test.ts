@@ -122,6 +122,9 @@ test('its type says what it allows', async () => {
       'callRetentionDays',
       'contentRetentionDays',
       'timeZone',
+      'activityDays',
+      'eventDays',
+      'metricDays',
     ],
   });
   await retype(bed, ada.organizationId, 'ENTERPRISE');

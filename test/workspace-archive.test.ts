@@ -129,9 +129,12 @@ const naming = [
   'createRoutingRule',
   'createTrainingExample',
   'createTrainingExamplesFromFeedback',
+  'exportAnalytics',
   'exportConversations',
   'exportTrainingData',
   'inviteMember',
+  // What people look at in an archive.
+  'recordEvents',
   'sharePromptSession',
   'updateRoutingRule',
 ];

@@ -21,6 +21,7 @@ import { filledApis } from './api-fields.ts';
 import { filledActivity } from './filled-activity.ts';
 import { filledAgents } from './filled-agents.ts';
 import { filledEmbed } from './filled-embed.ts';
+import { filledEvents } from './filled-events.ts';
 import { filledRooms } from './filled-rooms.ts';
 import { filledKnowledge } from './filled-knowledge.ts';
 import { filledOrders } from './filled-orders.ts';
@@ -376,6 +377,7 @@ const filled = async (
     ...(await filledTemplates(owner, workspaceId, secret)),
     ...(await filledTraining(owner, secret)),
     ...(await filledActivity(whole(bed, owner.organizationId), owner, secret)),
+    ...(await filledEvents(owner, workspaceId, secret)),
     ...(await filledSync(bed, owner, workspaceId, secret)),
     ...(await filledEmbed(bed, owner, workspaceId, secret)),
     ...(await mailboxOf(owner)),

@@ -4,6 +4,9 @@ import { organizationsWhere, unitOf } from '../tenancy/organization-purge.ts';
 import { settingsOf } from '../tenancy/organization-settings.ts';
 import { organizations } from '../tenancy/tables.ts';
 import { makeEngagements } from './engagement.ts';
+import { removeOldExports } from './export-expiry.ts';
+import { purgeAnalytics } from './retention.ts';
+import { tellServerEvents } from './server-events.ts';
 
 /** Makes the days of members anew in every organization. One that fails is logged and tried again the next time. */
 const makeAll = async ({ services }: Work, signal: AbortSignal): Promise<void> => {
@@ -17,7 +20,10 @@ const makeAll = async ({ services }: Work, signal: AbortSignal): Promise<void> =
   }
 };
 
-/** Work of this domain that comes again each hour. */
+/** Work of this domain that comes again and again: events of the server every five minutes, days of members each hour, the rest each night, when few are awake. */
 export const schedules: Schedules = {
   'analytics.make-engagements': { cron: '7 * * * *', expireSeconds: 3600, run: makeAll },
+  'analytics.tell-server-events': { cron: '*/5 * * * *', expireSeconds: 3600, run: tellServerEvents },
+  'analytics.purge-analytics': { cron: '17 4 * * *', expireSeconds: 2 * 3600, run: purgeAnalytics },
+  'analytics.remove-old-exports': { cron: '2 4 * * *', expireSeconds: 3600, run: removeOldExports },
 };

@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm';
 import {
   bigint,
   boolean,
@@ -133,6 +134,10 @@ export const analyticsEvents = tenantTable(
       event.occurredAt,
       event.id,
     ),
+    index('analytics_events_user_id_index').on(event.organizationId, event.userId, event.occurredAt, event.id),
+    index('analytics_events_session_index')
+      .on(event.organizationId, event.session, event.occurredAt, event.id)
+      .where(sql`${event.session} is not null`),
   ],
 );
 export type AnalyticsEventRow = typeof analyticsEvents.$inferSelect;

@@ -1,14 +1,12 @@
-import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { globalId } from '../../ids.ts';
 import type { JobHandler, Run } from '../../queue/queue.ts';
 import { viewerNow } from '../content/bulk-run.ts';
-import type { Viewer } from '../context.ts';
+import { writeFileFor, type Requester } from '../content/written-files.ts';
 import type { Work } from '../services.ts';
 import { scopeOf } from '../tenancy/viewers.ts';
 import { formats, type Exported, type Format } from './export-formats.ts';
 import { countSelected, pagesOfConversations, pagesOfMessages } from './export-reading.ts';
 import { exportWork, type ExportWork } from './exporting.ts';
-import { writeFile } from './written-files.ts';
 
 /** Whoever asked may read conversations no longer. */
 class AccessEnded extends Error {}
@@ -26,26 +24,21 @@ interface Tally {
 export const runExport: JobHandler<Work>['run'] = async (work, data, run) => {
   if (run.kept !== null) return run.kept;
   const { selection, format, credential } = exportWork.parse(data);
-  const reader = readerOf(work, credential);
+  const requester = requesterOf(work, credential);
   try {
-    const unit = await reader.unit();
+    const unit = await requester.unit();
     const tally = { conversations: 0, messages: 0 };
     const total = await countSelected(unit, selection);
-    const source = sourceOf(reader.unit, selection, run, tally, total);
-    return await written(work, reader, formats[format], source, run, tally);
+    const source = sourceOf(requester.unit, selection, run, tally, total);
+    return await written(work, requester, formats[format], source, run, tally);
   } catch (error) {
     if (error instanceof AccessEnded) return { fileId: null, stopped: 'ACCESS_ENDED' };
     throw error;
   }
 };
 
-interface Reader {
-  /** A unit that sees what the requester sees now. Throws AccessEnded. */
-  readonly unit: () => Promise<UnitOfWork>;
-  readonly viewer: () => Promise<Viewer>;
-}
-
-const readerOf = (work: Work, credential: ExportWork['credential']): Reader => {
+/** Throws AccessEnded. */
+const requesterOf = (work: Work, credential: ExportWork['credential']): Requester => {
   const viewer = async () => {
     const now = await viewerNow(work, credential);
     if (now?.permissions.has('CONVERSATION_READ') !== true) throw new AccessEnded();
@@ -55,7 +48,7 @@ const readerOf = (work: Work, credential: ExportWork['credential']): Reader => {
 };
 
 async function* sourceOf(
-  unitNow: Reader['unit'],
+  unitNow: Requester['unit'],
   selection: ExportWork['selection'],
   run: Run,
   tally: Tally,
@@ -82,19 +75,18 @@ async function* counted<Row>(pages: AsyncIterable<readonly Row[]>, tally: Tally)
 }
 
 const written = async (
-  { services: { store }, unit: { organizationId } }: Work,
-  { viewer, unit }: Reader,
+  work: Work,
+  requester: Requester,
   { write, extension, mimeType }: Format,
   source: AsyncIterable<Exported>,
   run: Run,
   tally: Tally,
 ): Promise<Record<string, unknown>> => {
-  const name = `conversations.${extension}`;
-  const keeper = async () => ({ viewer: await viewer(), unit: await unit() });
-  const result = await writeFile(store, { organizationId, name, mimeType }, write(source), keeper, async (id, own) => {
-    own.record({ action: 'conversation.exported', type: 'File', id, data: { ...tally } });
-    const told = { fileId: globalId('File', id), ...tally };
-    await run.keep(own, told, 99);
+  const file = { name: `conversations.${extension}`, mimeType };
+  const result = await writeFileFor(work, requester, file, write(source), async (unit, fileId) => {
+    unit.record({ action: 'conversation.exported', type: 'File', id: fileId, data: { ...tally } });
+    const told = { fileId: globalId('File', fileId), ...tally };
+    await run.keep(unit, told, 99);
     return told;
   });
   return result ?? { fileId: null, ...tally };

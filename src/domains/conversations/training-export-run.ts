@@ -9,7 +9,7 @@ import { countSelected, markUsed, pagesOfExamples } from '../knowledge/training-
 import type { Work } from '../services.ts';
 import { scopeOf } from '../tenancy/viewers.ts';
 import { trainingExportWork, type TrainingExportWork } from './training-export.ts';
-import { writeFile } from './written-files.ts';
+import { writeFileFor } from '../content/written-files.ts';
 
 /** Whoever asked may export training data no longer. */
 class AccessEnded extends Error {}
@@ -54,13 +54,12 @@ const written = async (work: Work, asked: TrainingExportWork, run: Run): Promise
     }
   };
   const { write, extension, mimeType } = trainingFormats[asked.format];
-  const { organizationId } = work.unit;
-  const file = await writeFile(
-    work.services.store,
-    { organizationId, name: `training-data.${extension}`, mimeType },
+  const file = await writeFileFor(
+    work,
+    { viewer, unit },
+    { name: `training-data.${extension}`, mimeType },
     write(counted(), asked.systemPrompt),
-    async () => ({ viewer: await viewer(), unit: await unit() }),
-    async (id, own) => {
+    async (own, id) => {
       own.record({ action: 'training_example.exported', type: 'File', id, data: { ...tally } });
       const told = { fileId: globalId('File', id), ...tally };
       await run.keep(own, told, 95);

@@ -57,6 +57,8 @@ export const limits = {
   visit: { each: 60, address: 60, seconds: 900 },
   /** What visitors send in a conversation, besides the limits of their widget. */
   visitorMessage: { each: 20, address: 120, seconds: 60 },
+  /** Batches of analytics events of a member. */
+  eventBatch: { each: 120, address: 120, seconds: 60 },
 } as const satisfies Readonly<Record<string, Limit>>;
 
 export type Throttles = Readonly<Record<keyof typeof limits, Throttle>>;

@@ -3,6 +3,7 @@ import { date, integer, numeric, pgView, text, uuid } from 'drizzle-orm/pg-core'
 import { database } from '../../database/client.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { BadUserInput } from '../../errors.ts';
+import { isTimeZone } from '../tenancy/time-zone.ts';
 import type { OrderStatisticsRow } from './rows.ts';
 import { orders } from './tables.ts';
 
@@ -78,15 +79,4 @@ const inRange = (unit: UnitOfWork, from: string, to: string, timeZone: string) =
       .groupBy(sql`day`, orders.type, orders.status)
       .orderBy(sql`day`, orders.type, orders.status),
   );
-};
-
-const isTimeZone = (name: string): boolean => {
-  // Offsets such as +01:00 are taken for time zones, too, but know no summer time.
-  if (!/^[A-Za-z]/.test(name) || name.length > 100) return false;
-  try {
-    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
-  } catch (error) {
-    if (error instanceof RangeError) return false;
-    throw error;
-  }
 };

@@ -10,6 +10,9 @@ const domain = z
   .max(253)
   .regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$/);
 
+/** How long something of the analytics is kept, in days. */
+const keptDays = (days: number, message: string) => z.int(message).min(1, message).max(3650, message).default(days);
+
 /** What an organization can set. Its defaults are in force wherever nothing else is stored. */
 const shape = {
   /** Members without a confirmed second factor hold ACCOUNT_MANAGE alone until they have one. */
@@ -93,6 +96,12 @@ const shape = {
     .default(30),
   /** When its days begin, wherever nothing else is said: a name of the IANA's database. */
   timeZone: z.string().refine(isTimeZone, 'A time zone is a name such as Europe/Berlin or UTC.').default('UTC'),
+  /** How long it is kept which requests members made, in days. */
+  activityDays: keptDays(90, 'Activities are kept for 1 to 3650 days.'),
+  /** How long analytics events are kept, in days. */
+  eventDays: keptDays(365, 'Events are kept for 1 to 3650 days.'),
+  /** How long metrics are kept, and what members did by days, in days. */
+  metricDays: keptDays(1095, 'Metrics are kept for 1 to 3650 days.'),
 };
 const settingsShape = z.object(shape);
 

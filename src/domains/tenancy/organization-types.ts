@@ -43,6 +43,9 @@ const ownAffairs = [
   'callRetentionDays',
   'contentRetentionDays',
   'timeZone',
+  'activityDays',
+  'eventDays',
+  'metricDays',
 ] as const;
 
 /** The one table of what each type of organization allows; the documentation prints it. */

@@ -1,0 +1,2 @@
+CREATE INDEX "analytics_events_user_id_index" ON "analytics_events" USING btree ("organization_id","user_id","occurred_at","id");--> statement-breakpoint
+CREATE INDEX "analytics_events_session_index" ON "analytics_events" USING btree ("organization_id","session","occurred_at","id") WHERE "analytics_events"."session" is not null;

@@ -1,0 +1,9 @@
+import type { Jobs } from '../services.ts';
+import { runExport } from './export-run.ts';
+import { exportKind } from './exporting.ts';
+
+/** Work of this domain that comes later. */
+export const jobs: Jobs = {
+  // Nothing is left of a file that was not finished.
+  [exportKind]: { concurrency: 1, retries: 3, expireSeconds: 6 * 3600, run: runExport, giveUp: async () => undefined },
+};

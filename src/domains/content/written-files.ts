@@ -1,0 +1,57 @@
+import { Readable } from 'node:stream';
+import { database } from '../../database/client.ts';
+import { sole } from '../../database/rows.ts';
+import type { UnitOfWork } from '../../database/unit-of-work.ts';
+import type { Viewer } from '../context.ts';
+import type { Work } from '../services.ts';
+import { place, takeIn } from './stored-bytes.ts';
+import { files } from './tables.ts';
+
+/** Who asked for a file, as they stand at the time of each call. Both throw when they may ask no longer. */
+export interface Requester {
+  /** A unit that sees what the requester sees now. */
+  readonly unit: () => Promise<UnitOfWork>;
+  readonly viewer: () => Promise<Viewer>;
+}
+
+/**
+ * Writes text, piece by piece and held nowhere as a whole, into a new file that belongs to who asked for it; the organization's administrators see it, too, as all
+ * files. `settle` runs in the transaction that makes the file's row and gives what comes of all this: either both are there or neither. Null, and no file, where there
+ * is no piece.
+ */
+export const writeFileFor = async <Result>(
+  { services: { store }, unit: { organizationId } }: Pick<Work, 'services' | 'unit'>,
+  requester: Requester,
+  { name, mimeType }: { readonly name: string; readonly mimeType: string },
+  pieces: AsyncGenerator<string>,
+  settle: (unit: UnitOfWork, fileId: string) => Promise<Result>,
+): Promise<Result | null> => {
+  const first = await pieces.next();
+  if (first.done === true) return null;
+  const content = Readable.from(bytesOf(first.value, pieces), { objectMode: false });
+  const arrived = await takeIn(store, { organizationId, name, mimeType, maxBytes: Number.MAX_SAFE_INTEGER }, content);
+  try {
+    const { self, userId: uploadedById } = await requester.viewer();
+    const unit = await requester.unit();
+    return await unit.transact(async () => {
+      const { sha256, size } = arrived;
+      // The organization's own id stands for its administrators and jobs, as with uploads.
+      const row = { organizationId, readers: [self, organizationId], name, mimeType, size, sha256, uploadedById };
+      const file = sole(
+        await database
+          .insert(files)
+          .values({ ...row, status: 'STORED' })
+          .returning({ id: files.id }),
+      );
+      await place(store, organizationId, arrived);
+      return settle(unit, file.id);
+    });
+  } finally {
+    await store.remove(arrived.aside);
+  }
+};
+
+async function* bytesOf(first: string, pieces: AsyncIterable<string>): AsyncGenerator<Buffer> {
+  yield Buffer.from(first);
+  for await (const piece of pieces) if (piece !== '') yield Buffer.from(piece);
+}
