@@ -9,7 +9,7 @@ import type {
 } from '../../generated/resolvers.ts';
 import type { RoutingConditions } from './routing-conditions.ts';
 import type { RoutingRuleRow } from './routing-tables.ts';
-import { isTimeZone } from './time-zone.ts';
+import { isTimeZone } from '../tenancy/time-zone.ts';
 
 /** Rules of an organization, and of the installation, at most: each call may look at all of them. */
 export const maxRules = 100;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { InputIssue } from '../../errors.ts';
+import { isTimeZone } from './time-zone.ts';
 
 /** `image/png`, or `image/*` for all of its kind (RFC 6838, section 4.2). */
 const fileType = z.string().regex(/^[a-z0-9][a-z0-9!#$&^_.+-]{0,126}\/(\*|[a-z0-9][a-z0-9!#$&^_.+-]{0,126})$/);
@@ -90,6 +91,8 @@ const shape = {
     .min(1, 'Contents of calls are kept for 1 to 400 days.')
     .max(400, 'Contents of calls are kept for 1 to 400 days.')
     .default(30),
+  /** In which days and weeks things are counted: a name of the IANA's database. */
+  timeZone: z.string().refine(isTimeZone, 'A time zone is a name such as Europe/Berlin or UTC.').default('UTC'),
 };
 const settingsShape = z.object(shape);
 

@@ -42,6 +42,7 @@ const ownAffairs = [
   'keepCallContents',
   'callRetentionDays',
   'contentRetentionDays',
+  'timeZone',
 ] as const;
 
 /** The one table of what each type of organization allows; the documentation prints it. */
