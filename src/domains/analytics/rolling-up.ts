@@ -93,8 +93,8 @@ const settingsIn = async ({ organizationId }: UnitOfWork): Promise<OrganizationS
 const staleHours = async ({ organizationId }: UnitOfWork, source: string): Promise<string[]> => {
   const ofSource = sql`organization_id = ${organizationId} and source = ${source}`;
   const taken = await database.execute<{ hour: string }>(sql`
-    with some as (select distinct hour from ${staleWindows} where ${ofSource} order by hour limit ${atOnce}),
-      taken as (delete from ${staleWindows} where ${ofSource} and hour in (select hour from some) returning hour)
+    with oldest as (select distinct hour from ${staleWindows} where ${ofSource} order by hour limit ${atOnce}),
+      taken as (delete from ${staleWindows} where ${ofSource} and hour in (select hour from oldest) returning hour)
     select distinct hour::text as hour from taken`);
   return taken.map(({ hour }) => hour);
 };
