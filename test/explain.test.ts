@@ -3,6 +3,8 @@ import { sql } from 'drizzle-orm';
 import postgres from 'postgres';
 import { database } from '../src/database/client.ts';
 import { UnitOfWork, type Scope } from '../src/database/unit-of-work.ts';
+import { metricList } from '../src/domains/analytics/metric-loaders.ts';
+import { metricsOf } from '../src/domains/analytics/metrics.ts';
 import { turnsOf } from '../src/domains/content/bulk-run.ts';
 import { fileList } from '../src/domains/content/file-loaders.ts';
 import { chunkList, documentList, documentListOfAll } from '../src/domains/content/loaders.ts';
@@ -101,6 +103,7 @@ const [email, emailThread, emailTerm] = [61, 62, 63] as const;
 const [provider, pricedModel, modelPrice] = [95, 96, 97] as const;
 const budget = 70;
 const [order, orderEvent, orderNote] = [101, 102, 103] as const;
+const [metric, recorded, activity] = [111, 112, 113] as const;
 const time = (number: string) => `timestamptz '2026-01-01' + (${number}) * interval '1 second'`;
 
 let bed: Testbed & { ownerUrl: string | undefined };
@@ -214,6 +217,17 @@ const fill = async (url: string): Promise<void> => {
     select ${tenant}, ${readers}, ${time('n')}, ${inSql(orderEvent, 'n')}, ${inSql(order, `n % ${tenants}`)}, 'CHANGED', n from generate_series(0, 39999) n`);
   await run(`insert into order_notes (organization_id, readers, created_at, id, order_id, internal, text)
     select ${tenant}, ${readers}, ${time('n')}, ${inSql(orderNote, 'n')}, ${inSql(order, `n % ${tenants}`)}, n / ${tenants} % 2 = 1, 't' from generate_series(0, 39999) n`);
+  // Each week has figures of one of eight workspaces; every order of the second half was completed an hour after it was opened.
+  await run(`insert into metrics (organization_id, id, workspace_id, name, category, period, period_start, value, samples)
+    select ${tenant}, ${inSql(metric, 'n')}, ${among(workspace, 8)}, 'EVENTS', 'EVENTS', (array['HOURLY', 'WEEKLY'])[n / ${tenants} % 2 + 1], ${time('n')}, 1, 1
+    from generate_series(0, 79999) n`);
+  await run(
+    `update orders set status = 'COMPLETED', completed_at = created_at + interval '1 hour' where number >= 40000`,
+  );
+  await run(`insert into analytics_events (organization_id, id, workspace_id, user_id, name, source, occurred_at)
+    select ${tenant}, ${inSql(recorded, 'n')}, ${among(workspace, 8)}, ${among(user, 20)}, 'e', 'CLIENT', ${time('n')} from generate_series(0, 79999) n`);
+  await run(`insert into user_activities (organization_id, id, user_id, action, mutation, duration_ms, request_id, created_at)
+    select ${tenant}, ${inSql(activity, 'n')}, ${among(user, 20)}, 'a', false, 1, 'r', ${time('n')} from generate_series(0, 79999) n`);
   await run(`insert into files (organization_id, id, readers, name, mime_type, size, sha256, status, uploaded_by_id, created_at)
     select ${tenant}, ${inSql(file, 'n')}, array[${inSql(workspace, `n % ${tenants}`)}, ${tenant}], md5(n::text), 'text/plain', n,
       md5(n::text) || md5(n::text), 'STORED', ${inSql(user, 'n % 40')}, ${time('n')}
@@ -677,6 +691,18 @@ const lists: readonly List[] = [
     created('DESC', studioPrompt),
     (unit, args) => promptsBySession(unit, args, idOf(promptSession, 0)),
   ],
+  [
+    'figures rolled up',
+    'metrics_all_period_start_index',
+    encodeCursor('PERIOD_START DESC', [at(8000), idOf(metric, 8000)]),
+    (unit, args) => metricList(unit, args),
+  ],
+  [
+    'figures of weeks',
+    'metrics_period_start_index',
+    null,
+    (unit, args) => metricList(unit, { ...args, filter: { period: { eq: 'WEEKLY' } } }),
+  ],
   ['orders', 'orders_created_at_index', created('DESC', order), (unit, args) => orderList(unit, args)],
   [
     'orders by priority',
@@ -893,6 +919,45 @@ onPostgres('usage of models is reckoned from the calls of its time alone', async
       expect(scans.map((node) => [node['Actual Rows'], node['Rows Removed by Filter'] ?? 0])).toEqual([[1000, 0]]);
       expect((plans[0] ?? []).flatMap((node) => node['Index Name'] ?? [])).toContain('execution_logs_created_at_index');
       expect(scans.filter((node) => node['Node Type'] === 'Seq Scan')).toEqual([]);
+    }
+});
+
+onPostgres('figures are reckoned from the rows of their time alone, found by an index of it', async () => {
+  const moment = (number: number) => new Date(Date.UTC(2026, 0, 1) + number * 1000);
+  const question = {
+    from: moment(60_000),
+    to: moment(64_000),
+    timeZone: 'Europe/Berlin',
+    percentiles: [],
+    fillEmpty: false,
+    first: 500,
+    orderBy: null,
+  };
+  const measures = [
+    ['ACTIVE_USERS', 'user_activities', 'user_activities_created_at_index'],
+    ['EVENTS', 'analytics_events', 'analytics_events_occurred_at_index'],
+    ['CONVERSATIONS', 'conversations', 'conversations_all_created_at_index'],
+    ['MESSAGES', 'messages', 'messages_all_created_at_index'],
+    ['FEEDBACK', 'feedback', 'feedback_all_created_at_index'],
+    ['DOCUMENTS_ADDED', 'documents', 'documents_all_created_at_index'],
+    ['ORDERS_COMPLETED', 'orders', 'orders_completed_at_index'],
+    ['COST', 'execution_logs', 'execution_logs_created_at_index'],
+  ] as const;
+  for (const dimensions of [[], ['USER']] as const)
+    for (const grain of [null, 'HOUR'] as const) {
+      const all = measures.map(([measure]) => measure);
+      const plans = await plansOf(administrator, (unit) =>
+        metricsOf(unit, { ...question, measures: all, dimensions, grain }),
+      );
+      expect(plans).toHaveLength(1);
+      const nodes = plans[0] ?? [];
+      for (const [, table, index] of measures) {
+        const scans = nodes.filter((node) => node['Relation Name'] === table);
+        const read = scans.map((node) => node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0));
+        expect({ table, read: Math.max(...read) }).toEqual({ table, read: 1000 });
+        expect(nodes.flatMap((node) => node['Index Name'] ?? [])).toContain(index);
+        expect(scans.filter((node) => node['Node Type'] === 'Seq Scan')).toEqual([]);
+      }
     }
 });
 

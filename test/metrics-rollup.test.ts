@@ -383,7 +383,11 @@ test('what is rolled up again stays the same row, and a figure that stays is not
   const work = { unit: unit(), services: bed.server.installation.services };
   const signal = new AbortController().signal;
   const nothing = async () => undefined;
-  await job?.run(work, { from, to }, { jobId: newId(), attempt: 1, signal, kept: null, progress: nothing, keep: nothing });
+  await job?.run(
+    work,
+    { from, to },
+    { jobId: newId(), attempt: 1, signal, kept: null, progress: nothing, keep: nothing },
+  );
   expect(await rolledUp()).toEqual(await onePass('Asia/Kathmandu'));
   const after = await rows();
   expect(after.map(({ id }) => id)).toEqual(before.map(({ id }) => id));
@@ -490,7 +494,9 @@ test('the schedule rolls up all organizations, also when one of them cannot be',
   );
   await setTimeZone('Antarctica/Troll');
   await unit().transact(() =>
-    database.execute(sql`update organizations set settings = '{"timeZone": 7}' where id = ${uuidOf(ada.organizationId)}`),
+    database.execute(
+      sql`update organizations set settings = '{"timeZone": 7}' where id = ${uuidOf(ada.organizationId)}`,
+    ),
   );
   await schedules['analytics.roll-up-metrics']?.run({ unit: unit(), services }, new AbortController().signal);
   const made = await ofOther.run(() => database.select().from(metrics));

@@ -19,6 +19,7 @@ import { Person, type Testbed } from '../testbed.ts';
 import { filledApis } from './api-fields.ts';
 import { filledAgents } from './filled-agents.ts';
 import { filledEmbed } from './filled-embed.ts';
+import { filledMetrics } from './filled-metrics.ts';
 import { filledRooms } from './filled-rooms.ts';
 import { filledOrders } from './filled-orders.ts';
 import { filledStudio } from './filled-studio.ts';
@@ -371,6 +372,7 @@ const filled = async (
     ...(await filledEmbed(bed, owner, workspaceId, secret)),
     ...(await mailboxOf(owner)),
     ...(await filledApis(owner, `${secret} customers`)),
+    ...(await filledMetrics(bed, organizationId, workspaceId)),
   };
 };
 

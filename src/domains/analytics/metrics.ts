@@ -33,7 +33,7 @@ export interface MetricsQuestion {
 const hourMs = 3_600_000;
 /** The least that a bucket lasts. */
 const grainMs = { HOUR: hourMs, DAY: 23 * hourMs, WEEK: 167 * hourMs, MONTH: 671 * hourMs } as const;
-const bounds = { measures: 10, dimensions: 3, percentiles: 5, rows: 1000, buckets: 1000, days: 1100 } as const;
+const bounds = { measures: 10, dimensions: 3, percentiles: 5, rows: 500, buckets: 1000, days: 1100 } as const;
 
 const refuse = (field: string, message: string): never => {
   throw new BadUserInput(field, message);
