@@ -172,11 +172,13 @@ const rowsFor = async (person: Person, input: object): Promise<Data[]> =>
   ((await person.want(text, asked(input))) as Data).metrics.rows;
 /** The figures of each row as text, behind its bucket and keys. */
 const figuresFor = async (person: Person, input: object): Promise<unknown[][]> =>
-  (await rowsFor(person, input)).map(({ start, keys, values }) => [
-    ...(start === null ? [] : [start]),
-    ...keys.map(({ value }: Data) => value),
-    ...values.map(({ value }: Data) => value),
-  ]);
+  (await rowsFor(person, input)).map(({ start, keys, values }) =>
+    [
+      start === null ? [] : [start],
+      keys.map(({ value }: Data) => value),
+      values.map(({ value }: Data) => value),
+    ].flat(),
+  );
 const refused = async (input: object, person: Person = ada): Promise<Data> =>
   (await person.ask(text, asked(input))).errors[0]?.extensions;
 

@@ -323,12 +323,14 @@ const setTimeZone = (timeZone: string): Promise<unknown> =>
       .where(eq(organizations.id, organizationId)),
   );
 
+/** The embedded database has one connection: nobody else does anything meanwhile. */
+const onPostgres = process.env.TEST_POSTGRES_URL === undefined ? test.skip : test;
 const parallel = process.env.TEST_POSTGRES_URL === undefined ? 1 : 3;
 
 test('whatever comes late, changes or goes, roll-ups are what one pass over all rows gives', async () => {
   for (const timeZone of ['UTC', 'Europe/Berlin', 'Asia/Kathmandu']) {
     await setTimeZone(timeZone);
-    for (let round = 0; round < 4; round += 1) {
+    for (let round = 0; round < 3; round += 1) {
       const workers = Array.from({ length: parallel }, async () => work(10));
       const makers = Array.from({ length: parallel }, async () => rollUp(unit()));
       await Promise.all([...workers, ...makers]);
@@ -348,6 +350,20 @@ test('whatever comes late, changes or goes, roll-ups are what one pass over all 
     }
   }
   expect((await rolledUp()).length).toBeGreaterThan(300);
+});
+
+onPostgres('a long transaction that ends after its hour was rolled up is not forgotten', async () => {
+  const occurredAt = '2026-04-20T10:30:00Z';
+  await unit().transact(async ({ organizationId }) => {
+    const row = { organizationId, name: 'late', source: 'SERVER' as const, occurredAt };
+    await database.insert(analyticsEvents).values(row);
+    await database.execute(sql`delete from user_activities where id in (select id from user_activities limit 2)`);
+    await rollUp(unit());
+    expect((await rolledUp()).filter((line) => line.includes('2026-04-20 10:'))).toEqual([]);
+  });
+  await rollUp(unit());
+  expect((await rolledUp()).filter((line) => line.includes('2026-04-20 10:'))).toHaveLength(1);
+  expect(await rolledUp()).toEqual(await onePass('Asia/Kathmandu'));
 });
 
 test('what is rolled up again stays the same row, and a figure that stays is not written', async () => {
@@ -501,10 +517,10 @@ test('the schedule rolls up all organizations, also when one of them cannot be',
   await schedules['analytics.roll-up-metrics']?.run({ unit: unit(), services }, new AbortController().signal);
   const made = await ofOther.run(() => database.select().from(metrics));
   await ofOther.rest();
-  expect(made.map(({ period, value }) => [period, value]).sort()).toEqual([
-    ['DAILY', '1'],
-    ['HOURLY', '1'],
-    ['MONTHLY', '1'],
-    ['WEEKLY', '1'],
+  expect(made.map(({ period, value }) => `${period} ${value}`).sort()).toEqual([
+    'DAILY 1',
+    'HOURLY 1',
+    'MONTHLY 1',
+    'WEEKLY 1',
   ]);
 });

@@ -1,15 +1,15 @@
 import { and, eq, sql, type SQL } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
-import type { OrganizationSettings } from '../tenancy/organization-settings.ts';
+import { settingsOf, type OrganizationSettings } from '../tenancy/organization-settings.ts';
 import { organizations, workspaces } from '../tenancy/tables.ts';
-import { settingsOf } from '../tenancy/organization-settings.ts';
 import { measuredRows, type MeasuredRows } from './measured-rows.ts';
 import { keptDays, measures, rolledUpOf, rolledUpSources } from './measures.ts';
 import { metrics, rollUps, staleWindows } from './tables.ts';
 
 /** Hours of one source that are made in one transaction. */
 const atOnce = 1000;
+const neverAborted = new AbortController().signal;
 
 /** How the metrics of a source are to be made. */
 interface Making {
@@ -24,10 +24,10 @@ interface Making {
  * time this is done, they are in the end what one pass over all rows gives: each transaction takes marks away and makes their periods from the rows as they are then,
  * and one follows the other. Gives the number of hours.
  */
-export const rollUp = async (unit: UnitOfWork, signal?: AbortSignal): Promise<number> => {
+export const rollUp = async (unit: UnitOfWork, signal: AbortSignal = neverAborted): Promise<number> => {
   let made = 0;
   for (const source of rolledUpSources)
-    for (let last = atOnce; last === atOnce && signal?.aborted !== true; made += last)
+    for (let last = atOnce; last === atOnce && !signal.aborted; made += last)
       last = await unit.transact(async () => {
         await lock(unit);
         await database.execute(sql`set local statement_timeout = '5min'`);
@@ -39,9 +39,7 @@ export const rollUp = async (unit: UnitOfWork, signal?: AbortSignal): Promise<nu
   return made;
 };
 
-/**
- * Marks all hours of a time as out of date that something was counted in, or is. Gives nothing; `rollUp` makes their periods.
- */
+/** Marks all hours of a time as out of date that something is counted in, or was; `rollUp` makes their periods. */
 export const markAll = (unit: UnitOfWork, from: string, to: string): Promise<void> =>
   unit.transact(async () => {
     for (const source of rolledUpSources) await mark(unit, source, sql`${from}::timestamptz`, sql`${to}::timestamptz`);

@@ -155,10 +155,13 @@ const figures = {
     / nullif(sum(latency_ms) filter (where ${spoke}), 0))`.as('speed_'),
 };
 
-const wantedBy = ({ organizationId }: UnitOfWork, { from, to, filter }: UsageQuestion): CallsWanted => {
-  const moment = (at: Date) => sql`${at.toISOString()}::timestamptz`;
-  return { organizationId, from: moment(from), to: moment(to), filter };
-};
+const momentOf = (at: Date): SQL => sql`${at.toISOString()}::timestamptz`;
+const wantedBy = ({ organizationId }: UnitOfWork, { from, to, filter }: UsageQuestion): CallsWanted => ({
+  organizationId,
+  from: momentOf(from),
+  to: momentOf(to),
+  filter,
+});
 
 const keyNames = ['key0', 'key1', 'key2'] as const;
 
