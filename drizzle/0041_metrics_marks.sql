@@ -12,52 +12,73 @@ DELETE FROM "stale_windows";--> statement-breakpoint
 ALTER TABLE "stale_windows" ADD COLUMN "source" text NOT NULL;--> statement-breakpoint
 CREATE INDEX "stale_windows_hour_index" ON "stale_windows" USING btree ("organization_id","source","hour");
 --> statement-breakpoint
--- Marks hours of a source as out of date, in the transaction of the change. It only adds rows, so that changes never wait for each other. What goes together with its
--- organization needs no marks.
-CREATE FUNCTION app_mark_stale(organization uuid, source text, moments timestamptz[]) RETURNS void LANGUAGE sql AS $$
-  INSERT INTO stale_windows (organization_id, id, source, hour)
-  SELECT organization, app_new_id(), source, hour
-  FROM (SELECT DISTINCT date_trunc('hour', moment, 'UTC') AS hour FROM unnest(moments) moment WHERE moment IS NOT NULL) hours
-  WHERE EXISTS (SELECT FROM organizations WHERE id = organization)
-$$;
---> statement-breakpoint
--- After statements that add or remove rows, which are `changed`.
+-- These mark hours as out of date, in the transaction of the change. They only add rows, so that changes never wait for each other. Each holds its statement itself:
+-- in a function for all of them it would be planned for each call. What goes together with its organization needs no marks. The first
+-- three run after statements that add or remove rows, which are `changed`.
 CREATE FUNCTION app_mark_created_at() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  PERFORM app_mark_stale(organization_id, TG_TABLE_NAME, array_agg(DISTINCT date_trunc('hour', created_at, 'UTC'))) FROM changed GROUP BY organization_id;
+  INSERT INTO stale_windows (organization_id, id, source, hour)
+  SELECT organization_id, gen_random_uuid(), TG_TABLE_NAME, hour
+  FROM (SELECT DISTINCT organization_id, date_trunc('hour', created_at, 'UTC') AS hour FROM changed) hours
+  WHERE EXISTS (SELECT FROM organizations WHERE id = organization_id);
   RETURN NULL;
 END $$;
 --> statement-breakpoint
 CREATE FUNCTION app_mark_occurred_at() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  PERFORM app_mark_stale(organization_id, TG_TABLE_NAME, array_agg(DISTINCT date_trunc('hour', occurred_at, 'UTC'))) FROM changed GROUP BY organization_id;
+  INSERT INTO stale_windows (organization_id, id, source, hour)
+  SELECT organization_id, gen_random_uuid(), TG_TABLE_NAME, hour
+  FROM (SELECT DISTINCT organization_id, date_trunc('hour', occurred_at, 'UTC') AS hour FROM changed) hours
+  WHERE EXISTS (SELECT FROM organizations WHERE id = organization_id);
   RETURN NULL;
 END $$;
 --> statement-breakpoint
 CREATE FUNCTION app_mark_orders() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  PERFORM app_mark_stale(organization_id, TG_TABLE_NAME, array_agg(moment))
-    FROM changed, unnest(ARRAY[created_at, completed_at, cancelled_at]) moment GROUP BY organization_id;
+  INSERT INTO stale_windows (organization_id, id, source, hour)
+  SELECT organization_id, gen_random_uuid(), TG_TABLE_NAME, hour
+  FROM (
+    SELECT DISTINCT organization_id, date_trunc('hour', moment, 'UTC') AS hour
+    FROM changed, unnest(ARRAY[created_at, completed_at, cancelled_at]) moment WHERE moment IS NOT NULL
+  ) hours
+  WHERE EXISTS (SELECT FROM organizations WHERE id = organization_id);
   RETURN NULL;
 END $$;
 --> statement-breakpoint
--- After a row whose figures change.
+-- These run after a row whose figures change: for the hours that it was in and is in.
 CREATE FUNCTION app_mark_changed_created_at() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  PERFORM app_mark_stale(NEW.organization_id, TG_TABLE_NAME, ARRAY[OLD.created_at, NEW.created_at]);
+  INSERT INTO stale_windows (organization_id, id, source, hour)
+  SELECT organization_id, gen_random_uuid(), TG_TABLE_NAME, hour
+  FROM (
+    SELECT DISTINCT NEW.organization_id AS organization_id, date_trunc('hour', moment, 'UTC') AS hour
+    FROM unnest(ARRAY[OLD.created_at, NEW.created_at]) moment WHERE moment IS NOT NULL
+  ) hours
+  WHERE EXISTS (SELECT FROM organizations WHERE id = organization_id);
   RETURN NULL;
 END $$;
 --> statement-breakpoint
 CREATE FUNCTION app_mark_changed_occurred_at() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  PERFORM app_mark_stale(NEW.organization_id, TG_TABLE_NAME, ARRAY[OLD.occurred_at, NEW.occurred_at]);
+  INSERT INTO stale_windows (organization_id, id, source, hour)
+  SELECT organization_id, gen_random_uuid(), TG_TABLE_NAME, hour
+  FROM (
+    SELECT DISTINCT NEW.organization_id AS organization_id, date_trunc('hour', moment, 'UTC') AS hour
+    FROM unnest(ARRAY[OLD.occurred_at, NEW.occurred_at]) moment WHERE moment IS NOT NULL
+  ) hours
+  WHERE EXISTS (SELECT FROM organizations WHERE id = organization_id);
   RETURN NULL;
 END $$;
 --> statement-breakpoint
 CREATE FUNCTION app_mark_changed_order() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  PERFORM app_mark_stale(NEW.organization_id, TG_TABLE_NAME,
-    ARRAY[OLD.created_at, NEW.created_at, OLD.completed_at, NEW.completed_at, OLD.cancelled_at, NEW.cancelled_at]);
+  INSERT INTO stale_windows (organization_id, id, source, hour)
+  SELECT organization_id, gen_random_uuid(), TG_TABLE_NAME, hour
+  FROM (
+    SELECT DISTINCT NEW.organization_id AS organization_id, date_trunc('hour', moment, 'UTC') AS hour
+    FROM unnest(ARRAY[OLD.created_at, NEW.created_at, OLD.completed_at, NEW.completed_at, OLD.cancelled_at, NEW.cancelled_at]) moment WHERE moment IS NOT NULL
+  ) hours
+  WHERE EXISTS (SELECT FROM organizations WHERE id = organization_id);
   RETURN NULL;
 END $$;
 --> statement-breakpoint
