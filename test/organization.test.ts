@@ -121,6 +121,7 @@ test('its type says what it allows', async () => {
       'keepCallContents',
       'callRetentionDays',
       'contentRetentionDays',
+      'timeZone',
     ],
   });
   await retype(bed, ada.organizationId, 'ENTERPRISE');
