@@ -3,6 +3,8 @@ import { sql } from 'drizzle-orm';
 import postgres from 'postgres';
 import { database } from '../src/database/client.ts';
 import { UnitOfWork, type Scope } from '../src/database/unit-of-work.ts';
+import { metricList } from '../src/domains/analytics/metric-loaders.ts';
+import { metricsOf } from '../src/domains/analytics/metrics.ts';
 import { turnsOf } from '../src/domains/content/bulk-run.ts';
 import { analyticsEventList, eventNames } from '../src/domains/analytics/event-loaders.ts';
 import { fileList } from '../src/domains/content/file-loaders.ts';
@@ -123,6 +125,7 @@ const [template, templateVersion, agentRules] = [131, 132, 133] as const;
 const training = 141;
 const [activity, engagement] = [151, 152] as const;
 const recorded = 110;
+const metric = 161;
 const time = (number: string) => `timestamptz '2026-01-01' + (${number}) * interval '1 second'`;
 
 let bed: Testbed & { ownerUrl: string | undefined };
@@ -234,9 +237,11 @@ const fill = async (url: string): Promise<void> => {
   await run(`insert into prompts (organization_id, readers, created_at, id, session_id, input)
     select ${tenant}, ${readers}, ${time('n')}, ${inSql(studioPrompt, 'n')}, ${inSql(promptSession, `n % ${tenants}`)}, 'p'
     from generate_series(0, 79999) n`);
-  // Every second order is worked on; one of eight is the first user's, is given to them, or is deleted.
-  await run(`insert into orders (organization_id, readers, created_at, id, number, type, status, priority, customer_id, assigned_to_id, conversation_id, deleted_at)
-    select ${tenant}, ${readers}, ${time('n')}, ${inSql(order, 'n')}, n, 'LOAN', (array['PENDING', 'PROCESSING'])[n / ${tenants} % 2 + 1],
+  // Every second order is worked on, and some late ones are completed; one of eight is the first user's, is given to them, or is deleted.
+  const completed = (then: string, otherwise: string) =>
+    `case when n between 56000 and 67999 then ${then} else ${otherwise} end`;
+  await run(`insert into orders (organization_id, readers, created_at, id, number, type, status, completed_at, priority, customer_id, assigned_to_id, conversation_id, deleted_at)
+    select ${tenant}, ${readers}, ${time('n')}, ${inSql(order, 'n')}, n, 'LOAN', ${completed("'COMPLETED'", `(array['PENDING', 'PROCESSING'])[n / ${tenants} % 2 + 1]`)}, ${completed(time('n'), 'null')},
       (array['LOW', 'MEDIUM', 'HIGH', 'URGENT'])[n / ${tenants} % 4 + 1], ${inSql(user, one(1, '0', '4'))}, ${inSql(user, one(2, '0', '8'))},
       ${inSql(conversation, `n % ${tenants}`)}, ${one(3, time('n'))} from generate_series(0, 79999) n`);
   await run(`insert into order_events (organization_id, readers, created_at, id, order_id, kind, version)
@@ -272,6 +277,12 @@ const fill = async (url: string): Promise<void> => {
   await run(`insert into analytics_events (organization_id, id, occurred_at, created_at, workspace_id, user_id, name, source, session)
     select ${tenant}, ${inSql(recorded, 'n')}, ${time('n')}, ${time('n')}, ${happened}, ${inSql(user, 'n % 40')}, 'e' || n / 4 % 100, 'CLIENT', 's' || n / 4 % 100
     from generate_series(0, 79999) n`);
+  await run(`insert into metrics (organization_id, id, workspace_id, name, category, period, period_start, value, samples)
+    select ${tenant}, ${inSql(metric, 'n')}, ${among(workspace, 8)}, 'EVENTS', 'EVENTS', (array['HOURLY', 'WEEKLY'])[n / ${tenants} % 2 + 1], ${time('n')}, 1, 1
+    from generate_series(0, 79999) n`);
+  await run(
+    `update orders set status = 'COMPLETED', completed_at = created_at + interval '1 hour' where number >= 40000`,
+  );
   await run(`insert into files (organization_id, id, readers, name, mime_type, size, sha256, status, uploaded_by_id, created_at)
     select ${tenant}, ${inSql(file, 'n')}, array[${inSql(workspace, `n % ${tenants}`)}, ${tenant}], md5(n::text), 'text/plain', n,
       md5(n::text) || md5(n::text), 'STORED', ${inSql(user, 'n % 40')}, ${time('n')}
@@ -758,6 +769,18 @@ const lists: readonly List[] = [
     null,
     (unit, args) => analyticsEventList(unit, { ...args, filter }),
   ]),
+  [
+    'figures rolled up',
+    'metrics_all_period_start_index',
+    encodeCursor('PERIOD_START DESC', [at(8000), idOf(metric, 8000)]),
+    (unit, args) => metricList(unit, args),
+  ],
+  [
+    'figures of weeks',
+    'metrics_period_start_index',
+    null,
+    (unit, args) => metricList(unit, { ...args, filter: { period: { eq: 'WEEKLY' } } }),
+  ],
   ['orders', 'orders_created_at_index', created('DESC', order), (unit, args) => orderList(unit, args)],
   [
     'orders by priority',
@@ -1162,6 +1185,47 @@ onPostgres('usage of models is reckoned from the calls of its time alone', async
       expect(scans.map((node) => [node['Actual Rows'], node['Rows Removed by Filter'] ?? 0])).toEqual([[1000, 0]]);
       expect((plans[0] ?? []).flatMap((node) => node['Index Name'] ?? [])).toContain('execution_logs_created_at_index');
       expect(scans.filter((node) => node['Node Type'] === 'Seq Scan')).toEqual([]);
+    }
+});
+
+onPostgres('figures are reckoned from the rows of their time alone, found by an index of it', async () => {
+  const moment = (number: number) => new Date(Date.UTC(2026, 0, 1) + number * 1000);
+  const question = {
+    from: moment(60_000),
+    to: moment(64_000),
+    timeZone: 'Europe/Berlin',
+    percentiles: [],
+    fillEmpty: false,
+    first: 500,
+    orderBy: null,
+  };
+  const measures = [
+    ['ACTIVE_USERS', 'user_activities', 'user_activities_created_at_index'],
+    ['EVENTS', 'analytics_events', 'analytics_events_occurred_at_index'],
+    ['CONVERSATIONS', 'conversations', 'conversations_all_created_at_index'],
+    ['MESSAGES', 'messages', 'messages_all_created_at_index'],
+    // All of them are in one workspace here, so that the index of its feedback does as well.
+    ['FEEDBACK', 'feedback', 'created_at_index'],
+    ['DOCUMENTS_ADDED', 'documents', 'documents_all_created_at_index'],
+    ['ORDERS_COMPLETED', 'orders', 'orders_completed_at_index'],
+    ['COST', 'execution_logs', 'execution_logs_created_at_index'],
+  ] as const;
+  for (const dimensions of [[], ['USER']] as const)
+    for (const grain of [null, 'HOUR'] as const) {
+      const all = measures.map(([measure]) => measure);
+      const plans = await plansOf(administrator, (unit) =>
+        metricsOf(unit, { ...question, measures: all, dimensions, grain }),
+      );
+      expect(plans).toHaveLength(1);
+      const nodes = plans[0] ?? [];
+      for (const [, table, index] of measures) {
+        const scans = nodes.filter((node) => node['Relation Name'] === table);
+        const read = scans.map((node) => node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0));
+        expect({ table, read: Math.max(...read) }).toEqual({ table, read: 1000 });
+        const used = nodes.flatMap((node) => node['Index Name'] ?? []).filter((name) => name.startsWith(table));
+        expect(used.filter((name) => name.endsWith(index))).not.toEqual([]);
+        expect(scans.filter((node) => node['Node Type'] === 'Seq Scan')).toEqual([]);
+      }
     }
 });
 

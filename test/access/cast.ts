@@ -22,6 +22,7 @@ import { filledActivity } from './filled-activity.ts';
 import { filledAgents } from './filled-agents.ts';
 import { filledEmbed } from './filled-embed.ts';
 import { filledEvents } from './filled-events.ts';
+import { filledMetrics } from './filled-metrics.ts';
 import { filledRooms } from './filled-rooms.ts';
 import { filledKnowledge } from './filled-knowledge.ts';
 import { filledOrders } from './filled-orders.ts';
@@ -382,6 +383,7 @@ const filled = async (
     ...(await filledEmbed(bed, owner, workspaceId, secret)),
     ...(await mailboxOf(owner)),
     ...(await filledApis(owner, `${secret} customers`)),
+    ...(await filledMetrics(bed, organizationId, workspaceId)),
   };
 };
 

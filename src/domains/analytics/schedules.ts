@@ -6,6 +6,7 @@ import { organizations } from '../tenancy/tables.ts';
 import { makeEngagements } from './engagement.ts';
 import { removeOldExports } from './export-expiry.ts';
 import { purgeAnalytics } from './retention.ts';
+import { rollUp } from './rolling-up.ts';
 import { tellServerEvents } from './server-events.ts';
 
 /** Makes the days of members anew in every organization. One that fails is logged and tried again the next time. */
@@ -20,10 +21,23 @@ const makeAll = async ({ services }: Work, signal: AbortSignal): Promise<void> =
   }
 };
 
-/** Work of this domain that comes again and again: events of the server every five minutes, days of members each hour, the rest each night, when few are awake. */
+/** Rolls up what has changed in each organization. One that fails is logged and tried again the next time. */
+const rollUpAll = async ({ services }: Work, signal: AbortSignal): Promise<void> => {
+  for await (const { id } of organizationsWhere(services, isNull(organizations.deletedAt))) {
+    if (signal.aborted) return;
+    try {
+      await rollUp(unitOf(services, id), signal);
+    } catch (error) {
+      services.log.error({ err: error, organizationId: id }, 'Metrics could not be rolled up.');
+    }
+  }
+};
+
+/** Work of this domain that comes again and again: events of the server every five minutes, figures every ten, days of members each hour, the rest each night, when few are awake. */
 export const schedules: Schedules = {
   'analytics.make-engagements': { cron: '7 * * * *', expireSeconds: 3600, run: makeAll },
   'analytics.tell-server-events': { cron: '*/5 * * * *', expireSeconds: 3600, run: tellServerEvents },
   'analytics.purge-analytics': { cron: '17 4 * * *', expireSeconds: 2 * 3600, run: purgeAnalytics },
   'analytics.remove-old-exports': { cron: '2 4 * * *', expireSeconds: 3600, run: removeOldExports },
+  'analytics.roll-up-metrics': { cron: '*/10 * * * *', expireSeconds: 3600, run: rollUpAll },
 };

@@ -172,34 +172,39 @@ export const metrics = tenantTable(
       .nullsNotDistinct(),
     index('metrics_workspace_id_index').on(metric.organizationId, metric.workspaceId, metric.periodStart),
     index('metrics_period_start_index').on(metric.organizationId, metric.period, metric.periodStart, metric.id),
+    index('metrics_all_period_start_index').on(metric.organizationId, metric.periodStart, metric.id),
   ],
 );
 export type MetricRow = typeof metrics.$inferSelect;
 
-/** Hours, days, weeks and months whose metrics may be out of date: something that they count has come, changed or gone since. */
+/**
+ * Hours in which something that is counted has come, changed or gone: the metrics of their periods may be out of date. Triggers on what is counted write one row for each
+ * statement and hour, in its transaction, and never wait for each other; who makes the metrics takes the rows away.
+ */
 export const staleWindows = tenantTable(
   'stale_windows',
   'organization',
   {
+    /** What is counted: a table's name. */
+    source: text().notNull(),
     /** Beginning of an hour, UTC. */
     hour: moment().notNull(),
-    /** Counts up with each mark, so that one that comes while the hour is reckoned is not lost. */
-    marks: bigint({ mode: 'number' }).notNull().default(1),
   },
   (window) => [
-    ofOrganization('stale_windows', window),
-    unique('stale_windows_hour_key').on(window.organizationId, window.hour),
+    // No foreign key: each change of what is counted would check it. The erasure of an organization takes them by name.
+    index('stale_windows_hour_index').on(window.organizationId, window.source, window.hour),
   ],
 );
 
-/** Up to when what is counted has been looked through for changes. */
+/** How the metrics of each source stand. */
 export const rollUps = tenantTable(
   'roll_ups',
   'organization',
   {
     /** What is counted: a table's name. */
     source: text().notNull(),
-    lookedUntil: moment().notNull(),
+    /** Before this, what is counted may have been removed for its age: metrics of periods that begin before stay as they are. Null: nothing has. */
+    keptSince: moment(),
     /** The time zone that the metrics stand in; another one makes all of them anew. */
     timeZone: text().notNull(),
   },

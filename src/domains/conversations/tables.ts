@@ -140,6 +140,12 @@ export const conversations = tenantTable(
       conversation.id,
     ),
     confined('conversations', sql.raw('id')),
+    // Figures of a time, of all workspaces together.
+    index('conversations_all_created_at_index').on(
+      conversation.organizationId,
+      conversation.createdAt,
+      conversation.id,
+    ),
   ],
 );
 export type ConversationRow = typeof conversations.$inferSelect;
@@ -226,6 +232,7 @@ export const messages = tenantTable(
       message.id,
       message.workspaceId,
     ),
+    index('messages_all_created_at_index').on(message.organizationId, message.createdAt),
     index('messages_parent_id_index').on(message.organizationId, message.parentId),
     // The first messages of a conversation, which have no parent to be found by.
     index('messages_root_index')
@@ -345,6 +352,7 @@ export const feedback = tenantTable(
       columns: [row.organizationId, row.messageId],
       foreignColumns: [messages.organizationId, messages.id],
     }).onDelete('cascade'),
+    index('feedback_all_created_at_index').on(row.organizationId, row.createdAt),
     index('feedback_created_at_index').on(row.organizationId, row.workspaceId, row.createdAt, row.id),
     index('feedback_unreviewed_index')
       .on(row.organizationId, row.workspaceId, row.createdAt, row.id)

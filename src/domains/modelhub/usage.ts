@@ -84,19 +84,29 @@ const requireAnswerable = ({ groupBy, grain, from, to, timeZone, first }: UsageQ
   if (first < 1 || first > maxUsageRows) refuse('first', `There are 1 to ${maxUsageRows} rows.`);
 };
 
+/** Which calls are meant: of an organization, from one moment on and before another, and what a filter says of them. */
+export interface CallsWanted {
+  readonly organizationId: string;
+  readonly from: SQL;
+  readonly to: SQL;
+  readonly filter?: unknown;
+}
+
+/** What calls can be told apart by in a filter. */
+export const callFilters: Filterable = logFilters;
+
 /** The calls that are kept one by one and the sums of those that are not, as rows of one kind. */
-const sourceOf = ({ organizationId }: UnitOfWork, { from, to, filter }: UsageQuestion): SQL => {
-  const [begin, end] = [from.toISOString(), to.toISOString()];
+export const callsIn = ({ organizationId, from, to, filter }: CallsWanted): SQL => {
   const logs = and(
     eq(executionLogs.organizationId, organizationId),
-    sql`${executionLogs.createdAt} >= ${begin}::timestamptz and ${executionLogs.createdAt} < ${end}::timestamptz`,
+    sql`${executionLogs.createdAt} >= ${from} and ${executionLogs.createdAt} < ${to}`,
     conditionOf(logFilters, filter),
   );
   // A day belongs to the time in which it begins.
   const days = and(
     eq(modelUsageDays.organizationId, organizationId),
-    sql`${modelUsageDays.day} >= ((${begin}::timestamptz at time zone 'UTC') + interval '1 day' - interval '1 millisecond')::date
-      and ${modelUsageDays.day} <= ((${end}::timestamptz at time zone 'UTC') - interval '1 millisecond')::date`,
+    sql`${modelUsageDays.day} >= ((${from} at time zone 'UTC') + interval '1 day' - interval '1 millisecond')::date
+      and ${modelUsageDays.day} <= ((${to} at time zone 'UTC') - interval '1 millisecond')::date`,
     conditionOf(dayFilters, filter),
   );
   return sql`
@@ -145,6 +155,14 @@ const figures = {
     / nullif(sum(latency_ms) filter (where ${spoke}), 0))`.as('speed_'),
 };
 
+const momentOf = (at: Date): SQL => sql`${at.toISOString()}::timestamptz`;
+const wantedBy = ({ organizationId }: UnitOfWork, { from, to, filter }: UsageQuestion): CallsWanted => ({
+  organizationId,
+  from: momentOf(from),
+  to: momentOf(to),
+  filter,
+});
+
 const keyNames = ['key0', 'key1', 'key2'] as const;
 
 /** The one statement: a row for each bucket and group, and before them one for all of them together. */
@@ -177,7 +195,7 @@ const statementOf = (unit: UnitOfWork, question: UsageQuestion) => {
       providerName: named('PROVIDER', 'provider_name'),
       ...figures,
     })
-    .from(sql`(select ${sql.join(parts, sql`, `)} from (${sourceOf(unit, question)}) call) call`)
+    .from(sql`(select ${sql.join(parts, sql`, `)} from (${callsIn(wantedBy(unit, question))}) call) call`)
     .groupBy(sets)
     .orderBy(
       sql.raw(

@@ -85,6 +85,12 @@ export const orders = tenantTable(
     index('orders_due_at_index')
       .on(order.organizationId, order.dueAt, order.id)
       .where(sql`${order.status} in ('PENDING', 'PROCESSING')`),
+    index('orders_completed_at_index')
+      .on(order.organizationId, order.completedAt)
+      .where(sql`${order.completedAt} is not null`),
+    index('orders_cancelled_at_index')
+      .on(order.organizationId, order.cancelledAt)
+      .where(sql`${order.cancelledAt} is not null`),
     index('orders_deleted_at_index')
       .on(order.organizationId, order.deletedAt, order.id)
       .where(sql`${order.deletedAt} is not null`),
