@@ -22,7 +22,7 @@ CREATE INDEX "orders_completed_at_index" ON "orders" USING btree ("organization_
 --> statement-breakpoint
 CREATE INDEX "orders_cancelled_at_index" ON "orders" USING btree ("organization_id","cancelled_at") WHERE "orders"."cancelled_at" is not null;
 --> statement-breakpoint
-ALTER TABLE "roll_ups" DROP COLUMN "looked_until";
+ALTER TABLE "roll_ups" ALTER COLUMN "looked_until" DROP NOT NULL;
 --> statement-breakpoint
 ALTER TABLE "stale_windows" DROP COLUMN "marks";
 --> statement-breakpoint

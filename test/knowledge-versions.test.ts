@@ -129,15 +129,12 @@ describe.each(knowledgePlaces)('versions, the bank %s', (where) => {
         } else if ('said' in each) {
           said = each.said?.trim() ?? null;
           next = { ...next, ...asStored(each.fields) };
-          const { version } = await updateKnowledgeEntry(
-            context,
-            {
-              id,
-              version: history.length,
-              changeSummary: each.said,
-              ...each.fields,
-            },
-          );
+          const { version } = await updateKnowledgeEntry(context, {
+            id,
+            version: history.length,
+            changeSummary: each.said,
+            ...each.fields,
+          });
           expect(version - history.length).toBeLessThanOrEqual(1);
         } else {
           next = { ...next, ...each.fields };

@@ -130,7 +130,7 @@ export const fillAnalytics = async (
       value: '1',
       samples: 1,
     });
-    await database.insert(staleWindows).values({ organizationId, hour: at });
+    await database.insert(staleWindows).values({ organizationId, source: secret, hour: at });
     await database.insert(rollUps).values({ organizationId, source: secret, lookedUntil: at, timeZone: 'UTC' });
   });
 };

@@ -55,7 +55,7 @@ const planned = async (unit: UnitOfWork, timeZone: string): Promise<Plan> => {
       .where(and(eq(rollUps.organizationId, organizationId), eq(rollUps.source, engagementSource))),
   );
   const anew = made?.timeZone !== timeZone;
-  const from = made === undefined ? new Date(0) : new Date(made.lookedUntil);
+  const from = new Date(made?.lookedUntil ?? 0);
   const dayOf = (time: SQL | typeof userActivities.createdAt) => sql`(${time} at time zone ${timeZone})::date`;
   const oldestActivity = sql`(select ${dayOf(sql`min(${userActivities.createdAt})`)} from ${userActivities} where ${userActivities.organizationId} = ${organizationId})`;
   const oldestPageView = sql`(select ${dayOf(sql`min(${analyticsEvents.occurredAt})`)} from ${analyticsEvents}

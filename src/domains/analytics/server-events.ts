@@ -86,7 +86,7 @@ const ofSource = (organizationId: string) =>
 
 const lookedUntil = async (organizationId: string): Promise<number> => {
   const [row] = await database.select({ at: rollUps.lookedUntil }).from(rollUps).where(ofSource(organizationId));
-  return row === undefined ? 0 : Date.parse(row.at);
+  return Date.parse(row?.at ?? new Date(0).toISOString());
 };
 
 /** Forward alone, for another process may have come further. */

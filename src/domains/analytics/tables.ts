@@ -205,6 +205,8 @@ export const rollUps = tenantTable(
     source: text().notNull(),
     /** Before this, what is counted may have been removed for its age: metrics of periods that begin before stay as they are. Null: nothing has. */
     keptSince: moment(),
+    /** Up to when what is counted has been looked through, where that is how changes are found; null: they are marked. */
+    lookedUntil: moment(),
     /** The time zone that the metrics stand in; another one makes all of them anew. */
     timeZone: text().notNull(),
   },
