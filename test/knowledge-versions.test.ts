@@ -186,9 +186,11 @@ describe.each(knowledgePlaces)('versions, the bank %s', (where) => {
       }
     };
     const thousand = fc.array(step, { minLength: 500, maxLength: 500 });
-    await fc
-      .assert(fc.asyncProperty(thousand, run), { numRuns: 2, endOnFailure: true })
-      .finally(async () => owner?.end());
+    try {
+      await fc.assert(fc.asyncProperty(thousand, run), { numRuns: 2, endOnFailure: true });
+    } finally {
+      await owner?.end();
+    }
     expect(Array.from(kinds.values()).reduce((sum, each) => sum + each, 0)).toBe(1000);
     // Most steps change something, and some do not.
     expect(versions).toBeGreaterThan(500);
