@@ -19,7 +19,7 @@ type Data = any; // oxlint-disable-line typescript/no-explicit-any
 const onPostgres = process.env.TEST_POSTGRES_URL ? test : test.skip;
 const nth = <Item>(items: readonly Item[], at: number): Item => items[at % items.length] as Item;
 
-/** What a version holds, apart from when. */
+/** The parts of a text. */
 interface Text {
   readonly title: string;
   readonly content: string;
@@ -27,6 +27,7 @@ interface Text {
   readonly subcategory: string | null;
   readonly tags: readonly string[];
 }
+/** What a version holds, apart from when. */
 interface Kept extends Text {
   readonly changeSummary: string | null;
   readonly editorId: string | null;
@@ -83,6 +84,8 @@ const textOf = ({ title, content, category, subcategory, tags }: Text): Text => 
   subcategory,
   tags,
 });
+
+const keptOf = ({ changeSummary, editorId, ...row }: Kept): Kept => ({ ...textOf(row), changeSummary, editorId });
 
 describe.each(knowledgePlaces)('versions, the bank %s', (where) => {
   let bed: Awaited<ReturnType<typeof startTestbed>>;
@@ -169,9 +172,7 @@ describe.each(knowledgePlaces)('versions, the bank %s', (where) => {
         await bank.rest();
         const history = nth(histories, at);
         expect(kept.map(({ version }) => version)).toEqual(history.map((_, before) => before + 1));
-        expect(
-          kept.map((row) => ({ ...textOf(row), changeSummary: row.changeSummary, editorId: row.editorId })),
-        ).toEqual(history);
+        expect(kept.map(keptOf)).toEqual(history);
         expect(entry).toMatchObject({
           ...textOf(history.at(-1) as Kept),
           version: history.length,
@@ -182,7 +183,11 @@ describe.each(knowledgePlaces)('versions, the bank %s', (where) => {
       }
     };
     const thousand = fc.array(step, { minLength: 500, maxLength: 500 });
-    await fc.assert(fc.asyncProperty(thousand, run), { numRuns: 2, endOnFailure: true }).finally(() => owner?.end());
+    try {
+      await fc.assert(fc.asyncProperty(thousand, run), { numRuns: 2, endOnFailure: true });
+    } finally {
+      await owner?.end();
+    }
     expect(Array.from(kinds.values()).reduce((sum, each) => sum + each, 0)).toBe(1000);
     // Most steps change something, and some do not.
     expect(versions).toBeGreaterThan(500);
