@@ -23,6 +23,8 @@ test('without any settings the server stands on its own', () => {
     database: {
       url: undefined,
       ownerUrl: undefined,
+      knowledgeUrl: undefined,
+      knowledgeOwnerUrl: undefined,
       poolSize: 10,
       connectTimeoutMs: 10_000,
       acquireTimeoutMs: 10_000,
@@ -38,6 +40,7 @@ test('without any settings the server stands on its own', () => {
     signUp: 'open',
     sessions: { lifeMs: 2_592_000_000, idleMs: 1_209_600_000 },
     activityMs: 60_000,
+    activityRecordsMs: 1000,
     workers: true,
     redisUrl: undefined,
     mail: { url: undefined, from: 'Tessera <no-reply@localhost>' },

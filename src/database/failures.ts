@@ -52,6 +52,9 @@ const awayCodes = new Set([
 /** True when the database could not be reached, was shutting down or had no connection left. */
 export const databaseIsAway = (error: unknown): boolean => awayCodes.has(failureOf(error).code ?? '');
 
+/** True when a connection could not be opened because the database lets nobody in (SQLSTATE 55000, which means other things behind a statement). */
+export const letsNobodyIn = (error: unknown): boolean => failureOf(error).code === '55000';
+
 /** True when a statement ran into its time limit (SQLSTATE 57014). */
 export const statementTimedOut = (error: unknown): boolean => failureOf(error).code === '57014';
 

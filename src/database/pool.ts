@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import postgres from 'postgres';
 import { Unavailable } from '../errors.ts';
+import { letsNobodyIn } from './failures.ts';
 
 /** How to reach a database. Durations in milliseconds. */
 export interface PoolOptions {
@@ -262,7 +263,7 @@ export class Pool {
     } catch (error) {
       this.#opening -= 1;
       lost();
-      this.#waiting.shift()?.fail(error);
+      this.#waiting.shift()?.fail(letsNobodyIn(error) ? new Unavailable('The database lets nobody in.') : error);
       this.#openForWaiting();
     }
   }
