@@ -107,8 +107,8 @@ const visible = (access: Access, columns: Columns): SQL => {
         ? sql`${sameTenant} and app_sees(workspace_id) and (readers is null or readers && app_principals())`
         : sql`${sameTenant} and readers && app_principals()`,
     room: sql`${sameTenant} and (app_in_room(${sql.raw('roomId' in columns ? 'room_id' : 'id')}) or (open_to_id is not null and app_sees(open_to_id)))`,
-    shared: sql`${sameTenant} and ((readers is null and nullif(current_setting('app.conversation_id', true), '') is null) or readers && ${sql.raw(principals)} or '${sql.raw(anybody)}'::uuid = any(readers))`,
-    // An OR would be read by two indexes at once, out of order.
+    // In these two an OR would be taken for a narrow condition, or read by two indexes at once, and lists be sorted.
+    shared: sql`${sameTenant} and (case when readers is null then nullif(current_setting('app.conversation_id', true), '') is null else readers && ${sql.raw(principals)} or '${sql.raw(anybody)}'::uuid = any(readers) end)`,
     member: sql`${sameTenant} and case when user_id = nullif(current_setting('app.user_id', true), '')::uuid then true else organization_id = any(${sql.raw(principals)}) end`,
   };
   return shapes[access];

@@ -33,6 +33,6 @@ export const fixtures: Fixtures = {
     },
   },
   connections: {
-    'KnowledgeEntry.usedIn': { gets: { ...inWorkspace, guest: 'FORBIDDEN' } },
+    'KnowledgeEntry.usedIn': { gets: { ...inWorkspace, guest: 'FORBIDDEN', neighbour: 'own' } },
   },
 };
