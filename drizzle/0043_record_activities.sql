@@ -19,17 +19,15 @@ DECLARE
   written integer := 0;
   added integer;
 BEGIN
-  -- In one order for all, so that two processes do not wait for each other.
   FOR part IN
     SELECT key::uuid AS organization, value AS requests, users
-    FROM json_each(batch), json_to_record(value) AS noted(users uuid[]) ORDER BY key
+    FROM json_each(batch), json_to_record(value) AS noted(users uuid[])
   LOOP
     PERFORM set_config('app.organization_id', part.organization::text, true),
       set_config('app.principals', '{' || part.organization || '}', true);
-    -- They stay until the end: whoever leaves afterwards takes their requests along.
     members := ARRAY(
       SELECT user_id FROM memberships
-      WHERE organization_id = part.organization AND user_id = ANY (part.users) ORDER BY user_id FOR KEY SHARE);
+      WHERE organization_id = part.organization AND user_id = ANY (part.users));
     gone := ARRAY(SELECT * FROM unnest(part.users) AS noted(u) WHERE u <> ALL (members));
     INSERT INTO user_activities (organization_id, id, created_at, user_id, credential_id, action, operation, resource_type, resource_id, workspace_id,
         mutation, error, duration_ms, request_id, address, user_agent)

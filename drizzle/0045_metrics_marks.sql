@@ -1,3 +1,5 @@
+ALTER TABLE "user_activities" DROP CONSTRAINT "user_activities_user_id_fkey";
+--> statement-breakpoint
 ALTER TABLE "stale_windows" DROP CONSTRAINT "stale_windows_hour_key";
 --> statement-breakpoint
 ALTER TABLE "stale_windows" DROP CONSTRAINT "stale_windows_organization_id_fkey";
@@ -27,7 +29,7 @@ ALTER TABLE "roll_ups" ALTER COLUMN "looked_until" DROP NOT NULL;
 ALTER TABLE "stale_windows" DROP COLUMN "marks";
 --> statement-breakpoint
 -- Marks an hour as out of date, in the transaction of the change. Marks are only added, so that changes never wait for each other; the one that a transaction has
--- added last is not added again, so that many rows of an hour make one.
+-- added last is not added again, so that many rows of an hour make one. Insertions are marked before the row, so that each further row of a statement costs a comparison.
 CREATE FUNCTION app_mark_hour(source text, organization uuid, moment timestamptz) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
   stale timestamptz := date_trunc('hour', moment, 'UTC');
@@ -48,7 +50,7 @@ BEGIN
   IF TG_OP <> 'DELETE' THEN
     PERFORM app_mark_hour(TG_TABLE_NAME, NEW.organization_id, NEW.created_at);
   END IF;
-  RETURN NULL;
+  RETURN NEW;
 END $$;
 --> statement-breakpoint
 CREATE FUNCTION app_mark_occurred() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -59,7 +61,7 @@ BEGIN
   IF TG_OP <> 'DELETE' THEN
     PERFORM app_mark_hour(TG_TABLE_NAME, NEW.organization_id, NEW.occurred_at);
   END IF;
-  RETURN NULL;
+  RETURN NEW;
 END $$;
 --> statement-breakpoint
 CREATE FUNCTION app_mark_order() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -74,40 +76,64 @@ BEGIN
     PERFORM app_mark_hour(TG_TABLE_NAME, NEW.organization_id, NEW.completed_at);
     PERFORM app_mark_hour(TG_TABLE_NAME, NEW.organization_id, NEW.cancelled_at);
   END IF;
-  RETURN NULL;
+  RETURN NEW;
 END $$;
 --> statement-breakpoint
-CREATE TRIGGER mark_stale AFTER INSERT OR DELETE ON user_activities FOR EACH ROW EXECUTE FUNCTION app_mark_created();
+CREATE TRIGGER mark_stale BEFORE INSERT ON user_activities FOR EACH ROW
+  WHEN (current_setting('app.marked', true) IS DISTINCT FROM concat_ws(' ', 'user_activities', NEW.organization_id, date_trunc('hour', NEW.created_at, 'UTC')))
+  EXECUTE FUNCTION app_mark_created();
+--> statement-breakpoint
+CREATE TRIGGER mark_stale_after AFTER DELETE ON user_activities FOR EACH ROW EXECUTE FUNCTION app_mark_created();
 --> statement-breakpoint
 CREATE TRIGGER mark_stale_again AFTER UPDATE OF created_at, user_id, error ON user_activities FOR EACH ROW
   WHEN ((OLD.created_at, OLD.user_id, OLD.error) IS DISTINCT FROM (NEW.created_at, NEW.user_id, NEW.error))
   EXECUTE FUNCTION app_mark_created();
 --> statement-breakpoint
-CREATE TRIGGER mark_stale AFTER INSERT OR DELETE ON analytics_events FOR EACH ROW EXECUTE FUNCTION app_mark_occurred();
+CREATE TRIGGER mark_stale BEFORE INSERT ON analytics_events FOR EACH ROW
+  WHEN (current_setting('app.marked', true) IS DISTINCT FROM concat_ws(' ', 'analytics_events', NEW.organization_id, date_trunc('hour', NEW.occurred_at, 'UTC')))
+  EXECUTE FUNCTION app_mark_occurred();
+--> statement-breakpoint
+CREATE TRIGGER mark_stale_after AFTER DELETE ON analytics_events FOR EACH ROW EXECUTE FUNCTION app_mark_occurred();
 --> statement-breakpoint
 CREATE TRIGGER mark_stale_again AFTER UPDATE OF occurred_at, workspace_id, name ON analytics_events FOR EACH ROW
   WHEN ((OLD.occurred_at, OLD.workspace_id, OLD.name) IS DISTINCT FROM (NEW.occurred_at, NEW.workspace_id, NEW.name))
   EXECUTE FUNCTION app_mark_occurred();
 --> statement-breakpoint
-CREATE TRIGGER mark_stale AFTER INSERT OR DELETE ON conversations FOR EACH ROW EXECUTE FUNCTION app_mark_created();
+CREATE TRIGGER mark_stale BEFORE INSERT ON conversations FOR EACH ROW
+  WHEN (current_setting('app.marked', true) IS DISTINCT FROM concat_ws(' ', 'conversations', NEW.organization_id, date_trunc('hour', NEW.created_at, 'UTC')))
+  EXECUTE FUNCTION app_mark_created();
+--> statement-breakpoint
+CREATE TRIGGER mark_stale_after AFTER DELETE ON conversations FOR EACH ROW EXECUTE FUNCTION app_mark_created();
 --> statement-breakpoint
 CREATE TRIGGER mark_stale_again AFTER UPDATE OF created_at, workspace_id ON conversations FOR EACH ROW
   WHEN ((OLD.created_at, OLD.workspace_id) IS DISTINCT FROM (NEW.created_at, NEW.workspace_id))
   EXECUTE FUNCTION app_mark_created();
 --> statement-breakpoint
-CREATE TRIGGER mark_stale AFTER INSERT OR DELETE ON messages FOR EACH ROW EXECUTE FUNCTION app_mark_created();
+CREATE TRIGGER mark_stale BEFORE INSERT ON messages FOR EACH ROW
+  WHEN (current_setting('app.marked', true) IS DISTINCT FROM concat_ws(' ', 'messages', NEW.organization_id, date_trunc('hour', NEW.created_at, 'UTC')))
+  EXECUTE FUNCTION app_mark_created();
+--> statement-breakpoint
+CREATE TRIGGER mark_stale_after AFTER DELETE ON messages FOR EACH ROW EXECUTE FUNCTION app_mark_created();
 --> statement-breakpoint
 CREATE TRIGGER mark_stale_again AFTER UPDATE OF created_at, workspace_id, role, status ON messages FOR EACH ROW
   WHEN ((OLD.created_at, OLD.workspace_id, OLD.role, OLD.status) IS DISTINCT FROM (NEW.created_at, NEW.workspace_id, NEW.role, NEW.status))
   EXECUTE FUNCTION app_mark_created();
 --> statement-breakpoint
-CREATE TRIGGER mark_stale AFTER INSERT OR DELETE ON feedback FOR EACH ROW EXECUTE FUNCTION app_mark_created();
+CREATE TRIGGER mark_stale BEFORE INSERT ON feedback FOR EACH ROW
+  WHEN (current_setting('app.marked', true) IS DISTINCT FROM concat_ws(' ', 'feedback', NEW.organization_id, date_trunc('hour', NEW.created_at, 'UTC')))
+  EXECUTE FUNCTION app_mark_created();
+--> statement-breakpoint
+CREATE TRIGGER mark_stale_after AFTER DELETE ON feedback FOR EACH ROW EXECUTE FUNCTION app_mark_created();
 --> statement-breakpoint
 CREATE TRIGGER mark_stale_again AFTER UPDATE OF created_at, workspace_id, scale, score ON feedback FOR EACH ROW
   WHEN ((OLD.created_at, OLD.workspace_id, OLD.scale, OLD.score) IS DISTINCT FROM (NEW.created_at, NEW.workspace_id, NEW.scale, NEW.score))
   EXECUTE FUNCTION app_mark_created();
 --> statement-breakpoint
-CREATE TRIGGER mark_stale AFTER INSERT OR DELETE ON documents FOR EACH ROW EXECUTE FUNCTION app_mark_created();
+CREATE TRIGGER mark_stale BEFORE INSERT ON documents FOR EACH ROW
+  WHEN (current_setting('app.marked', true) IS DISTINCT FROM concat_ws(' ', 'documents', NEW.organization_id, date_trunc('hour', NEW.created_at, 'UTC')))
+  EXECUTE FUNCTION app_mark_created();
+--> statement-breakpoint
+CREATE TRIGGER mark_stale_after AFTER DELETE ON documents FOR EACH ROW EXECUTE FUNCTION app_mark_created();
 --> statement-breakpoint
 CREATE TRIGGER mark_stale_again AFTER UPDATE OF created_at, workspace_id, readers ON documents FOR EACH ROW
   WHEN ((OLD.created_at, OLD.workspace_id, OLD.readers) IS DISTINCT FROM (NEW.created_at, NEW.workspace_id, NEW.readers))
@@ -119,7 +145,11 @@ CREATE TRIGGER mark_stale_again AFTER UPDATE OF created_at, completed_at, cancel
   WHEN ((OLD.created_at, OLD.completed_at, OLD.cancelled_at, OLD.deleted_at, OLD.origin_workspace_id) IS DISTINCT FROM (NEW.created_at, NEW.completed_at, NEW.cancelled_at, NEW.deleted_at, NEW.origin_workspace_id))
   EXECUTE FUNCTION app_mark_order();
 --> statement-breakpoint
-CREATE TRIGGER mark_stale AFTER INSERT OR DELETE ON execution_logs FOR EACH ROW EXECUTE FUNCTION app_mark_created();
+CREATE TRIGGER mark_stale BEFORE INSERT ON execution_logs FOR EACH ROW
+  WHEN (current_setting('app.marked', true) IS DISTINCT FROM concat_ws(' ', 'execution_logs', NEW.organization_id, date_trunc('hour', NEW.created_at, 'UTC')))
+  EXECUTE FUNCTION app_mark_created();
+--> statement-breakpoint
+CREATE TRIGGER mark_stale_after AFTER DELETE ON execution_logs FOR EACH ROW EXECUTE FUNCTION app_mark_created();
 --> statement-breakpoint
 CREATE TRIGGER mark_stale_again AFTER UPDATE OF created_at, workspace_id, status, input_tokens, output_tokens, cost, latency_ms, time_to_first_token_ms ON execution_logs FOR EACH ROW
   WHEN ((OLD.created_at, OLD.workspace_id, OLD.status, OLD.input_tokens, OLD.output_tokens, OLD.cost, OLD.latency_ms, OLD.time_to_first_token_ms) IS DISTINCT FROM (NEW.created_at, NEW.workspace_id, NEW.status, NEW.input_tokens, NEW.output_tokens, NEW.cost, NEW.latency_ms, NEW.time_to_first_token_ms))
@@ -160,6 +190,7 @@ BEGIN
   DELETE FROM organizations WHERE id = doomed;
   DELETE FROM chunk_postings WHERE organization_id = doomed;
   DELETE FROM pgboss.job WHERE data ->> 'organizationId' = doomed::text;
+  DELETE FROM user_activities WHERE organization_id = doomed;
   DELETE FROM stale_windows WHERE organization_id = doomed;
   DELETE FROM events WHERE organization_id = doomed;
   GET DIAGNOSTICS logged = ROW_COUNT;

@@ -56,7 +56,7 @@ export const userActivities = tenantTable(
     userAgent: text(),
   },
   (activity) => [
-    ofMember('user_activities', activity),
+    // No foreign keys: each request would be checked once more. What is left of members and organizations goes with its age, and with their erasure.
     index('user_activities_created_at_index').on(activity.organizationId, activity.createdAt, activity.id),
     index('user_activities_user_id_index').on(
       activity.organizationId,
