@@ -53,7 +53,7 @@ let ada: Awaited<ReturnType<Testbed['signUp']>>;
 let garden: string;
 
 beforeAll(async () => {
-  [bed, models] = await Promise.all([startTestbed({ MODEL_TIMEOUT_SECONDS: '2' }), startOpenAiServer()]);
+  [bed, models] = await Promise.all([startTestbed({ MODEL_TIMEOUT_SECONDS: '5' }), startOpenAiServer()]);
   ada = await bed.signUp('Ada');
   await promote(bed, ada);
   garden = await workspaceOf(ada);
