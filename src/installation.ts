@@ -153,7 +153,7 @@ export const openInstallation = async (
     };
     return {
       services,
-      work: () => queue.work(jobs, schedules, (unit) => ({ unit, services })),
+      work: () => queue.work(jobs, settings.schedules ? schedules : {}, (unit) => ({ unit, services })),
       close: async (graceMs) => {
         const began = performance.now();
         const journals = [activity, downloads, keyUses, searches, ...(requests === null ? [] : [requests])];

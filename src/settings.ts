@@ -61,6 +61,7 @@ const environmentShape = z.object({
   ACTIVITY_RECORDS: flag.default(true),
   ACTIVITY_RECORDS_SECONDS: seconds.min(1).default(1),
   WORKERS: flag.default(true),
+  SCHEDULES: flag.default(true),
   REDIS_URL: redisUrl.optional(),
   MAIL_URL: mailUrl.optional(),
   MAIL_FROM: sender.optional(),
@@ -178,6 +179,7 @@ const settingsFrom = (environment: Environment) =>
     /** How often the requests of members are written down; undefined: never. */
     activityRecordsMs: environment.ACTIVITY_RECORDS ? environment.ACTIVITY_RECORDS_SECONDS * 1000 : undefined,
     workers: environment.WORKERS,
+    schedules: environment.SCHEDULES,
     redisUrl: environment.REDIS_URL,
     mail: Object.freeze({
       url: environment.MAIL_URL,

@@ -42,6 +42,7 @@ test('without any settings the server stands on its own', () => {
     activityMs: 60_000,
     activityRecordsMs: 1000,
     workers: true,
+    schedules: true,
     redisUrl: undefined,
     mail: { url: undefined, from: 'Tessera <no-reply@localhost>' },
     maxUploadBytes: 104_857_600,
