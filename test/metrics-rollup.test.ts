@@ -506,6 +506,26 @@ test('one sees the roll-ups of the workspaces that one sees, and those of the or
   ).toEqual(['FORBIDDEN']);
 });
 
+onPostgres('one roll-up waits for the other, so that none writes what it saw before', async () => {
+  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+  const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
+  const other = unit().transact(async ({ organizationId }) => {
+    await database.execute(
+      sql`select pg_advisory_xact_lock(hashtextextended('metrics ' || ${organizationId}::text, 0))`,
+    );
+    begin();
+    await ended;
+  });
+  await begun;
+  let made = false;
+  const rolling = rollUp(unit()).then(() => (made = true));
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  expect(made).toBe(false);
+  end();
+  await Promise.all([other, rolling]);
+  expect(made).toBe(true);
+});
+
 test('the schedule rolls up all organizations, also when one of them cannot be', async () => {
   const other = await bed.signUp('Eve');
   const services = bed.server.installation.services;

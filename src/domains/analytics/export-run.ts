@@ -1,19 +1,14 @@
 import { stringify } from 'csv-stringify/sync';
 import { globalId } from '../../ids.ts';
 import type { JobHandler, Run } from '../../queue/queue.ts';
-import { viewerNow } from '../content/bulk-run.ts';
-import { writeFileFor, type Requester } from '../content/written-files.ts';
+import { AccessEnded, requesterOf, writeFileFor, type Requester } from '../content/written-files.ts';
 import type { Work } from '../services.ts';
 import { organizationById } from '../tenancy/loaders.ts';
 import { settingsOf } from '../tenancy/organization-settings.ts';
-import { scopeOf } from '../tenancy/viewers.ts';
 import { exportDays } from './export-expiry.ts';
 import { activitySheet, engagementSheet, eventSheet, metricSheet, type Sheet } from './export-reading.ts';
 import { summarySheet } from './export-summary.ts';
 import { exportWork, terms, type AnalyticsKind, type ExportWork } from './exporting.ts';
-
-/** Whoever asked may see such figures no longer. */
-class AccessEnded extends Error {}
 
 const sheets: Readonly<Record<AnalyticsKind, Sheet>> = {
   ACTIVITIES: activitySheet,
@@ -41,7 +36,7 @@ interface Tally {
 export const runExport: JobHandler<Work>['run'] = async (work, data, run) => {
   if (run.kept !== null) return run.kept;
   const asked = exportWork.parse(data);
-  const requester = requesterOf(work, asked);
+  const requester = requesterOf(work, asked.credential, terms[asked.kind].permission);
   try {
     const unit = await requester.unit();
     const timeZone = await timeZoneOf(work);
@@ -63,16 +58,6 @@ export const runExport: JobHandler<Work>['run'] = async (work, data, run) => {
     if (error instanceof AccessEnded) return { fileId: null, stopped: 'ACCESS_ENDED' };
     throw error;
   }
-};
-
-/** Throws AccessEnded. */
-const requesterOf = (work: Work, { kind, credential }: ExportWork): Requester => {
-  const viewer = async () => {
-    const now = await viewerNow(work, credential);
-    if (now?.permissions.has(terms[kind].permission) !== true) throw new AccessEnded();
-    return now;
-  };
-  return { viewer, unit: async () => work.unit.as(scopeOf(await viewer())) };
 };
 
 const timeZoneOf = async ({ unit }: Work): Promise<string> => {

@@ -2,17 +2,37 @@ import { Readable } from 'node:stream';
 import { database } from '../../database/client.ts';
 import { sole } from '../../database/rows.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
+import type { Permission } from '../../generated/resolvers.ts';
 import type { Viewer } from '../context.ts';
 import type { Work } from '../services.ts';
+import { scopeOf } from '../tenancy/viewers.ts';
+import { viewerNow } from './bulk-run.ts';
 import { place, takeIn } from './stored-bytes.ts';
 import { files } from './tables.ts';
 
-/** Who asked for a file, as they stand at the time of each call. Both throw when they may ask no longer. */
+/** Whoever asked for a file may have it no longer. */
+export class AccessEnded extends Error {}
+
+/** Who asked for a file, as they stand at the time of each call. Both throw AccessEnded. */
 export interface Requester {
   /** A unit that sees what the requester sees now. */
   readonly unit: () => Promise<UnitOfWork>;
   readonly viewer: () => Promise<Viewer>;
 }
+
+/** Who asked for a job's file with a credential, for whom a permission is looked up anew each time. */
+export const requesterOf = (
+  work: Pick<Work, 'services' | 'unit'>,
+  credential: Parameters<typeof viewerNow>[1],
+  permission: Permission,
+): Requester => {
+  const viewer = async (): Promise<Viewer> => {
+    const now = await viewerNow(work, credential);
+    if (now?.permissions.has(permission) !== true) throw new AccessEnded();
+    return now;
+  };
+  return { viewer, unit: async () => work.unit.as(scopeOf(await viewer())) };
+};
 
 /**
  * Writes text, piece by piece and held nowhere as a whole, into a new file that belongs to who asked for it; the organization's administrators see it, too, as all

@@ -1,15 +1,10 @@
 import { globalId } from '../../ids.ts';
 import type { JobHandler, Run } from '../../queue/queue.ts';
-import { viewerNow } from '../content/bulk-run.ts';
-import { writeFileFor, type Requester } from '../content/written-files.ts';
+import { AccessEnded, requesterOf, writeFileFor, type Requester } from '../content/written-files.ts';
 import type { Work } from '../services.ts';
-import { scopeOf } from '../tenancy/viewers.ts';
 import { formats, type Exported, type Format } from './export-formats.ts';
 import { countSelected, pagesOfConversations, pagesOfMessages } from './export-reading.ts';
 import { exportWork, type ExportWork } from './exporting.ts';
-
-/** Whoever asked may read conversations no longer. */
-class AccessEnded extends Error {}
 
 /** What the job of an export tells. */
 interface Tally {
@@ -24,7 +19,7 @@ interface Tally {
 export const runExport: JobHandler<Work>['run'] = async (work, data, run) => {
   if (run.kept !== null) return run.kept;
   const { selection, format, credential } = exportWork.parse(data);
-  const requester = requesterOf(work, credential);
+  const requester = requesterOf(work, credential, 'CONVERSATION_READ');
   try {
     const unit = await requester.unit();
     const tally = { conversations: 0, messages: 0 };
@@ -35,16 +30,6 @@ export const runExport: JobHandler<Work>['run'] = async (work, data, run) => {
     if (error instanceof AccessEnded) return { fileId: null, stopped: 'ACCESS_ENDED' };
     throw error;
   }
-};
-
-/** Throws AccessEnded. */
-const requesterOf = (work: Work, credential: ExportWork['credential']): Requester => {
-  const viewer = async () => {
-    const now = await viewerNow(work, credential);
-    if (now?.permissions.has('CONVERSATION_READ') !== true) throw new AccessEnded();
-    return now;
-  };
-  return { viewer, unit: async () => work.unit.as(scopeOf(await viewer())) };
 };
 
 async function* sourceOf(

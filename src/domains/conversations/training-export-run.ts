@@ -1,18 +1,12 @@
 import { z } from 'zod';
 import { globalId } from '../../ids.ts';
 import type { JobHandler, Run } from '../../queue/queue.ts';
-import { viewerNow } from '../content/bulk-run.ts';
-import type { Viewer } from '../context.ts';
 import { knowledgeOf } from '../knowledge/schema.ts';
 import { trainingFormats } from '../knowledge/training-formats.ts';
 import { countSelected, markUsed, pagesOfExamples } from '../knowledge/training-selection.ts';
 import type { Work } from '../services.ts';
-import { scopeOf } from '../tenancy/viewers.ts';
 import { trainingExportWork, type TrainingExportWork } from './training-export.ts';
-import { writeFileFor } from '../content/written-files.ts';
-
-/** Whoever asked may export training data no longer. */
-class AccessEnded extends Error {}
+import { AccessEnded, requesterOf, writeFileFor } from '../content/written-files.ts';
 
 /** What the job tells. */
 const outcome = z.object({ fileId: z.string().nullable(), examples: z.number() });
@@ -35,13 +29,8 @@ export const runTrainingExport: JobHandler<Work>['run'] = async (work, data, run
 };
 
 const written = async (work: Work, asked: TrainingExportWork, run: Run): Promise<Outcome> => {
-  const viewer = async (): Promise<Viewer> => {
-    const now = await viewerNow(work, asked.credential);
-    if (now?.permissions.has('TRAINING_MANAGE') !== true) throw new AccessEnded();
-    return now;
-  };
-  const unit = async () => work.unit.as(scopeOf(await viewer()));
-  const bank = async () => knowledgeOf(await unit());
+  const requester = requesterOf(work, asked.credential, 'TRAINING_MANAGE');
+  const bank = async () => knowledgeOf(await requester.unit());
   const tally = { examples: 0 };
   const total = await countSelected(await bank(), asked);
   const pages = pagesOfExamples(bank, asked, asked.markUsed ? run.jobId : null);
@@ -56,7 +45,7 @@ const written = async (work: Work, asked: TrainingExportWork, run: Run): Promise
   const { write, extension, mimeType } = trainingFormats[asked.format];
   const file = await writeFileFor(
     work,
-    { viewer, unit },
+    requester,
     { name: `training-data.${extension}`, mimeType },
     write(counted(), asked.systemPrompt),
     async (own, id) => {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { BadUserInput, type InputIssue } from '../../errors.ts';
 import type { CreateTrainingExamplesFromFeedbackInput } from '../../generated/resolvers.ts';
 import { viewerOf, type Context } from '../context.ts';
-import { requireOwnGroup } from '../knowledge/training-rules.ts';
+import { requireOwnGroup } from '../knowledge/own-group.ts';
 import { found } from '../nodes.ts';
 import { requirePermission } from '../permissions.ts';
 import { workspaceById } from '../tenancy/loaders.ts';
@@ -41,7 +41,7 @@ export const createTrainingExamplesFromFeedback = async (
   if (issues.length > 0) throw new BadUserInput(issues);
   await found('Workspace', workspaceId, workspaceById(unit));
   requirePermission(viewer, 'FEEDBACK_REVIEW', workspaceId);
-  await requireOwnGroup(context, groupId);
+  await requireOwnGroup(context, groupId, 'TRAINING_MANAGE');
   const { kind, id } = viewer.credential;
   const work: TrainingFeedbackWork = {
     workspaceId,

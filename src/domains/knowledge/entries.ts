@@ -10,8 +10,9 @@ import type {
 import { viewerOf } from '../context.ts';
 import { requirePermission } from '../permissions.ts';
 import { fieldsOf, requireOneAudience, summaryOf, type EntryFields } from './entry-input.ts';
-import { isEntry, lockEntry, lockOwnEntry, requireGroup, requireVersion, type KnowledgeMeans } from './entry-rights.ts';
+import { isEntry, lockEntry, lockOwnEntry, requireVersion, type KnowledgeMeans } from './entry-rights.ts';
 import { indexEntry } from './indexing.ts';
+import { requireOwnGroup } from './own-group.ts';
 import { knowledgeOf } from './schema.ts';
 import { knowledgeEntries, type KnowledgeEntryRow } from './tables.ts';
 
@@ -28,7 +29,7 @@ export const createKnowledgeEntry = async (
   const { title, content, category } = given;
   const fields = { groupId: null, forVisitors: false, ...fieldsOf(given), title: title.trim(), content };
   requireOneAudience(fields);
-  await requireGroup(context, fields.groupId);
+  await requireOwnGroup(context, fields.groupId, 'KNOWLEDGE_WRITE');
   const bank = knowledgeOf(context.unit);
   return bank.transact(async ({ organizationId }) => {
     const row = {
@@ -55,7 +56,7 @@ export const updateKnowledgeEntry = async (
 ): Promise<KnowledgeEntryRow> => {
   const fields = fieldsOf(given);
   const summary = summaryOf(changeSummary);
-  await requireGroup(context, fields.groupId);
+  await requireOwnGroup(context, fields.groupId, 'KNOWLEDGE_WRITE');
   const bank = knowledgeOf(context.unit);
   return bank.transact(async () => {
     const current = await lockOwnEntry(bank, viewerOf(context), id);

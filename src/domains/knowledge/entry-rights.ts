@@ -3,9 +3,7 @@ import { database } from '../../database/client.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { Conflict, Forbidden, NotFound } from '../../errors.ts';
 import { globalId } from '../../ids.ts';
-import { viewerOf, type Context, type Viewer } from '../context.ts';
-import { found } from '../nodes.ts';
-import { groupById } from '../tenancy/group-loaders.ts';
+import type { Context, Viewer } from '../context.ts';
 import { knowledgeEntries, type KnowledgeEntryRow } from './tables.ts';
 
 /** Who does something in the knowledge bank, and in which unit of work. */
@@ -39,15 +37,4 @@ export const requireVersion = ({ id, version, status }: KnowledgeEntryRow, wante
   if (wanted === undefined || wanted === null || wanted === version) return;
   const current = { id: globalId('KnowledgeEntry', id), version, status };
   throw new Conflict('version', `The entry has been changed since: its version is ${version}.`, { current });
-};
-
-/** One writes for a group that one is in, or as an administrator for any. Throws NotFound, Forbidden. */
-export const requireGroup = async (context: KnowledgeMeans, groupId: string | null | undefined): Promise<void> => {
-  if (groupId === undefined || groupId === null) return;
-  const { principals, organizationId } = viewerOf(context);
-  await found('Group', groupId, groupById(context.unit));
-  // It is not waited for while the bank is written to.
-  await context.unit.rest();
-  if (!principals.includes(organizationId) && !principals.includes(groupId))
-    throw new Forbidden('KNOWLEDGE_WRITE', 'Members of a group and administrators alone write for it.');
 };

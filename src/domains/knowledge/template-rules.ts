@@ -1,13 +1,10 @@
 import { and, eq } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
-import { BadUserInput, Conflict, Forbidden, NotFound, type InputIssue } from '../../errors.ts';
+import { BadUserInput, Conflict, NotFound, type InputIssue } from '../../errors.ts';
 import type { UpdatePromptTemplateInput } from '../../generated/resolvers.ts';
 import { globalId } from '../../ids.ts';
-import { viewerOf, type Context } from '../context.ts';
 import { malformedPlaceholdersIn, placeholdersIn } from '../modelhub/prompt-placeholders.ts';
-import { found } from '../nodes.ts';
-import { groupById } from '../tenancy/group-loaders.ts';
 import { promptTemplates, type PromptTemplateRow } from './tables.ts';
 
 const maxName = 255;
@@ -106,13 +103,4 @@ export const requireVersion = ({ id, name, version }: PromptTemplateRow, wanted:
   if (version === wanted) return;
   const current = { id: globalId('PromptTemplate', id), name, version };
   throw new Conflict('version', `The template has been changed since: its version is ${version}.`, { current });
-};
-
-/** Whoever puts something into a group is its member or an administrator. Throws Forbidden, NotFound (group). */
-export const requireOwnGroup = async (context: Context, groupId: string): Promise<void> => {
-  const { principals, organizationId } = viewerOf(context);
-  await found('Group', groupId, groupById(context.unit));
-  await context.unit.rest();
-  if (!principals.includes(groupId) && !principals.includes(organizationId))
-    throw new Forbidden('TEMPLATE_MANAGE', 'Only members of a group and administrators put a template into it.');
 };

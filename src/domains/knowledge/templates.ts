@@ -10,10 +10,11 @@ import type {
 import { viewerOf, type Context } from '../context.ts';
 import { found } from '../nodes.ts';
 import { compareTexts, type VersionComparison } from '../text-comparison.ts';
+import { requireOwnGroup } from './own-group.ts';
 import { knowledgeOf } from './schema.ts';
 import { promptTemplates, type PromptTemplateRow, type PromptTemplateVersionRow } from './tables.ts';
 import { promptTemplateById, versionOf, versionsOf } from './template-loaders.ts';
-import { fieldsOf, isTemplate, lockTemplate, requireOwnGroup, requireVersion } from './template-rules.ts';
+import { fieldsOf, isTemplate, lockTemplate, requireVersion } from './template-rules.ts';
 
 const withFreeName = async <Result>(write: Promise<Result>): Promise<Result> => {
   try {
@@ -35,7 +36,7 @@ export const createPromptTemplate = async (
 ): Promise<PromptTemplateRow> => {
   const { type, content, category, name } = input;
   const fields = fieldsOf(input, '');
-  if (input.groupId) await requireOwnGroup(context, input.groupId);
+  await requireOwnGroup(context, input.groupId, 'TEMPLATE_MANAGE');
   const bank = knowledgeOf(context.unit);
   return withFreeName(
     bank.transact(async ({ organizationId }) => {
@@ -54,7 +55,7 @@ export const updatePromptTemplate = async (
   context: Context,
   { id, version, ...input }: UpdatePromptTemplateInput,
 ): Promise<PromptTemplateRow> => {
-  if (input.groupId) await requireOwnGroup(context, input.groupId);
+  await requireOwnGroup(context, input.groupId, 'TEMPLATE_MANAGE');
   const bank = knowledgeOf(context.unit);
   return withFreeName(
     bank.transact(async ({ organizationId }) => {

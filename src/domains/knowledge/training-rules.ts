@@ -2,11 +2,8 @@ import { createHash } from 'node:crypto';
 import { eq, and } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
-import { BadUserInput, Conflict, Forbidden, type InputIssue } from '../../errors.ts';
+import { BadUserInput, Conflict, type InputIssue } from '../../errors.ts';
 import { globalId } from '../../ids.ts';
-import { viewerOf, type Context } from '../context.ts';
-import { found } from '../nodes.ts';
-import { groupById } from '../tenancy/group-loaders.ts';
 import { trainingExamples, type TrainingExampleRow } from './tables.ts';
 
 /** Characters of the input, and of what is expected, at most. */
@@ -78,15 +75,6 @@ export const fingerprintOf = ({
 }: Pick<TrainingContent, 'type' | 'input' | 'expectedOutput'>): string => {
   const parts = [type, compared(input), expectedOutput === null ? null : compared(expectedOutput)];
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
-};
-
-/** The rules of the database, which lets one write for a group as its member or as an administrator alone. Throws Forbidden, NotFound. */
-export const requireOwnGroup = async (context: Context, groupId: string | null): Promise<void> => {
-  if (groupId === null) return;
-  await found('Group', groupId, groupById(context.unit));
-  const { principals, organizationId } = viewerOf(context);
-  if (!principals.includes(groupId) && !principals.includes(organizationId))
-    throw new Forbidden('TRAINING_MANAGE', 'This is for members of the group and administrators.');
 };
 
 /** What is told where there is the same example already; it is named to who sees it. */

@@ -5,16 +5,10 @@ import { sole } from '../../database/rows.ts';
 import { BadUserInput, Conflict, Forbidden, NotFound } from '../../errors.ts';
 import type { UpdateTrainingExampleInput, ValidateTrainingExampleInput } from '../../generated/resolvers.ts';
 import { viewerOf, type Context } from '../context.ts';
+import { requireOwnGroup } from './own-group.ts';
 import { knowledgeOf } from './schema.ts';
 import { trainingExamples, type TrainingExampleRow } from './tables.ts';
-import {
-  contentOf,
-  fingerprintOf,
-  requireOwnGroup,
-  sameExists,
-  type GivenContent,
-  type TrainingContent,
-} from './training-rules.ts';
+import { contentOf, fingerprintOf, sameExists, type GivenContent, type TrainingContent } from './training-rules.ts';
 
 const maxReason = 1_000;
 
@@ -36,7 +30,7 @@ export const addTrainingExample = async (
   const { type = 'CONVERSATION', input, expectedOutput = null, ...others } = contentOf(given);
   if (input === undefined) throw new BadUserInput('input', 'An example has an input.');
   const groupId = others.groupId ?? null;
-  await requireOwnGroup(context, groupId);
+  await requireOwnGroup(context, groupId, 'TRAINING_MANAGE');
   await context.unit.rest();
   const bank = knowledgeOf(context.unit);
   const { userId } = viewerOf(context);
@@ -77,7 +71,7 @@ export const updateTrainingExample = async (
   { id, ...given }: UpdateTrainingExampleInput,
 ): Promise<TrainingExampleRow> => {
   const fields = contentOf(given);
-  await requireOwnGroup(context, fields.groupId ?? null);
+  await requireOwnGroup(context, fields.groupId, 'TRAINING_MANAGE');
   await context.unit.rest();
   const bank = knowledgeOf(context.unit);
   const { userId } = viewerOf(context);
