@@ -36,7 +36,8 @@ const floors = [
   ['modelhub'],
   ['content', 'knowledge', 'platform'],
   ['conversations'],
-  ['messaging', 'orders', 'projects'],
+  ['messaging', 'orders'],
+  ['projects'],
   ['analytics'],
 ];
 

@@ -1340,7 +1340,7 @@ onPostgres("one's own rooms, and what is new in them, cost what one's own rooms 
   for (const scope of [member, administrator]) {
     const some = [0, 8, 12].map((at) => idOf(room, at));
     const plans = await plansOf(scope, async (unit) => {
-      unit.enterRooms();
+      unit.enter('rooms');
       const found = await ownRooms(unit, { first: 20 });
       expect(found.edges).toHaveLength(20);
       await ownRooms(unit, { first: 20, filter: { unread: { eq: true } } });
@@ -1359,7 +1359,7 @@ onPostgres('messages of rooms are searched from the newest on, in the rooms aske
   for (const scope of [member, administrator]) {
     const places = [0, 40, 48].map((at) => ({ roomId: idOf(room, at), terms: ['common', 'w10'] }));
     const plans = await plansOf(scope, async (unit) => {
-      unit.enterRooms();
+      unit.enter('rooms');
       await unit.run(() => database.execute(newestMatches(tenant, places, null, 21)));
       await unit.run(() => database.execute(newestMatches(tenant, places, idOf(roomMessage, 20_000), 21)));
     });

@@ -7,6 +7,7 @@ import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { PGlite } from '@electric-sql/pglite';
+import { btree_gist } from '@electric-sql/pglite/contrib/btree_gist';
 import { vector } from '@electric-sql/pglite-pgvector';
 import { PGLiteSocketServer } from '@electric-sql/pglite-socket';
 import { drizzle } from 'drizzle-orm/pglite';
@@ -48,7 +49,7 @@ const lock = (directory: string): boolean => {
 };
 
 const open = async (directory: string): Promise<PGlite> => {
-  const cluster = await PGlite.create({ dataDir: directory, extensions: { vector } });
+  const cluster = await PGlite.create({ dataDir: directory, extensions: { vector, btree_gist } });
   for (const { folder, table } of allMigrations)
     await migrate(drizzle(cluster), { migrationsFolder: folder, migrationsTable: table });
   return cluster;

@@ -16,10 +16,10 @@ const failureOf = (error: unknown): Failure => {
   return { code, constraint: constraint?.replace(/_\d+$/, '') };
 };
 
-/** True when the statement broke this unique constraint or index (SQLSTATE 23505), or this check (23514). */
+/** True when the statement broke this unique constraint or index (SQLSTATE 23505), or this check (23514) or exclusion (23P01). */
 export const violates = (error: unknown, constraint: string): boolean => {
   const { code, constraint: broken } = failureOf(error);
-  return (code === '23505' || code === '23514') && broken === constraint;
+  return (code === '23505' || code === '23514' || code === '23P01') && broken === constraint;
 };
 
 /** The foreign key that a statement broke (SQLSTATE 23503); null when it failed for another reason. */

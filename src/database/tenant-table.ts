@@ -23,12 +23,14 @@ import { newId } from '../ids.ts';
  * - `granted`: who holds one of the principals in `readers` (users, groups, workspaces; the organization's own id stands for its
  *   administrators and jobs). In a workspace's table they must see the workspace too, and null readers stand for all who do.
  * - `room`: who is a member of the room named in `room_id` (in the table of rooms, in `id`), or sees the workspace that it is open to, named in
- *   `open_to_id`. The unit has entered the viewer's rooms before: see `UnitOfWork.enterRooms`.
+ *   `open_to_id`. The unit has entered the viewer's rooms before: see `UnitOfWork.enter`.
  * - `shared`: who holds one of the principals in `readers`; null readers stand for whoever is not confined to one conversation, and the nil UUID among them
  *   for everybody.
+ * - `project`: who is let into the project named in `project_id` (in the table of projects, in `id`). The unit has entered the viewer's projects
+ *   before: see `UnitOfWork.enter`.
  * - `member`: the one user named in `user_id`, and who holds the organization's own id, as its administrators and jobs do.
  */
-export type Access = 'organization' | 'workspace' | 'owner' | 'granted' | 'room' | 'shared' | 'member';
+export type Access = 'organization' | 'workspace' | 'owner' | 'granted' | 'room' | 'project' | 'shared' | 'member';
 
 /** A log is read by one shape and appended to by every member; the server can neither change nor delete its rows. */
 export interface LogAccess {
@@ -107,6 +109,7 @@ const visible = (access: Access, columns: Columns): SQL => {
         ? sql`${sameTenant} and app_sees(workspace_id) and (readers is null or readers && app_principals())`
         : sql`${sameTenant} and readers && app_principals()`,
     room: sql`${sameTenant} and (app_in_room(${sql.raw('roomId' in columns ? 'room_id' : 'id')}) or (open_to_id is not null and app_sees(open_to_id)))`,
+    project: sql`${sameTenant} and app_in_project(${sql.raw('projectId' in columns ? 'project_id' : 'id')})`,
     // In these two an OR would be taken for a narrow condition, or read by two indexes at once, and lists be sorted.
     shared: sql`${sameTenant} and (case when readers is null then nullif(current_setting('app.conversation_id', true), '') is null else readers && ${sql.raw(principals)} or '${sql.raw(anybody)}'::uuid = any(readers) end)`,
     member: sql`${sameTenant} and case when user_id = nullif(current_setting('app.user_id', true), '')::uuid then true else organization_id = any(${sql.raw(principals)}) end`,

@@ -16,6 +16,8 @@ export interface Scope {
   readonly conversationId?: string;
   /** All rooms, whoever their members are; absent: those of the user, once the unit has entered them. */
   readonly rooms?: '*';
+  /** The same of projects. Who holds the organization's own principal sees all of them in any case. */
+  readonly projects?: '*';
   /** The API key that was shown, whose bounds hold beside its user's; no policy looks at it. */
   readonly apiKeyId?: string;
   /** The knowledge bank is nothing that the viewer may read, so that answers to them leave it out; no policy looks at it. */
@@ -38,7 +40,7 @@ export const wholeOf = (organizationId: string, userId: string | null = null): S
   principals: [organizationId, jobsAlone],
   workspaces: '*',
   // As one user it sees what is that user's own: their rooms and no others.
-  ...(userId === null && { rooms: '*' as const }),
+  ...(userId === null && { rooms: '*' as const, projects: '*' as const }),
 });
 
 /** A change that happened, to be written to the log of its tenant in the transaction that made it. */
@@ -136,7 +138,7 @@ export class UnitOfWork {
   readonly #setViewer: string;
   #open: Promise<Open> | undefined;
   #reads: 'read' | 'record' = 'read';
-  #entersRooms = false;
+  readonly #entered = new Set<Enterable>();
   /** What was read could not be written down. */
   #unrecorded = false;
   #writing = false;
@@ -272,13 +274,13 @@ export class UnitOfWork {
       inner.#writing = false;
       inner.#open = undefined;
       // Where it fails, the transaction or the connection has failed before, and nothing more happens in it.
-      if (open.session.alive) await open.session.send(this.#return()).catch(() => undefined);
+      if (open.session.alive) await open.session.send(`${asBefore}; ${this.#viewing()}`).catch(() => undefined);
     }
   }
 
-  /** What makes a transaction this unit's again after another has worked in it. */
-  #return(): string {
-    return [asBefore, this.#setViewer, ...(this.#entersRooms ? [enterRooms] : [])].join('; ');
+  /** What makes a transaction see as this unit's viewer does. */
+  #viewing(): string {
+    return [this.#setViewer, ...[...this.#entered].map((what) => entering[what])].join('; ');
   }
 
   /** Writes a change to the log in the running transaction, and announces it once that has committed. */
@@ -289,14 +291,14 @@ export class UnitOfWork {
   }
 
   /**
-   * From here on the rooms that the user is a member of are seen. The database itself looks up which those are, at the beginning of each
-   * transaction; in one that is open, now.
+   * From here on the rooms, or projects, that the viewer is let into are seen. The database itself looks up which those are, at the beginning
+   * of each transaction; in one that is open, now.
    */
-  enterRooms(): void {
-    if (this.#entersRooms || this.scope.rooms === '*') return;
-    this.#entersRooms = true;
+  enter(what: Enterable): void {
+    if (this.#entered.has(what) || this.scope[what] === '*') return;
+    this.#entered.add(what);
     // A failure shows in the statement behind it.
-    this.#open?.then(({ session }) => session.send(enterRooms)).catch(() => undefined);
+    this.#open?.then(({ session }) => session.send(entering[what])).catch(() => undefined);
   }
 
   /** From here on statements that read may write down what they read; whoever answers with it waits for `recorded` first. */
@@ -393,8 +395,7 @@ export class UnitOfWork {
     const session = await this.options.pool.lend().catch((error: unknown) => {
       throw databaseIsAway(error) ? new Unavailable('The database cannot be reached.') : error;
     });
-    const rooms = this.#entersRooms ? `; ${enterRooms}` : '';
-    const opening = session.send(`begin${mode === 'read' ? ' read only' : ''}; ${this.#setViewer}${rooms}`);
+    const opening = session.send(`begin${mode === 'read' ? ' read only' : ''}; ${this.#viewing()}`);
     // A failure shows in the statement behind it; this only keeps it from going unhandled.
     opening.catch(() => undefined);
     const route = { session, onStatement: this.options.onStatement };
@@ -429,16 +430,29 @@ export class UnitOfWork {
   }
 }
 
-const enterRooms = 'select app_enter_rooms()';
+/** What a viewer is let into row by row, too often to name it in the viewer's statement. */
+type Enterable = 'rooms' | 'projects';
+const entering: Readonly<Record<Enterable, string>> = {
+  rooms: 'select app_enter_rooms()',
+  projects: 'select app_enter_projects()',
+};
 /** What a viewer's statement leaves out stands as it does at a connection's beginning. */
-const asBefore = `set local app.conversation_id = ''; set local app.rooms = ''`;
+const asBefore = `set local app.conversation_id = ''; set local app.rooms = ''; set local app.projects = ''`;
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /**
  * Plain statements and not a function of the database: its call took as long as the look-up of a row. The ids are checked and then written
  * into the text: the message is sent by the simple protocol, which binds nothing.
  */
-const viewerStatement = ({ organizationId, userId, principals, workspaces, conversationId, rooms }: Scope): string => {
+const viewerStatement = ({
+  organizationId,
+  userId,
+  principals,
+  workspaces,
+  conversationId,
+  rooms,
+  projects,
+}: Scope): string => {
   const ids = [
     organizationId,
     userId,
@@ -456,6 +470,7 @@ const viewerStatement = ({ organizationId, userId, principals, workspaces, conve
     // Left out where nothing differs from a connection's beginning: what is set for a transaction ends with it.
     ...(conversationId === undefined ? [] : [`set local app.conversation_id = '${conversationId}'`]),
     ...(rooms === undefined ? [] : [`set local app.rooms = '${rooms}'`]),
+    ...(projects === undefined ? [] : [`set local app.projects = '${projects}'`]),
   ].join('; ');
 };
 

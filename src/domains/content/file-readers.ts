@@ -16,8 +16,8 @@ const workspacesOf = (uses: typeof documents | typeof documentVersions): SQL => 
 /**
  * Who may read a file, by all that it is used for: the organization, whoever uploaded it (their user, or the key they did it with),
  * everybody while it is public, the workspaces in which it was dropped into a conversation or sent with a message, or a document is made from it,
- * now or in an earlier version, and the rooms in which it was sent: the workspace of an open one, else the room, which is a principal of whoever has
- * entered it. A narrowed document adds nobody here: its readers see its file only as long as they see its workspace.
+ * now or in an earlier version, the rooms in which it was sent: the workspace of an open one, else the room, which is a principal of whoever has
+ * entered it, and the projects to whose tasks it was put, with their workspaces. A narrowed document adds nobody here: its readers see its file only as long as they see its workspace.
  */
 const fileReadersOf: SQL = sql`array(
   select ${files.organizationId}
@@ -33,6 +33,10 @@ const fileReadersOf: SQL = sql`array(
     where message.organization_id = ${files.organizationId} and message.file_id = ${files.id}
   union select coalesce(attachment.open_to_id, attachment.room_id) from room_attachments as attachment
     where attachment.organization_id = ${files.organizationId} and attachment.file_id = ${files.id}
+  union select reader from task_attachments as attachment
+    join projects as project on project.organization_id = attachment.organization_id and project.id = attachment.project_id
+    cross join unnest(array[project.id, project.workspace_id]) as reader
+    where attachment.organization_id = ${files.organizationId} and attachment.file_id = ${files.id} and reader is not null
 )`;
 
 /** Narrowed documents and earlier versions of an organization that are made from files for which the condition holds. */

@@ -96,6 +96,7 @@ const users: Readonly<Record<string, string>> = {
   parsed_files_file_id_fkey: 'a conversation',
   messages_file_id_fkey: 'a message of a conversation',
   room_attachments_file_id_fkey: 'a message of a room',
+  task_attachments_file_id_fkey: 'a task',
   email_attachments_file_id_fkey: 'an e-mail',
 };
 

@@ -63,9 +63,10 @@ const fileInSight = loadOne(
   (file) => file.id,
 );
 
-/** Files by id, those sent in the viewer's rooms among them. */
+/** Files by id, those sent in the viewer's rooms and put to tasks of their projects among them. */
 export const fileById = (unit: UnitOfWork): Loader<FileRow | null> => {
-  unit.enterRooms();
+  unit.enter('rooms');
+  unit.enter('projects');
   return fileInSight(unit);
 };
 

@@ -82,7 +82,14 @@ const isOfYesterday = sql`${files.createdAt} < now() - interval '1 day'`;
 /** Files whose bytes never came: an upload's token ends within an hour, and nothing can be made from a file before its bytes are there. */
 const awaited = and(eq(files.status, 'AWAITED'), isOfYesterday);
 
-const usingTables = [sql`documents`, sql`document_versions`, sql`parsed_files`, sql`messages`, sql`room_attachments`];
+const usingTables = [
+  sql`documents`,
+  sql`document_versions`,
+  sql`parsed_files`,
+  sql`messages`,
+  sql`room_attachments`,
+  sql`task_attachments`,
+];
 const unusedIn = (uses: SQL): SQL =>
   sql`not exists (select from ${uses} use where use.organization_id = ${files.organizationId} and use.file_id = ${files.id})`;
 
@@ -100,7 +107,7 @@ const ofDeparted = and(
   isOfYesterday,
   sql`not exists (select from ${memberships} where ${memberships.organizationId} = ${files.organizationId}
     and ${memberships.userId} = ${files.uploadedById})`,
-  ...[...usingTables, sql`messages`, sql`room_attachments`].map(unusedIn),
+  ...usingTables.map(unusedIn),
 );
 
 /** Removes rows of files, some at a time; gives their number. */

@@ -25,7 +25,7 @@ const shownReactors = 5;
 
 /** The unit of a request, from here on seeing the viewer's rooms: whatever reads or writes something of a room begins with it. */
 export const roomsUnit = ({ unit }: Pick<Context, 'unit'>): UnitOfWork => {
-  unit.enterRooms();
+  unit.enter('rooms');
   return unit;
 };
 

@@ -14,7 +14,8 @@ const nothingStored = { fileCount: 0, bytes: 0, storedBytes: 0 };
 export const resolvers: Resolvers = {
   Query: {
     files: (_root, args, { unit }) => {
-      unit.enterRooms();
+      unit.enter('rooms');
+      unit.enter('projects');
       return fileList<FileRow>(unit, args);
     },
   },

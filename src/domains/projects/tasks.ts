@@ -1,0 +1,125 @@
+import { eq, and, max } from 'drizzle-orm';
+import { generateKeyBetween } from 'fractional-indexing';
+import { database } from '../../database/client.ts';
+import { sole } from '../../database/rows.ts';
+import { BadUserInput, NotFound, type InputIssue } from '../../errors.ts';
+import type { CreateTaskInput } from '../../generated/resolvers.ts';
+import { newId } from '../../ids.ts';
+import { conversationById } from '../conversations/loaders.ts';
+import { issuesOf } from '../content/validation.ts';
+import { viewerOf } from '../context.ts';
+import { found } from '../nodes.ts';
+import { tellBoard } from './board-events.ts';
+import { isProject, lockToWork, requireSeer, type ProjectMeans } from './project-rights.ts';
+import { amountIssues, dateIssues, longTextIssues } from './project-rules.ts';
+import { projects } from './project-tables.ts';
+import { isTask } from './task-changes.ts';
+import { taskActivities, tasks, taskWatchers, type TaskRow } from './task-tables.ts';
+
+export const maxTitle = 500;
+
+/** Faults of what is said of a task; absent fields have none. */
+export const taskIssues = (
+  input: Partial<Pick<CreateTaskInput, 'title' | 'description' | 'startDate' | 'dueDate' | 'estimatedHours'>>,
+): InputIssue[] => [
+  ...issuesOf('title', input.title, maxTitle),
+  ...longTextIssues('description', input.description),
+  ...dateIssues(input.startDate, input.dueDate),
+  ...amountIssues('estimatedHours', input.estimatedHours),
+];
+
+/** The times that a status brings with it. */
+export const timesOf = (status: TaskRow['status'], now = new Date().toISOString()) => ({
+  completedAt: status === 'DONE' ? now : null,
+  cancelledAt: status === 'CANCELLED' ? now : null,
+});
+
+/** The place behind all tasks of a project that is locked. */
+export const lastPosition = async (organizationId: string, projectId: string): Promise<string> => {
+  const { last } = sole(
+    await database
+      .select({ last: max(tasks.position) })
+      .from(tasks)
+      .where(and(eq(tasks.organizationId, organizationId), eq(tasks.projectId, projectId))),
+  );
+  return generateKeyBetween(last, null);
+};
+
+/**
+ * Puts a task to the end of a project's board, under the next number; the viewer and its assignee watch it. Throws BadUserInput (also for an assignee who does not
+ * see the project), Conflict (archived), Forbidden, NotFound (project, parent, assignee, conversation).
+ */
+export const createTask = (means: ProjectMeans, input: CreateTaskInput): Promise<TaskRow> => {
+  const issues = taskIssues(input);
+  if (issues.length > 0) throw new BadUserInput(issues);
+  const { unit } = means;
+  const { userId } = viewerOf(means);
+  const { projectId, assigneeId, conversationId, parentId } = input;
+  return unit.transact(async ({ organizationId }) => {
+    const { project } = await lockToWork(means, projectId);
+    if (assigneeId) await requireSeer(unit, project, assigneeId, 'assigneeId');
+    if (parentId) await requireTaskOf(organizationId, projectId, parentId);
+    const conversation = conversationId ? await found('Conversation', conversationId, conversationById(unit)) : null;
+    const number = project.lastTaskNumber + 1;
+    await database.update(projects).set({ lastTaskNumber: number }).where(isProject(organizationId, projectId));
+    const id = newId();
+    const status = input.status ?? 'TODO';
+    const task = sole(
+      await database
+        .insert(tasks)
+        .values({
+          organizationId,
+          id,
+          projectId,
+          number,
+          parentId: parentId ?? null,
+          title: input.title.trim(),
+          description: input.description ?? '',
+          status,
+          ...timesOf(status),
+          priority: input.priority ?? 'MEDIUM',
+          assigneeId: assigneeId ?? null,
+          createdById: userId,
+          position: await lastPosition(organizationId, projectId),
+          estimatedHours: input.estimatedHours ?? null,
+          startDate: input.startDate ?? null,
+          dueDate: input.dueDate ?? null,
+          conversationId: conversation?.id ?? null,
+          originWorkspaceId: conversation?.workspaceId ?? null,
+        })
+        .returning(),
+    );
+    await database
+      .insert(taskActivities)
+      .values({ organizationId, projectId, taskId: id, kind: 'CREATED', actorId: userId });
+    await database
+      .insert(taskWatchers)
+      .values(
+        [...new Set([userId, assigneeId ?? userId])].map((each) => ({
+          organizationId,
+          projectId,
+          taskId: id,
+          userId: each,
+        })),
+      );
+    tellBoard(unit, means.services, { kind: 'created', projectId, taskId: id });
+    unit.record({
+      action: 'task.created',
+      type: 'Task',
+      id,
+      workspaceId: project.workspaceId,
+      data: { number, projectId },
+    });
+    return task;
+  });
+};
+
+/** Throws NotFound unless the task belongs to the project. */
+export const requireTaskOf = async (organizationId: string, projectId: string, id: string): Promise<void> => {
+  const [task] = await database
+    .select({ id: tasks.id })
+    .from(tasks)
+    .where(and(isTask(organizationId, id), eq(tasks.projectId, projectId)))
+    .for('key share');
+  if (task === undefined) throw new NotFound('Task', id, 'parentId');
+};
