@@ -409,6 +409,9 @@ BEGIN
     SELECT id AS project FROM projects WHERE organization_id = organization
       AND workspace_id = ANY (string_to_array(nullif(nullif(current_setting('app.workspaces', true), ''), '*'), ',')::uuid[])
     UNION
+    SELECT id FROM projects WHERE organization_id = organization
+      AND workspace_id IS NOT NULL AND current_setting('app.workspaces', true) = '*'
+    UNION
     SELECT project_id FROM project_collaborators
     WHERE organization_id = organization AND user_id = person AND person = ANY (principals)
   ) AS places;
