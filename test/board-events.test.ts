@@ -33,7 +33,7 @@ const follow = (person: Person, id: string, after: string | null = null) => {
   const state = { over: false, codes: [] as unknown[] };
   (async () => {
     for await (const { data, errors } of results) {
-      if (errors) state.codes.push(...errors.map(({ extensions }) => extensions?.['code']));
+      if (errors) state.codes.push(...(errors as Data[]).map(({ extensions }) => extensions?.code));
       else heard.push((data as Data).boardEvents);
     }
   })()

@@ -26,6 +26,7 @@ import {
 import { newId } from '../src/ids.ts';
 import { fillAnalytics, fillBank } from './organization-filled-bank.ts';
 import { fillHub } from './organization-filled-hub.ts';
+import { fillProjects } from './organization-filled-projects.ts';
 import { fillTalk } from './organization-filled-talk.ts';
 import { wholeOf } from './organization-people.ts';
 import { uuidOf } from './talk.ts';
@@ -130,14 +131,9 @@ export const filledCast = async (bed: Testbed): Promise<Filled> => {
     await database.insert(devices).values({ ...named, name: `${secret} phone`, system: 'IOS' });
     await database.insert(extensionKeys).values({ ...named, label: `${secret} browser`, prefix: 'tsr_extension_abc' });
   });
-  await fillTalk(whole, {
-    organizationId,
-    workspaceId,
-    documentId: uuidOf(cast.ids.Document ?? ''),
-    fileId: uuidOf(cast.ids.File ?? ''),
-    memberId,
-    secret,
-  });
+  const references = { documentId: uuidOf(cast.ids.Document ?? ''), fileId: uuidOf(cast.ids.File ?? '') };
+  await fillTalk(whole, { organizationId, workspaceId, ...references, memberId, secret });
+  await fillProjects(whole, { organizationId, workspaceId, ...references, memberId, secret });
   await fillHub(whole, { organizationId, memberId, groupId, secret, sealed });
   const places = { organizationId, workspaceId, memberId, groupId, secret };
   await fillAnalytics(whole, places);
