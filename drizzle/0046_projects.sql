@@ -109,7 +109,7 @@ CREATE TABLE "saved_views" (
 	"audience" text DEFAULT 'OWNER' NOT NULL,
 	"project_id" uuid,
 	"workspace_id" uuid,
-	"readers" uuid[] GENERATED ALWAYS AS (case audience when 'ORGANIZATION' then null when 'PROJECT' then array[user_id, project_id] when 'WORKSPACE' then array[user_id, workspace_id] else array[user_id] end) STORED,
+	"readers" uuid[] GENERATED ALWAYS AS (case audience when 'ORGANIZATION' then null when 'PROJECT' then array[user_id, project_id, '00000000-0000-0000-0000-000000000001'::uuid] when 'WORKSPACE' then array[user_id, workspace_id, '00000000-0000-0000-0000-000000000001'::uuid] else array[user_id, '00000000-0000-0000-0000-000000000001'::uuid] end) STORED,
 	"version" integer DEFAULT 1 NOT NULL,
 	CONSTRAINT "saved_views_pkey" PRIMARY KEY("organization_id","id"),
 	CONSTRAINT "saved_views_list_check" CHECK ("saved_views"."list" in ('TASKS', 'PROJECTS', 'TIME_ENTRIES', 'ORDERS', 'CONVERSATIONS', 'DOCUMENTS')),

@@ -210,6 +210,7 @@ test('whatever looks like a secret is left out by name', async () => {
     'prompt_runs.input_tokens',
     'prompt_runs.output_tokens',
     'prompt_runs.time_to_first_token_ms',
+    'projects.key',
     'prompt_variables.key',
     'quota_counters.subject_key',
     'rooms.direct_key',

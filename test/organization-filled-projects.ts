@@ -31,6 +31,7 @@ export const fillProjects = async (
   whole: UnitOfWork,
   { organizationId, workspaceId, documentId, fileId, memberId, secret }: Places,
 ): Promise<void> => {
+  whole.enter('projects');
   const text = (what: string) => `${secret} ${what}`;
   await whole.transact(async () => {
     const [projectId, ownId, labelId, firstId, secondId, elsewhereId, commentId] = Array.from({ length: 7 }, newId);

@@ -42,6 +42,7 @@ export const wholeOf = (bed: Testbed, organization: string): UnitOfWork => {
     principals: [organizationId, jobsAlone],
     workspaces: '*' as const,
     rooms: '*' as const,
+    projects: '*' as const,
   };
   return new UnitOfWork(scope, { ...bed.server.installation.services, origin });
 };

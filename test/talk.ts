@@ -15,7 +15,9 @@ export const unitOf = (bed: Testbed, organization: string | null): UnitOfWork =>
   const { services } = bed.server.installation;
   const organizationId = organization === null ? null : uuidOf(organization);
   const scope =
-    organizationId === null ? nowhere : { ...nowhere, organizationId, workspaces: '*' as const, rooms: '*' as const };
+    organizationId === null
+      ? nowhere
+      : { ...nowhere, organizationId, workspaces: '*' as const, rooms: '*' as const, projects: '*' as const };
   return new UnitOfWork(scope, { ...services, origin });
 };
 

@@ -15,6 +15,7 @@ import {
   type AnyPgColumn,
 } from 'drizzle-orm/pg-core';
 import { moment, oneOf, sameTenant, tenantTable, word } from '../../database/tenant-table.ts';
+import { jobsAlone } from '../../database/unit-of-work.ts';
 import { memberships, organizations, workspaces } from '../tenancy/tables.ts';
 
 export const projectStatuses = ['PLANNING', 'ACTIVE', 'COMPLETED', 'ARCHIVED'] as const;
@@ -173,6 +174,8 @@ export const projectLabels = tenantTable(
 );
 export type ProjectLabelRow = typeof projectLabels.$inferSelect;
 
+const jobs = sql.raw(`'${jobsAlone}'::uuid`);
+
 /** A question to a list that somebody kept: its filter and order, as clients write them. */
 export const savedViews = tenantTable(
   'saved_views',
@@ -191,11 +194,11 @@ export const savedViews = tenantTable(
     audience: word(savedViewAudiences).notNull().default('OWNER'),
     projectId: uuid(),
     workspaceId: uuid(),
-    /** Whom it is shared with, beside its owner; null: every member. */
+    /** Its owner, whom it is shared with, and the organization's jobs; null: every member. */
     readers: uuid()
       .array()
       .generatedAlwaysAs(
-        sql`case audience when 'ORGANIZATION' then null when 'PROJECT' then array[user_id, project_id] when 'WORKSPACE' then array[user_id, workspace_id] else array[user_id] end`,
+        sql`case audience when 'ORGANIZATION' then null when 'PROJECT' then array[user_id, project_id, ${jobs}] when 'WORKSPACE' then array[user_id, workspace_id, ${jobs}] else array[user_id, ${jobs}] end`,
       ),
     version: integer().notNull().default(1),
   },
