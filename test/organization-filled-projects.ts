@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { database } from '../src/database/client.ts';
 import type { UnitOfWork } from '../src/database/unit-of-work.ts';
 import { projectLinks } from '../src/domains/projects/link-tables.ts';
@@ -13,7 +14,7 @@ import {
   taskWatchers,
 } from '../src/domains/projects/task-tables.ts';
 import { timeEntries } from '../src/domains/projects/time-tables.ts';
-import { newId } from '../src/ids.ts';
+import { globalId, newId } from '../src/ids.ts';
 
 /** What the rows refer to, as UUIDs. */
 interface Places {
@@ -26,40 +27,73 @@ interface Places {
   readonly secret: string;
 }
 
-/** Fills the tables of projects, of an organization that the unit sees whole: a project of a workspace, and one of a member alone. */
+/**
+ * Fills the tables of projects, of an organization that the unit sees whole: a project of a workspace, and one of a member alone. Gives global ids by type, `OwnProject`
+ * and `OwnTask` among them. It can be done again and again.
+ */
 export const fillProjects = async (
   whole: UnitOfWork,
   { organizationId, workspaceId, documentId, fileId, memberId, secret }: Places,
-): Promise<void> => {
+): Promise<Record<string, string>> => {
   whole.enter('projects');
   const text = (what: string) => `${secret} ${what}`;
+  // Types, and what else tests call some of them.
+  const made = {
+    Project: newId(),
+    OwnProject: newId(),
+    ProjectCollaborator: newId(),
+    ProjectLabel: newId(),
+    Task: newId(),
+    Part: newId(),
+  };
+  const parts = {
+    OwnTask: newId(),
+    TaskComment: newId(),
+    TaskMention: newId(),
+    TaskActivity: newId(),
+    TaskDependency: newId(),
+  };
+  const rest = { TaskAttachment: newId(), ProjectLink: newId(), TimeEntry: newId(), SavedView: newId() };
+  const ids = { ...made, ...parts, ...rest };
+  const { Project: projectId, OwnProject: ownId, Task: firstId, OwnTask: elsewhereId } = ids;
   await whole.transact(async () => {
-    const [projectId, ownId, labelId, firstId, secondId, elsewhereId, commentId] = Array.from({ length: 7 }, newId);
-    if (!projectId || !ownId || !labelId || !firstId || !secondId || !elsewhereId || !commentId) return;
+    const key = () =>
+      `K${randomInt(36 ** 5, 36 ** 6)
+        .toString(36)
+        .toUpperCase()}`;
     const owned = { organizationId, ownerId: memberId, createdById: memberId };
     await database.insert(projects).values([
       {
         ...owned,
         id: projectId,
         workspaceId,
-        key: 'FILL',
+        key: key(),
         name: text('project'),
+        lastTaskNumber: 2,
         budget: '100.00',
         hourlyRate: '50.00',
       },
-      { ...owned, id: ownId, key: 'OWN', name: text('own project'), description: text('description') },
+      {
+        ...owned,
+        id: ownId,
+        key: key(),
+        name: text('own project'),
+        lastTaskNumber: 1,
+        description: text('description'),
+      },
     ]);
-    await database
-      .insert(projectCollaborators)
-      .values(
-        [projectId, ownId].map((id) => ({ organizationId, projectId: id, userId: memberId, role: 'ADMIN' as const })),
-      );
+    await database.insert(projectCollaborators).values([
+      { organizationId, id: ids.ProjectCollaborator, projectId, userId: memberId, role: 'ADMIN' },
+      { organizationId, projectId: ownId, userId: memberId, role: 'ADMIN' },
+    ]);
     const inProject = { organizationId, projectId };
-    await database.insert(projectLabels).values({ ...inProject, id: labelId, name: text('label'), color: '#00ff00' });
+    await database
+      .insert(projectLabels)
+      .values({ ...inProject, id: ids.ProjectLabel, name: text('label'), color: '#00ff00' });
     const said = { assigneeId: memberId, createdById: memberId, description: text('description') };
     await database.insert(tasks).values([
       { ...inProject, ...said, id: firstId, number: 1, title: text('task'), position: 'a0', estimatedHours: '2.50' },
-      { ...inProject, ...said, id: secondId, number: 2, title: text('part'), position: 'a1', parentId: firstId },
+      { ...inProject, ...said, id: ids.Part, number: 2, title: text('part'), position: 'a1', parentId: firstId },
       {
         ...said,
         organizationId,
@@ -71,34 +105,39 @@ export const fillProjects = async (
       },
     ]);
     const ofTask = { ...inProject, taskId: firstId };
-    await database.insert(taskLabels).values({ ...ofTask, labelId });
+    await database.insert(taskLabels).values({ ...ofTask, labelId: ids.ProjectLabel });
+    await database.insert(taskDependencies).values({
+      ...ofTask,
+      id: ids.TaskDependency,
+      dependsOnProjectId: ownId,
+      dependsOnId: elsewhereId,
+      kind: 'BLOCKS',
+      createdById: memberId,
+    });
     await database
-      .insert(taskDependencies)
-      .values({
-        ...ofTask,
-        dependsOnProjectId: ownId,
-        dependsOnId: elsewhereId,
-        kind: 'BLOCKS',
-        createdById: memberId,
-      });
-    await database.insert(taskComments).values({ ...ofTask, id: commentId, authorId: memberId, text: text('comment') });
-    await database.insert(taskMentions).values({ ...ofTask, commentId, userId: memberId });
+      .insert(taskComments)
+      .values({ ...ofTask, id: ids.TaskComment, authorId: memberId, text: text('comment') });
+    await database
+      .insert(taskMentions)
+      .values({ ...ofTask, id: ids.TaskMention, commentId: ids.TaskComment, userId: memberId });
     await database.insert(taskWatchers).values({ ...ofTask, userId: memberId });
     await database
       .insert(taskActivities)
-      .values({ ...ofTask, kind: 'CREATED', actorId: memberId, reason: text('reason') });
-    await database.insert(taskAttachments).values({ ...ofTask, fileId, addedById: memberId });
+      .values({ ...ofTask, id: ids.TaskActivity, kind: 'CREATED', actorId: memberId, reason: text('reason') });
+    await database.insert(taskAttachments).values({ ...ofTask, id: ids.TaskAttachment, fileId, addedById: memberId });
     const link = { ...inProject, createdById: memberId, title: text('link') };
     await database.insert(projectLinks).values([
-      { ...link, taskId: firstId, kind: 'DOCUMENT', documentId },
+      { ...link, id: ids.ProjectLink, taskId: firstId, kind: 'DOCUMENT', documentId },
       { ...link, kind: 'URL', url: `https://example.com/${secret}` },
     ]);
-    const ended = { startedAt: '2026-01-05T09:00:00.000Z', endedAt: '2026-01-05T10:30:00.000Z' };
+    const begun = Date.UTC(2001, 0, 1) + randomInt(200_000) * 3_600_000;
+    const ended = { startedAt: new Date(begun).toISOString(), endedAt: new Date(begun + 1_800_000).toISOString() };
     await database
       .insert(timeEntries)
-      .values({ ...ofTask, ...ended, userId: memberId, note: text('note'), hourlyRate: '50.00' });
+      .values({ ...ofTask, ...ended, id: ids.TimeEntry, userId: memberId, note: text('note'), hourlyRate: '50.00' });
     await database.insert(savedViews).values({
       organizationId,
+      id: ids.SavedView,
       userId: memberId,
       list: 'TASKS',
       name: text('view'),
@@ -107,4 +146,6 @@ export const fillProjects = async (
       projectId,
     });
   });
+  const typeOf: Readonly<Record<string, string>> = { OwnProject: 'Project', Part: 'Task', OwnTask: 'Task' };
+  return Object.fromEntries(Object.entries(ids).map(([name, id]) => [name, globalId(typeOf[name] ?? name, id)]));
 };

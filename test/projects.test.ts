@@ -127,3 +127,19 @@ test('who leaves the organization works on nothing in it any more, and the task 
   await unit.rest();
   expect(rows).toEqual([{ assigneeId: uuidOf(leaver.userId) }]);
 });
+
+test('projects that are called alike have keys of their own, also when they begin at the same time', async () => {
+  const begun = await Promise.all(
+    Array.from({ length: 12 }, () => editor.want(createProject, { input: { name: 'Cartography of the moon' } })),
+  );
+  const keys = begun.map((data: Data) => data.createProject.project.key).toSorted();
+  expect(keys).toEqual(
+    [
+      'CARTOGRAPH',
+      ...Array.from({ length: 8 }, (_, index) => `CARTOGRAP${index + 2}`),
+      'CARTOGRA10',
+      'CARTOGRA11',
+      'CARTOGRA12',
+    ].toSorted(),
+  );
+});

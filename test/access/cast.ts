@@ -26,6 +26,7 @@ import { filledMetrics } from './filled-metrics.ts';
 import { filledRooms } from './filled-rooms.ts';
 import { filledKnowledge } from './filled-knowledge.ts';
 import { filledOrders } from './filled-orders.ts';
+import { filledProjects } from './filled-projects.ts';
 import { filledStudio } from './filled-studio.ts';
 import { filledSync } from './filled-sync.ts';
 import { filledTemplates } from './filled-templates.ts';
@@ -374,6 +375,7 @@ const filled = async (
     ...(await promptsOf(want, workspaceId)),
     ...(await filledStudio(owner, workspaceId, secret)),
     ...(await filledOrders(owner, Conversation, secret)),
+    ...(await filledProjects(bed, owner, { workspaceId, Document: added.id, File: file.id })),
     ...(await filledKnowledge(bed, owner, { workspaceId, messageId: answer.id }, secret)),
     ...(await filledTemplates(owner, workspaceId, secret)),
     ...(await filledTraining(owner, secret)),

@@ -1,3 +1,4 @@
+import { and, eq, inArray } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import { violates } from '../../database/failures.ts';
 import { sole } from '../../database/rows.ts';
@@ -47,7 +48,6 @@ export const createProject = ({ unit, viewer }: ProjectMeans, input: CreateProje
       organizationId,
       id,
       workspaceId,
-      key: input.key?.toUpperCase() ?? keyFrom(input.name),
       name: input.name.trim(),
       description: input.description ?? '',
       ownerId: userId,
@@ -62,7 +62,9 @@ export const createProject = ({ unit, viewer }: ProjectMeans, input: CreateProje
     } as const;
     // As the organization: nobody is in a project before they are put into it.
     const project = await unit.nested(wholeOf(organizationId), async () => {
-      const made = sole(await database.insert(projects).values(row).returning().catch(keyTaken));
+      const made = input.key
+        ? await withKey(row, input.key.toUpperCase())
+        : await withFreeKey(row, keyFrom(input.name));
       await database
         .insert(projectCollaborators)
         .values({ organizationId, projectId: id, userId, role: 'ADMIN', addedById: userId });
@@ -73,11 +75,49 @@ export const createProject = ({ unit, viewer }: ProjectMeans, input: CreateProje
       type: 'Project',
       id,
       workspaceId,
-      data: { key: row.key, name: row.name },
+      data: { key: project.key, name: row.name },
     });
     return project;
   });
 };
+
+type NewProject = Omit<typeof projects.$inferInsert, 'key'>;
+
+const withKey = async (row: NewProject, key: string): Promise<ProjectRow> =>
+  sole(
+    await database
+      .insert(projects)
+      .values({ ...row, key })
+      .returning()
+      .catch(keyTaken),
+  );
+
+/** How many projects are given a key made of the same word. */
+const maxNamesakes = 500;
+
+/** Inserts a project under the word, or the first of `WORD2`, `WORD3` and so on that is free. Throws Conflict where there is none. */
+const withFreeKey = async (row: NewProject, word: string): Promise<ProjectRow> => {
+  const candidates = Array.from({ length: maxNamesakes }, (_, index) => numbered(word, index + 1));
+  const isCandidate = and(eq(projects.organizationId, row.organizationId), inArray(projects.key, candidates));
+  // Whoever takes one at the same time takes the first free one too, and is waited for.
+  for (;;) {
+    const taken = new Set(
+      (await database.select({ key: projects.key }).from(projects).where(isCandidate)).map(({ key }) => key),
+    );
+    const key = candidates.find((each) => !taken.has(each));
+    if (key === undefined) throw new Conflict('key', 'Too many projects are called alike: name a key.');
+    const [made] = await database
+      .insert(projects)
+      .values({ ...row, key })
+      .onConflictDoNothing()
+      .returning();
+    if (made !== undefined) return made;
+  }
+};
+
+/** A word of at most 10 characters with its number behind it; the first has none. */
+const numbered = (word: string, number: number): string =>
+  number === 1 ? word : `${word.slice(0, 10 - String(number).length)}${number}`;
 
 /** Turns a key that is taken into Conflict. */
 export const keyTaken = (error: unknown): never => {
