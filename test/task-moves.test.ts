@@ -145,7 +145,7 @@ test('fifty moves at once leave a total order, and each task where its mover put
   const anchors = ['A', 'B', 'C', 'D', 'E'];
   const { id, of } = await boardWith(anchors);
   const movers = await Promise.all(
-    Array.from({ length: 50 }, async (_, at) => (await taskIn(editor, id, { title: `m${at}` })).id),
+    Array.from({ length: 50 }, async (_, at) => (await taskIn(editor, id, { title: `m${at}`, status: 'REVIEW' })).id),
   );
   const moved = await Promise.all(
     movers.map((each, at) => {
@@ -248,7 +248,7 @@ test('BLOCK refuses a task of which something is open, unless who manages the pr
   const [event] = await direct(
     bed,
     ada.organizationId,
-    sql`select data from events where action = 'task.moved' and entity_id = ${uuidOf(of.a)} order by created_at desc limit 1`,
+    sql`select data from events where action = 'task.moved' and target_id = ${uuidOf(of.a)} order by created_at desc limit 1`,
   );
   expect(event?.data).toMatchObject({ from: 'TODO', to: 'DONE', overrideReason: 'The customer waits.' });
   // Where nothing is held back a reason is not kept, whoever gives it.

@@ -120,15 +120,15 @@ const openBlockers = (organizationId: string, doneWith: readonly string[]) =>
   );
 
 const countOpen = (organizationId: string, ids: readonly string[], doneWith: readonly string[]) => {
-  const total = sql<number>`count(*)`.mapWith(Number).as('total');
+  const total = (name: string) => sql<number>`count(*)`.mapWith(Number).as(name);
   const blockers = database
-    .select({ total })
+    .select({ total: total('open_blockers') })
     .from(taskDependencies)
     .innerJoin(tasks, eq(tasks.id, taskDependencies.dependsOnId))
     .where(openBlockers(organizationId, doneWith))
     .as('blockers');
   const parts = database
-    .select({ total })
+    .select({ total: total('open_parts') })
     .from(tasks)
     .where(and(eq(tasks.organizationId, organizationId), sql`${tasks.parentId} = wanted.id`, isOpen(doneWith)))
     .as('parts');

@@ -1,6 +1,5 @@
 import { and, eq, getTableColumns, inArray, or, sql } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
-import { uuidArray } from '../../database/loader.ts';
 import { viewerOf } from '../context.ts';
 import { tellBoard } from './board-events.ts';
 import type { ProjectMeans } from './project-rights.ts';
@@ -58,12 +57,14 @@ const changeOf = (edit: TaskEdit): Change => {
 const write = async ({ unit }: ProjectMeans, changes: readonly Change[]): Promise<TaskRow[]> => {
   const [first] = changes;
   if (first === undefined) return [];
-  const each = <Value>(of: (change: Change) => Value): Value[] => changes.map(of);
-  const ids = uuidArray(each(({ held }) => held.task.id));
-  const given = sql`unnest(
-      ${ids}::uuid[], ${sql.param(each(({ own }) => own.position))}::text[],
-      ${sql.param(each(({ own }) => own.completedAt))}::timestamptz[], ${sql.param(each(({ own }) => own.cancelledAt))}::timestamptz[]
-    ) as given (id, position, completed_at, cancelled_at)`;
+  const own = changes.map(({ held, own: { position, completedAt, cancelledAt } }) => ({
+    id: held.task.id,
+    position,
+    completed_at: completedAt,
+    cancelled_at: cancelledAt,
+  }));
+  const given = sql`jsonb_to_recordset(${JSON.stringify(own)}::jsonb)
+    as given (id uuid, position text, completed_at timestamptz, cancelled_at timestamptz)`;
   return database
     .update(tasks)
     .set({
