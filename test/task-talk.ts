@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm';
+import type { SQL } from 'drizzle-orm';
 import { database } from '../src/database/client.ts';
 import { projectLabels } from '../src/domains/projects/project-tables.ts';
 import { taskDependencies } from '../src/domains/projects/task-tables.ts';
@@ -33,7 +33,7 @@ export const asked = (person: Person, name: string, input: object, selection: st
 export const refusal = async (person: Person, name: string, input: object): Promise<string | undefined> => {
   const selection = name.startsWith('delete')
     ? 'deletedPartCount'
-    : name.endsWith('s') && name === 'updateTasks'
+    : name === 'updateTasks'
       ? 'tasks { id }'
       : 'task { id }';
   const { errors } = await asked(person, name, input, selection);
@@ -84,7 +84,7 @@ export const hourOn = (bed: Testbed, organization: string, task: TaskOf, userId:
   );
 
 /** Runs a statement as the whole organization. */
-export const direct = (bed: Testbed, organization: string, statement: ReturnType<typeof sql>): Promise<Data[]> =>
+export const direct = (bed: Testbed, organization: string, statement: SQL): Promise<Data[]> =>
   whole(bed, organization).transact(async () => [...(await database.execute(statement))]);
 
 /** The titles in the columns of a board, from the top; columns without any are left out. */

@@ -119,16 +119,17 @@ const openBlockers = (organizationId: string, doneWith: readonly string[]) =>
     isOpen(doneWith),
   );
 
+const numberOf = (name: string) => sql<number>`count(*)`.mapWith(Number).as(name);
+
 const countOpen = (organizationId: string, ids: readonly string[], doneWith: readonly string[]) => {
-  const total = (name: string) => sql<number>`count(*)`.mapWith(Number).as(name);
   const blockers = database
-    .select({ total: total('open_blockers') })
+    .select({ total: numberOf('open_blockers') })
     .from(taskDependencies)
     .innerJoin(tasks, eq(tasks.id, taskDependencies.dependsOnId))
     .where(openBlockers(organizationId, doneWith))
     .as('blockers');
   const parts = database
-    .select({ total: total('open_parts') })
+    .select({ total: numberOf('open_parts') })
     .from(tasks)
     .where(and(eq(tasks.organizationId, organizationId), sql`${tasks.parentId} = wanted.id`, isOpen(doneWith)))
     .as('parts');
