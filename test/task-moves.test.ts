@@ -72,9 +72,11 @@ test('a move is told of once, and one to where the task stands not at all', asyn
 
 test('keys of other columns are never met, however tasks are put between', async () => {
   const { id, of } = await boardWith(['a', 'b', 'x', 'y', 'z']);
-  // x, y and z lie between a and b with other statuses, and then come back between them.
-  for (const title of ['x', 'y', 'z']) await move({ id: of[title], status: 'TODO', afterId: of.a });
-  for (const title of ['x', 'y', 'z']) await move({ id: of[title], status: 'REVIEW', afterId: null });
+  // Each leaves its key between those of a and b to another column, before the next is put there.
+  for (const title of ['x', 'y', 'z']) {
+    await move({ id: of[title], status: 'TODO', afterId: of.a });
+    await move({ id: of[title], status: 'REVIEW', afterId: null });
+  }
   for (const title of ['z', 'x', 'y']) await move({ id: of[title], status: 'TODO', afterId: of.a, beforeId: of.b });
   expect(await boardOf(editor, id)).toEqual({ TODO: ['a', 'y', 'x', 'z', 'b'] });
 });
