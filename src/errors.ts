@@ -30,10 +30,10 @@ export class Unauthenticated extends DomainError {
   }
 }
 
-/** The thing is visible, the act is not allowed; `extensions.permission` names what is missing. */
+/** The thing is visible, the act is not allowed; `extensions.permission` names what is missing. `field` is the path into an input that names many things. */
 export class Forbidden extends DomainError {
-  constructor(permission: string, message = `This needs the permission ${permission}.`) {
-    super('FORBIDDEN', message, { permission });
+  constructor(permission: string, message = `This needs the permission ${permission}.`, field?: string) {
+    super('FORBIDDEN', message, { permission, ...(field !== undefined && { field }) });
   }
 }
 

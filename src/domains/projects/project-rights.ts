@@ -66,7 +66,7 @@ export const lockProject = async ({ unit, viewer }: ProjectMeans, id: string): P
 };
 
 /** Throws Conflict for an archived project. */
-export const requireOpen = ({ project }: HeldProject): void => {
+export const requireOpen = ({ project }: Pick<HeldProject, 'project'>): void => {
   if (project.status === 'ARCHIVED')
     throw new Conflict('projectId', 'This project is archived: nothing in it changes.', { key: project.key });
 };

@@ -45,3 +45,16 @@ export const keyFrom = (name: string): string => {
   const key = word.slice(0, 10);
   return keyShape.test(key) ? key : 'PROJECT';
 };
+
+const maxMetadata = 16_000;
+
+const fault = (message: string): InputIssue[] => [{ field: 'metadata', message }];
+
+/** Faults of whatever else is known of a thing; absent has none. */
+export const metadataIssues = (metadata: unknown): InputIssue[] => {
+  if (metadata === undefined || metadata === null) return [];
+  if (typeof metadata !== 'object' || Array.isArray(metadata)) return fault('This is an object.');
+  return JSON.stringify(metadata).length <= maxMetadata
+    ? []
+    : fault(`This has at most ${maxMetadata.toLocaleString('en')} characters as JSON.`);
+};

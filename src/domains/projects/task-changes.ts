@@ -1,6 +1,8 @@
+import { isDeepStrictEqual } from 'node:util';
 import { and, eq } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import { sole } from '../../database/rows.ts';
+import type { Change } from '../../database/unit-of-work.ts';
 import { Conflict, NotFound } from '../../errors.ts';
 import { globalId } from '../../ids.ts';
 import { viewerOf } from '../context.ts';
@@ -54,7 +56,7 @@ export const taskChangesOf = (task: TaskRow, fields: TaskFields): TaskActivityRo
     Object.entries(fields).flatMap(([name, to]) => {
       // The cast is safe: the names are those of the row.
       const from = task[name as keyof TaskRow];
-      return JSON.stringify(from) === JSON.stringify(to) ? [] : [[name, { from, to }]];
+      return isDeepStrictEqual(from, to) ? [] : [[name, { from, to }]];
     }),
   );
 
@@ -95,13 +97,22 @@ export const changeTask = async (
       .returning(),
   );
   await noteActivity(means, task, { kind, changes, reason }, kind === 'MOVED' ? 'moved' : 'changed');
-  const moved = changes.status === undefined ? {} : { from: task.status, to: changed.status };
-  unit.record({
+  unit.record(changeEvent({ task, project }, { kind, changes, reason }));
+  return changed;
+};
+
+/** What is told of a change to a task; `task` is as it was before. */
+export const changeEvent = (
+  { task, project }: Pick<HeldTask, 'task' | 'project'>,
+  { kind, changes, reason }: Pick<TaskActivityRow, 'kind' | 'changes' | 'reason'>,
+): Change => {
+  const moved = changes.status === undefined ? {} : { from: task.status, to: changes.status.to };
+  const data = { fields: Object.keys(changes), version: task.version + 1, ...moved };
+  return {
     action: kind === 'MOVED' ? 'task.moved' : 'task.updated',
     type: 'Task',
     id: task.id,
     workspaceId: project.workspaceId,
-    data: { fields: names, version, ...moved },
-  });
-  return changed;
+    data: reason === null ? data : { ...data, overrideReason: reason },
+  };
 };

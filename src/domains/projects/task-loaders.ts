@@ -3,6 +3,7 @@ import { and, eq, getTableColumns, sql } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import { listOf } from '../../database/list.ts';
 import { bound, loadOne } from '../../database/loader.ts';
+import { byLabel, byWatching } from './task-marks.ts';
 import { taskActivities, tasks, type TaskRow } from './task-tables.ts';
 
 export const taskById = loadOne(
@@ -40,6 +41,8 @@ export const taskFilters = {
   dueDate: tasks.dueDate,
   createdAt: tasks.createdAt,
   completedAt: tasks.completedAt,
+  labelId: byLabel,
+  watching: byWatching,
 };
 
 const orders = { CREATED_AT: tasks.createdAt, DUE_DATE: tasks.dueOrder, PRIORITY: tasks.priorityRank };

@@ -11,7 +11,7 @@ import { viewerOf } from '../context.ts';
 import { found } from '../nodes.ts';
 import { tellBoard } from './board-events.ts';
 import { isProject, lockToWork, requireSeer, type ProjectMeans } from './project-rights.ts';
-import { amountIssues, dateIssues, longTextIssues } from './project-rules.ts';
+import { amountIssues, dateIssues, longTextIssues, metadataIssues } from './project-rules.ts';
 import { projects } from './project-tables.ts';
 import { isTask } from './task-changes.ts';
 import { taskActivities, tasks, taskWatchers, type TaskRow } from './task-tables.ts';
@@ -20,12 +20,15 @@ export const maxTitle = 500;
 
 /** Faults of what is said of a task; absent fields have none. */
 export const taskIssues = (
-  input: Partial<Pick<CreateTaskInput, 'title' | 'description' | 'startDate' | 'dueDate' | 'estimatedHours'>>,
+  input: Partial<
+    Pick<CreateTaskInput, 'title' | 'description' | 'startDate' | 'dueDate' | 'estimatedHours' | 'metadata'>
+  >,
 ): InputIssue[] => [
   ...issuesOf('title', input.title, maxTitle),
   ...longTextIssues('description', input.description),
   ...dateIssues(input.startDate, input.dueDate),
   ...amountIssues('estimatedHours', input.estimatedHours),
+  ...metadataIssues(input.metadata),
 ];
 
 /** The times that a status brings with it. */
@@ -84,6 +87,7 @@ export const createTask = (means: ProjectMeans, input: CreateTaskInput): Promise
           estimatedHours: input.estimatedHours ?? null,
           startDate: input.startDate ?? null,
           dueDate: input.dueDate ?? null,
+          metadata: (input.metadata ?? {}) as Record<string, unknown>,
           conversationId: conversation?.id ?? null,
           originWorkspaceId: conversation?.workspaceId ?? null,
         })
