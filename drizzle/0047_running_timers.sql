@@ -1,0 +1,1 @@
+CREATE INDEX "time_entries_running_index" ON "time_entries" USING btree ("organization_id","user_id") WHERE "time_entries"."ended_at" is null;
