@@ -146,9 +146,11 @@ export const removeProjectCollaborator = (means: ProjectMeans, id: string): Prom
     if (project.ownerId === userId)
       throw new Conflict('id', 'The owner of a project stays in it: give it to somebody else first.');
     await database.delete(projectCollaborators).where(isCollaborator(organizationId, id));
-    // As the organization: who manages a project need not see its workspace.
-    const sees = await unit.nested(wholeOf(organizationId), (whole) => seesProject(whole, project, userId));
-    if (sees !== true) await letGo(means, projectId, userId);
+    // As the organization: who manages a project need not see its workspace, and who has left it does not see the project.
+    await unit.nested(wholeOf(organizationId), async (whole) => {
+      if ((await seesProject(whole, project, userId)) !== true)
+        await letGo({ ...means, unit: whole }, projectId, userId);
+    });
     unit.record({
       action: 'project.collaborator_removed',
       type: 'Project',

@@ -9,6 +9,7 @@ import { lockToManage, lockToWork, requireOpen, type HeldProject, type ProjectMe
 import { lockTask } from './task-changes.ts';
 import { timeEntryById } from './time-loaders.ts';
 import {
+  givenInstant,
   instantOf,
   isTimeEntry,
   lockOwnTime,
@@ -27,7 +28,7 @@ const refuse = (issues: readonly InputIssue[]): void => {
 /** Writes down time of the viewer on a task. Throws BadUserInput, Conflict (it overlaps, archived), Forbidden, NotFound. */
 export const createTimeEntry = (means: ProjectMeans, input: CreateTimeEntryInput): Promise<TimeEntryRow> => {
   const { taskId, note } = input;
-  const [start, end] = [Date.parse(input.startedAt), Date.parse(input.endedAt)];
+  const [start, end] = [givenInstant(input.startedAt), givenInstant(input.endedAt)];
   refuse([...spanIssues(start, end), ...noteIssues(note)]);
   const { unit } = means;
   const { userId } = viewerOf(means);
@@ -76,14 +77,13 @@ export const updateTimeEntry = (means: ProjectMeans, input: UpdateTimeEntryInput
   refuse(noteIssues(note));
   return means.unit.transact(async ({ organizationId }) => {
     const { entry, project } = await lockEntry(means, id);
-    const start = instantOf(input.startedAt ?? entry.startedAt);
-    const ended = input.endedAt ?? entry.endedAt;
-    const end = ended === null ? null : instantOf(ended);
-    if (input.startedAt || input.endedAt) refuse(spanIssues(start, end));
+    const [began, ended] = [instantOf(entry.startedAt), entry.endedAt === null ? null : instantOf(entry.endedAt)];
+    const start = input.startedAt ? givenInstant(input.startedAt) : began;
+    const end = input.endedAt ? givenInstant(input.endedAt) : ended;
+    if (start !== began || end !== ended) refuse(spanIssues(start, end));
     const fields = {
-      ...(start !== instantOf(entry.startedAt) && { startedAt: new Date(start).toISOString() }),
-      ...(end !== null &&
-        (entry.endedAt === null || end !== instantOf(entry.endedAt)) && { endedAt: new Date(end).toISOString() }),
+      ...(start !== began && { startedAt: new Date(start).toISOString() }),
+      ...(end !== null && end !== ended && { endedAt: new Date(end).toISOString() }),
       ...(note !== undefined && (note ?? '') !== entry.note && { note: note ?? '' }),
     };
     if (Object.keys(fields).length === 0) return entry;

@@ -17,6 +17,9 @@ export const isTimeEntry = (organizationId: string, id: string) =>
 /** A moment as the database writes it, in milliseconds since 1970. */
 export const instantOf = (moment: string): number => Date.parse(moment.replace(' ', 'T').replace(/\+00$/, 'Z'));
 
+/** A moment as clients give it; the scalar makes a `Date` of it, whose text would lose the milliseconds. */
+export const givenInstant = (moment: string): number => new Date(moment).getTime();
+
 /** When a timer that is stopped without a word ends: now, later than it began, and after 24 hours at most. */
 export const lastMoment = ({ startedAt }: Pick<TimeEntryRow, 'startedAt'>, wished = Date.now()): string => {
   const start = instantOf(startedAt);

@@ -11,6 +11,7 @@ import { projects, type ProjectRow } from './project-tables.ts';
 import { lockTask } from './task-changes.ts';
 import { recordTime } from './time-entries.ts';
 import {
+  givenInstant,
   instantOf,
   isTimeEntry,
   lastMoment,
@@ -33,7 +34,7 @@ export interface Started {
  */
 export const startTimer = (means: ProjectMeans, input: StartTimerInput): Promise<Started> => {
   const { taskId, note, stopRunning } = input;
-  const wished = input.startedAt ? Date.parse(input.startedAt) : null;
+  const wished = input.startedAt ? givenInstant(input.startedAt) : null;
   const issues = [...(wished === null ? [] : spanIssues(wished, null)), ...noteIssues(note)];
   if (issues.length > 0) throw new BadUserInput(issues);
   const { unit } = means;
@@ -116,7 +117,7 @@ export const stopTimer = (means: ProjectMeans, { endedAt, note }: StopTimerInput
     await lockOwnTime(unit, userId);
     const running = await runningOf(means, userId);
     if (running === null) throw new Conflict('input', 'No timer of yours runs.');
-    const faults = endedAt ? spanIssues(instantOf(running.startedAt), Date.parse(endedAt)) : [];
+    const faults = endedAt ? spanIssues(instantOf(running.startedAt), givenInstant(endedAt)) : [];
     if (faults.length > 0) throw new BadUserInput(faults);
     const end = endedAt ? new Date(endedAt).toISOString() : lastMoment(running);
     return endTimer(means, running, end, typeof note === 'string' ? { note } : {});
