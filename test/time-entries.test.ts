@@ -1,10 +1,13 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { eq } from 'drizzle-orm';
 import * as fc from 'fast-check';
+import { database } from '../src/database/client.ts';
+import { timeEntries } from '../src/domains/projects/time-tables.ts';
 import { fingerprint } from './access/cast.ts';
 import { colleagueOf, type Colleague } from './company.ts';
 import { did, refused, textOf } from './project-acts.ts';
 import { projectOf, taskIn } from './project-talk.ts';
-import { workspaceOf } from './talk.ts';
+import { unitOf, uuidOf, workspaceOf } from './talk.ts';
 import { startTestbed, type Person, type Testbed } from './testbed.ts';
 
 // Tests read whatever they asked for.
@@ -124,7 +127,7 @@ test('a timer is started and stopped, one at a time', async () => {
   await track(await editor(), first.id, 2, 1);
 });
 
-test('a timer that was begun before its project was archived is stopped, and after 24 hours at most', async () => {
+test('a timer that was begun before its project was archived is stopped', async () => {
   const person = await editor();
   const id = await projectOf(ada, { workspaceId });
   const { id: taskId } = await taskIn(person, id);
@@ -152,6 +155,23 @@ test('a timer that was begun before its project was archived is stopped, and aft
     { filter: { userId: { eq: person.userId } } },
   );
   expect(listed.timeEntries.totalCount).toBe(0);
+});
+
+test('a timer that was forgotten ends after 24 hours', async () => {
+  const person = await editor();
+  const { id: taskId } = await taskIn(person, await projectOf(person));
+  const { timeEntry } = await did(person, 'startTimer', { taskId }, 'timeEntry { id }');
+  const unit = unitOf(bed, ada.organizationId);
+  unit.enter('projects');
+  await unit.transact(() =>
+    database
+      .update(timeEntries)
+      .set({ startedAt: ago(30) })
+      .where(eq(timeEntries.id, uuidOf(timeEntry.id))),
+  );
+  expect(await refused(person, 'stopTimer', { endedAt: ago(1) })).toEqual(['BAD_USER_INPUT endedAt']);
+  const { timeEntry: stopped } = await did(person, 'stopTimer', {}, 'timeEntry { id hours }');
+  expect(stopped).toEqual({ id: timeEntry.id, hours: '24' });
 });
 
 test('a timer is stopped also by who does not see its project any more', async () => {
