@@ -19,5 +19,7 @@ export const did = async (person: Person, mutation: string, input: object, field
 /** Does something that must be refused, and gives `CODE field` of what is said. */
 export const refused = async (person: Person, mutation: string, input: object): Promise<string[]> => {
   const { errors } = await person.ask(textOf(mutation), { input });
-  return errors.map(({ extensions: { code, field } }) => (typeof field === 'string' ? `${code} ${field}` : `${code}`));
+  return errors.map(({ extensions: { code, field } }) =>
+    [code, field].filter((each) => typeof each === 'string').join(' '),
+  );
 };
