@@ -27,7 +27,7 @@ beforeAll(async () => {
   editor = await colleagueOf(bed, ada.organizationId, 'Editor', 'MEMBER', { [workspaceId]: 'EDITOR' });
   outsider = await colleagueOf(bed, ada.organizationId, 'Outsider', 'MEMBER');
   admin = await colleagueOf(bed, ada.organizationId, 'Admin', 'ADMIN');
-}, 60_000);
+}, 120_000);
 afterAll(() => bed.stop());
 
 const fields =
@@ -336,7 +336,7 @@ test('a project has at most 200 labels', async () => {
   expect(await refused(owner, 'createProjectLabel', { projectId: id, name: 'More', color: '#000000' })).toEqual([
     'CONFLICT projectId',
   ]);
-}, 60_000);
+}, 120_000);
 
 test('the standing of whoever asks is told for a page of projects in one statement', async () => {
   const own = await projectOf(editor);

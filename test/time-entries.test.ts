@@ -34,7 +34,7 @@ beforeAll(async () => {
   workspaceId = await workspaceOf(ada);
   admin = await colleagueOf(bed, ada.organizationId, 'Admin', 'ADMIN');
   viewer = await colleagueOf(bed, ada.organizationId, 'Viewer', 'MEMBER', { [workspaceId]: 'VIEWER' });
-}, 60_000);
+}, 120_000);
 afterAll(() => bed.stop());
 
 const changesNothing = async (act: () => Promise<void>): Promise<void> => {
