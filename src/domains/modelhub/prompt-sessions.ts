@@ -63,7 +63,7 @@ export const createPromptSession = (context: Context, input: CreatePromptSession
   });
 };
 
-/** Makes a session of the viewer's own from another that they see, without prompts and shares. Throws BadUserInput, NotFound. */
+/** Makes a session of the viewer's own from another that they see, without prompts, shares and project. Throws BadUserInput, NotFound. */
 export const duplicatePromptSession = (
   context: Context,
   { id, title }: DuplicatePromptSessionInput,
@@ -71,8 +71,8 @@ export const duplicatePromptSession = (
   refuse(givenIssues({ title }));
   return context.unit.transact(async () => {
     const original = await lockSeenSession(context, id);
-    const { description, modelType, prompt, metadata, modelId, projectId } = original;
-    const copied = { description, modelType, prompt, context: original.context, metadata, modelId, projectId };
+    const { description, modelType, prompt, metadata, modelId } = original;
+    const copied = { description, modelType, prompt, context: original.context, metadata, modelId };
     const readers = await readersOf(context, viewerOf(context).userId, {});
     return insertSession(context, { ...copied, title: title?.trim() ?? original.title }, readers, id);
   });

@@ -88,15 +88,14 @@ export const lockToManage = async (means: ProjectMeans, id: string): Promise<Hel
 };
 
 /**
- * Whether somebody can be given work in a project: who belongs to it, who sees its workspace, and the organization's administrators. Holds their membership
- * fast. Throws NotFound for who is no member of the organization, BadUserInput for who does not see the project.
+ * Whether a member sees a project: who belongs to it, who sees its workspace, and the organization's administrators; null for who is no member. Holds their
+ * membership fast. Only as far as the unit sees the workspace.
  */
-export const requireSeer = async (
+export const seesProject = async (
   { organizationId }: UnitOfWork,
   { id, workspaceId }: Pick<ProjectRow, 'id' | 'workspaceId'>,
   userId: string,
-  field: string,
-): Promise<void> => {
+): Promise<boolean | null> => {
   const works = sql`exists (select from ${projectCollaborators}
     where ${projectCollaborators.organizationId} = ${memberships.organizationId} and ${projectCollaborators.projectId} = ${id}
       and ${projectCollaborators.userId} = ${memberships.userId})`;
@@ -112,6 +111,20 @@ export const requireSeer = async (
     .from(memberships)
     .where(and(eq(memberships.organizationId, organizationId), eq(memberships.userId, userId)))
     .for('key share');
-  if (member === undefined) throw new NotFound('User', userId, field);
-  if (!member.sees) throw new BadUserInput(field, 'This member does not see the project: add them to it first.');
+  return member?.sees ?? null;
+};
+
+/**
+ * Whether somebody can be given work in a project: who sees it. Holds their membership fast. Throws NotFound for who is no member of the organization,
+ * BadUserInput for who does not see the project.
+ */
+export const requireSeer = async (
+  unit: UnitOfWork,
+  project: Pick<ProjectRow, 'id' | 'workspaceId'>,
+  userId: string,
+  field: string,
+): Promise<void> => {
+  const sees = await seesProject(unit, project, userId);
+  if (sees === null) throw new NotFound('User', userId, field);
+  if (!sees) throw new BadUserInput(field, 'This member does not see the project: add them to it first.');
 };

@@ -15,7 +15,7 @@ import type { ProjectMeans } from './project-rights.ts';
 import { projectCollaborators, projects, type ProjectRow } from './project-tables.ts';
 import { amountIssues, dateIssues, keyFrom, keyIssues, longTextIssues } from './project-rules.ts';
 
-const maxName = 200;
+export const maxName = 200;
 
 const inputIssues = (input: CreateProjectInput): InputIssue[] => [
   ...issuesOf('name', input.name, maxName),

@@ -30,6 +30,9 @@ export const timeEntries = tenantTable(
     index('time_entries_task_id_index').on(entry.organizationId, entry.taskId, entry.startedAt, entry.id),
     index('time_entries_user_id_index').on(entry.organizationId, entry.userId, entry.startedAt, entry.id),
     index('time_entries_started_at_index').on(entry.organizationId, entry.startedAt, entry.id),
+    index('time_entries_running_index')
+      .on(entry.organizationId, entry.userId)
+      .where(sql`${entry.endedAt} is null`),
   ],
 );
 export type TimeEntryRow = typeof timeEntries.$inferSelect;
