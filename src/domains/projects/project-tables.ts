@@ -15,6 +15,7 @@ import {
   type AnyPgColumn,
 } from 'drizzle-orm/pg-core';
 import { moment, oneOf, sameTenant, tenantTable, word } from '../../database/tenant-table.ts';
+import { jobsAlone } from '../../database/unit-of-work.ts';
 import { memberships, organizations, workspaces } from '../tenancy/tables.ts';
 
 export const projectStatuses = ['PLANNING', 'ACTIVE', 'COMPLETED', 'ARCHIVED'] as const;
@@ -191,11 +192,13 @@ export const savedViews = tenantTable(
     audience: word(savedViewAudiences).notNull().default('OWNER'),
     projectId: uuid(),
     workspaceId: uuid(),
-    /** Whom it is shared with, beside its owner; null: every member. */
+    /** Whom it is shared with, beside its owner: administrators see what belongs to a project or workspace, jobs all; null: every member. */
     readers: uuid()
       .array()
       .generatedAlwaysAs(
-        sql`case audience when 'ORGANIZATION' then null when 'PROJECT' then array[user_id, project_id] when 'WORKSPACE' then array[user_id, workspace_id] else array[user_id] end`,
+        sql.raw(
+          `case audience when 'ORGANIZATION' then null when 'PROJECT' then array[user_id, project_id, organization_id] when 'WORKSPACE' then array[user_id, workspace_id, organization_id] else array[user_id, '${jobsAlone}'] end`,
+        ),
       ),
     version: integer().notNull().default(1),
   },
@@ -224,7 +227,7 @@ export const savedViews = tenantTable(
     index('saved_views_user_id_index').on(view.organizationId, view.userId, view.createdAt, view.id),
     index('saved_views_project_id_index').on(view.organizationId, view.projectId, view.createdAt, view.id),
     index('saved_views_workspace_id_index').on(view.organizationId, view.workspaceId),
-    index('saved_views_name_index').on(view.organizationId, view.list, view.name, view.id),
+    index('saved_views_name_index').on(view.organizationId, view.name, view.id),
     index('saved_views_created_at_index').on(view.organizationId, view.createdAt, view.id),
   ],
 );

@@ -92,16 +92,14 @@ export const createTask = (means: ProjectMeans, input: CreateTaskInput): Promise
     await database
       .insert(taskActivities)
       .values({ organizationId, projectId, taskId: id, kind: 'CREATED', actorId: userId });
-    await database
-      .insert(taskWatchers)
-      .values(
-        [...new Set([userId, assigneeId ?? userId])].map((each) => ({
-          organizationId,
-          projectId,
-          taskId: id,
-          userId: each,
-        })),
-      );
+    await database.insert(taskWatchers).values(
+      [...new Set([userId, assigneeId ?? userId])].map((each) => ({
+        organizationId,
+        projectId,
+        taskId: id,
+        userId: each,
+      })),
+    );
     tellBoard(unit, means.services, { kind: 'created', projectId, taskId: id });
     unit.record({
       action: 'task.created',
