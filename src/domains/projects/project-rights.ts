@@ -87,6 +87,19 @@ export const lockToManage = async (means: ProjectMeans, id: string): Promise<Hel
   return held;
 };
 
+/** Whether the member of a row of memberships sees a project. */
+export const seesProject = ({ id, workspaceId }: Pick<ProjectRow, 'id' | 'workspaceId'>) => {
+  const works = sql`exists (select from ${projectCollaborators}
+    where ${projectCollaborators.organizationId} = ${memberships.organizationId} and ${projectCollaborators.projectId} = ${id}
+      and ${projectCollaborators.userId} = ${memberships.userId})`;
+  const belongs = sql`exists (select from ${workspaceMemberships}
+    where ${workspaceMemberships.organizationId} = ${memberships.organizationId}
+      and ${workspaceMemberships.workspaceId} = ${workspaceId} and ${workspaceMemberships.userId} = ${memberships.userId})`;
+  const published = sql`${memberships.role} <> 'GUEST' and exists (select from ${workspaces}
+    where ${workspaces.organizationId} = ${memberships.organizationId} and ${workspaces.id} = ${workspaceId} and ${workspaces.published})`;
+  return sql<boolean>`${memberships.role} in ('OWNER', 'ADMIN') or ${works} or ${belongs} or (${published})`;
+};
+
 /**
  * Whether somebody can be given work in a project: who belongs to it, who sees its workspace, and the organization's administrators. Holds their membership
  * fast. Throws NotFound for who is no member of the organization, BadUserInput for who does not see the project.
@@ -97,17 +110,9 @@ export const requireSeer = async (
   userId: string,
   field: string,
 ): Promise<void> => {
-  const works = sql`exists (select from ${projectCollaborators}
-    where ${projectCollaborators.organizationId} = ${memberships.organizationId} and ${projectCollaborators.projectId} = ${id}
-      and ${projectCollaborators.userId} = ${memberships.userId})`;
-  const belongs = sql`exists (select from ${workspaceMemberships}
-    where ${workspaceMemberships.organizationId} = ${memberships.organizationId}
-      and ${workspaceMemberships.workspaceId} = ${workspaceId} and ${workspaceMemberships.userId} = ${memberships.userId})`;
-  const published = sql`${memberships.role} <> 'GUEST' and exists (select from ${workspaces}
-    where ${workspaces.organizationId} = ${memberships.organizationId} and ${workspaces.id} = ${workspaceId} and ${workspaces.published})`;
   const [member] = await database
     .select({
-      sees: sql<boolean>`${memberships.role} in ('OWNER', 'ADMIN') or ${works} or ${belongs} or (${published})`,
+      sees: seesProject({ id, workspaceId }),
     })
     .from(memberships)
     .where(and(eq(memberships.organizationId, organizationId), eq(memberships.userId, userId)))
