@@ -85,16 +85,16 @@ export const insertTasks = async (
       .returning({ last: projects.lastTaskNumber }),
   );
   const positions = generateNKeysBetween(await highestPosition(organizationId, projectId), null, fresh.length);
-  const rows = fresh.map((task, index) => ({
-    ...task, // oxlint-disable-line oxc/no-map-spread
-    organizationId,
-    projectId,
-    number: last - fresh.length + 1 + index,
-    title: task.title.trim(),
-    ...timesOf(task.status),
-    createdById: userId,
-    position: positions[index] ?? '',
-  }));
+  const rows = fresh.map((task, index) =>
+    Object.assign({}, task, timesOf(task.status), {
+      organizationId,
+      projectId,
+      number: last - fresh.length + 1 + index,
+      title: task.title.trim(),
+      createdById: userId,
+      position: positions[index] ?? '',
+    }),
+  );
   const made = await database.insert(tasks).values(rows).returning();
   await database
     .insert(taskActivities)
