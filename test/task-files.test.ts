@@ -89,9 +89,11 @@ const tasksOf = async (person: Person, projectId: string): Promise<Data[]> => {
 };
 const rowsIn = async <Row extends Record<string, unknown>>(statement: ReturnType<typeof sql>): Promise<Row[]> => {
   const unit = unitOf(bed, ada.organizationId).as(wholeOf(uuidOf(ada.organizationId)));
-  const rows = await unit.run(() => database.execute<Row>(statement));
-  await unit.rest();
-  return [...(rows as unknown as Row[])];
+  try {
+    return [...((await unit.run(() => database.execute<Row>(statement))) as unknown as Row[])];
+  } finally {
+    await unit.rest();
+  }
 };
 
 test('a sheet becomes tasks, with all that its columns say', async () => {
@@ -168,7 +170,7 @@ test('a sheet becomes tasks, with all that its columns say', async () => {
     ),
   ).toEqual([{ activities: 5, watchers: 5 }]);
   expect(
-    await rowsIn(sql`select data->>'count' as count from events where action = 'task.imported' and subject_id = ${id}`),
+    await rowsIn(sql`select data->>'count' as count from events where action = 'task.imported' and target_id = ${id}`),
   ).toEqual([{ count: '4' }]);
 });
 
