@@ -89,6 +89,7 @@ import {
 } from '../src/domains/conversations/tree-loaders.ts';
 import { membersByWorkspace } from '../src/domains/tenancy/workspace-loaders.ts';
 import { encodeCursor } from '../src/database/cursor.ts';
+import { effort, explained } from './plans.ts';
 import { startTestbed, type Testbed } from './testbed.ts';
 
 /** 400,000 rows and their plans say nothing on the embedded database, and take too long there. */
@@ -367,54 +368,7 @@ const member: Scope = {
 };
 const administrator: Scope = { ...member, principals: [idOf(user, 0), tenant], workspaces: '*' };
 
-interface Plan {
-  readonly 'Node Type': string;
-  readonly 'Index Name'?: string;
-  readonly 'Relation Name'?: string;
-  readonly 'Actual Rows': number;
-  readonly 'Rows Removed by Filter'?: number;
-  readonly Plans?: readonly Plan[];
-}
-const nodesOf = (plan: Plan): Plan[] => [plan, ...(plan.Plans ?? []).flatMap(nodesOf)];
-
-const literal = (value: unknown): string =>
-  typeof value === 'number' ? String(value) : `'${Array.isArray(value) ? `{${value.join(',')}}` : String(value)}'`;
-
-/**
- * Runs `work` with each of its statements explained as it runs, as the server's role in a unit of `scope`, and gives the plans that the
- * server keeps for them.
- */
-const plansOf = async (scope: Scope, work: (unit: UnitOfWork) => Promise<unknown>): Promise<Plan[][]> => {
-  const { services } = bed.server.installation;
-  const plans: Promise<Plan[]>[] = [];
-  const lend = async () => {
-    const session = await services.pool.lend();
-    const unsafe = session.unsafe.bind(session);
-    const explaining = (text: string, values: never[], options: { prepare: boolean }) => {
-      const run = `execute explained(${values.map(literal).join(', ')})`;
-      const texts = [`prepare explained as ${text}`, `explain (analyze, format json) ${run}`, 'deallocate explained'];
-      // Sent at once, before the statement itself and behind the setting that it is planned by.
-      const [prepared, explained, done] = texts.map((each) => unsafe(each, [], { prepare: false }).execute());
-      plans.push(
-        Promise.all([prepared, explained, done]).then(([, found = []]) =>
-          nodesOf((found[0] as unknown as { 'QUERY PLAN': { Plan: Plan }[] })['QUERY PLAN'][0]?.Plan as Plan),
-        ),
-      );
-      return unsafe(text, values, options);
-    };
-    return Object.assign(session, { unsafe: explaining });
-  };
-  const pool = Object.create(services.pool, { lend: { value: lend } }) as typeof services.pool;
-  const unit = new UnitOfWork(scope, {
-    ...services,
-    pool,
-    origin: { requestId: 'test', address: null, userAgent: null },
-  });
-  await work(unit);
-  const found = await Promise.all(plans);
-  await unit.rest();
-  return found;
-};
+const plansOf = (scope: Scope, work: (unit: UnitOfWork) => Promise<unknown>) => explained(bed, scope, work);
 
 type Read = (unit: UnitOfWork, args: object) => Promise<unknown>;
 const at = (number: number): string =>
@@ -1290,13 +1244,6 @@ onPostgres('a viewer is told the archived workspaces without a look at the other
   );
   expect(plans).toHaveLength(1);
   expect(plans[0]?.flatMap((node) => node['Index Name'] ?? [])).toContain('workspaces_archived_index');
-});
-
-/** What a plan does, and how many rows its largest step gives. */
-const effort = (nodes: readonly Plan[]) => ({
-  indexes: [...new Set(nodes.flatMap((node) => node['Index Name'] ?? []))].sort(),
-  scans: nodes.flatMap((node) => (node['Node Type'] === 'Seq Scan' ? [node['Relation Name']] : [])),
-  most: Math.max(...nodes.map((node) => node['Actual Rows'])),
 });
 
 /** Several values are looked for in each workspace by the key of the labels, which begins with it; in all at once they cost a look at all labels. */

@@ -17,7 +17,7 @@ import {
   type SQLWrapper,
 } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
-import { BadUserInput } from '../errors.ts';
+import { BadUserInput, type InputIssue } from '../errors.ts';
 
 /** What a comparison (`eq`, `in`, …) with a value means for something that is no column, such as a state made of several. */
 export type Meaning = (comparator: string, value: unknown) => SQL | undefined;
@@ -41,24 +41,50 @@ export interface Whole {
 
 const maxLevels = 3;
 const maxComparisons = 30;
+/** Values that one comparison may name. */
+const maxValues = 100;
 
 /**
  * Compiles a filter input (`{ status: { in: [READY] }, or: [{…}, {…}] }`) to a condition; absent gives undefined.
  * @throws BadUserInput beyond 3 levels of and/or/not or 30 comparisons.
  */
 export const conditionOf = (columns: Filterable, filter: unknown): SQL | undefined => {
-  const budget = { comparisons: maxComparisons };
-  return isObject(filter) ? compile(columns, filter, 1, budget) : undefined;
+  if (!isObject(filter)) return undefined;
+  const issues = filterBoundIssues(filter);
+  if (issues.length > 0) throw new BadUserInput(issues);
+  return compile(columns, filter);
 };
 
-const compile = (
-  columns: Filterable,
-  filter: object,
-  level: number,
-  budget: { comparisons: number },
-): SQL | undefined => {
-  if (level > maxLevels) throw new BadUserInput('filter', `A filter nests at most ${maxLevels} levels.`);
-  const inner = (value: unknown) => (isObject(value) ? compile(columns, value, level + 1, budget) : undefined);
+/** Faults of a filter of whatever list: more than 3 levels of and/or/not, more than 30 comparisons, or one with more than 100 values. */
+export const filterBoundIssues = (filter: object): InputIssue[] => {
+  const budget = { comparisons: maxComparisons };
+  const issues = levelIssues(filter, 1, budget);
+  if (budget.comparisons < 0)
+    issues.push({ field: 'filter', message: `A filter holds at most ${maxComparisons} comparisons.` });
+  // Each fault once, however often a filter has it.
+  return [...new Map(issues.map((issue) => [`${issue.field} ${issue.message}`, issue])).values()];
+};
+
+const levelIssues = (filter: object, level: number, budget: { comparisons: number }): InputIssue[] => {
+  if (level > maxLevels) return [{ field: 'filter', message: `A filter nests at most ${maxLevels} levels.` }];
+  return Object.entries(filter).flatMap(([name, value]): InputIssue[] => {
+    if (['and', 'or', 'not'].includes(name))
+      return listed(value).flatMap((inner) => (isObject(inner) ? levelIssues(inner, level + 1, budget) : []));
+    return isObject(value) ? comparisonIssues(name, value, budget) : [];
+  });
+};
+
+const comparisonIssues = (name: string, comparison: object, budget: { comparisons: number }): InputIssue[] =>
+  Object.values(comparison).flatMap((operand: unknown) => {
+    if (operand === undefined) return [];
+    budget.comparisons -= Array.isArray(operand) ? Math.max(1, Math.ceil(operand.length / 10)) : 1;
+    return Array.isArray(operand) && operand.length > maxValues
+      ? [{ field: `filter.${name}`, message: `A filter compares with at most ${maxValues} values.` }]
+      : [];
+  });
+
+const compile = (columns: Filterable, filter: object): SQL | undefined => {
+  const inner = (value: unknown) => (isObject(value) ? compile(columns, value) : undefined);
   const parts = Object.entries(filter).map(([name, value]): SQL | undefined => {
     if (value === null || value === undefined) return undefined;
     if (name === 'and') return and(...listed(value).map(inner));
@@ -66,7 +92,7 @@ const compile = (
     if (name === 'not') return negated(inner(value));
     const column = columns[name];
     if (column === undefined) throw new BadUserInput(`filter.${name}`, `This list has no filter ${name}.`);
-    return compared(column, name, value, budget);
+    return compared(column, name, value);
   });
   return and(...parts);
 };
@@ -83,21 +109,9 @@ const comparators: Record<string, (column: SQLWrapper, value: unknown) => SQL> =
   gte,
 };
 
-const compared = (
-  filterable: Comparable | Folded | Whole,
-  name: string,
-  value: unknown,
-  budget: { comparisons: number },
-): SQL | undefined => {
+const compared = (filterable: Comparable | Folded | Whole, name: string, value: unknown): SQL | undefined => {
   if (!isObject(value)) return undefined;
   const operands = Object.entries(value).filter(([, operand]) => operand !== undefined);
-  for (const [, operand] of operands) {
-    budget.comparisons -= Array.isArray(operand) ? Math.max(1, Math.ceil(operand.length / 10)) : 1;
-    if (budget.comparisons < 0)
-      throw new BadUserInput('filter', `A filter holds at most ${maxComparisons} comparisons.`);
-    if (Array.isArray(operand) && operand.length > 100)
-      throw new BadUserInput(`filter.${name}`, 'A filter compares with at most 100 values.');
-  }
   if ('whole' in filterable) return filterable.whole(Object.fromEntries(operands));
   const folds = 'folded' in filterable;
   const column = folds ? sql`lower(${filterable.folded})` : filterable;

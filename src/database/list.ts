@@ -217,6 +217,8 @@ const patterns: Record<string, RegExp> = {
   PgDoublePrecision: /^-?\d+(\.\d+)?(e[+-]?\d+)?$/,
   // Postgres text holds no NUL.
   PgText: /^[^\0]*$/,
+  // The one type of our own that orders: text in the order of its bytes.
+  PgCustomColumn: /^[^\0]*$/,
 };
 
 const misses = (value: unknown) => value === undefined || value === null;

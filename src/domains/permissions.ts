@@ -87,6 +87,7 @@ export const permissionRules: Readonly<Record<Permission, PermissionRule>> = {
   PROJECT_CREATE: { role: 'MEMBER' },
   PROJECT_MANAGE: { role: 'ADMIN' },
   TASK_WRITE: { role: 'GUEST', forConfined: true },
+  SAVED_VIEW_WRITE: { role: 'GUEST' },
   KNOWLEDGE_READ: { role: 'MEMBER' },
   KNOWLEDGE_WRITE: { role: 'MEMBER' },
   KNOWLEDGE_PUBLISH: { role: 'MANAGER' },

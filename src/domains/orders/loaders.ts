@@ -72,6 +72,7 @@ export const deletedOrderList = listOf({
   where: isNotNull(orders.deletedAt),
   orders: { DELETED_AT: orders.deletedAt },
   defaultOrder: { field: 'DELETED_AT', direction: 'DESC' },
+  filters,
 });
 
 export const eventsByOrder = listOf({

@@ -9,7 +9,7 @@ import { lockMembers } from '../messaging/room-lock.ts';
 import { found } from '../nodes.ts';
 import { tellBoard } from './board-events.ts';
 import { collaboratorById, projectsUnit } from './project-loaders.ts';
-import { lockProject, lockToManage, requireOpen, seesProject, type ProjectMeans } from './project-rights.ts';
+import { lockProject, lockToManage, memberSees, requireOpen, type ProjectMeans } from './project-rights.ts';
 import { amountIssues } from './project-rules.ts';
 import { projectCollaborators, type ProjectCollaboratorRow, type ProjectRow } from './project-tables.ts';
 import { taskActivities, tasks, taskWatchers } from './task-tables.ts';
@@ -148,7 +148,7 @@ export const removeProjectCollaborator = (means: ProjectMeans, id: string): Prom
     await database.delete(projectCollaborators).where(isCollaborator(organizationId, id));
     // As the organization: who manages a project need not see its workspace, and who has left it does not see the project.
     await unit.nested(wholeOf(organizationId), async (whole) => {
-      if ((await seesProject(whole, project, userId)) !== true)
+      if ((await memberSees(whole, project, userId)) !== true)
         await letGo({ ...means, unit: whole }, projectId, userId);
     });
     unit.record({

@@ -87,15 +87,8 @@ export const lockToManage = async (means: ProjectMeans, id: string): Promise<Hel
   return held;
 };
 
-/**
- * Whether a member sees a project: who belongs to it, who sees its workspace, and the organization's administrators; null for who is no member. Holds their
- * membership fast. Only as far as the unit sees the workspace.
- */
-export const seesProject = async (
-  { organizationId }: UnitOfWork,
-  { id, workspaceId }: Pick<ProjectRow, 'id' | 'workspaceId'>,
-  userId: string,
-): Promise<boolean | null> => {
+/** Whether the member of a row of memberships sees a project. */
+export const seesProject = ({ id, workspaceId }: Pick<ProjectRow, 'id' | 'workspaceId'>) => {
   const works = sql`exists (select from ${projectCollaborators}
     where ${projectCollaborators.organizationId} = ${memberships.organizationId} and ${projectCollaborators.projectId} = ${id}
       and ${projectCollaborators.userId} = ${memberships.userId})`;
@@ -104,10 +97,20 @@ export const seesProject = async (
       and ${workspaceMemberships.workspaceId} = ${workspaceId} and ${workspaceMemberships.userId} = ${memberships.userId})`;
   const published = sql`${memberships.role} <> 'GUEST' and exists (select from ${workspaces}
     where ${workspaces.organizationId} = ${memberships.organizationId} and ${workspaces.id} = ${workspaceId} and ${workspaces.published})`;
+  return sql<boolean>`${memberships.role} in ('OWNER', 'ADMIN') or ${works} or ${belongs} or (${published})`;
+};
+
+/**
+ * Whether a member sees a project: who belongs to it, who sees its workspace, and the organization's administrators; null for who is no member. Holds their
+ * membership fast. Only as far as the unit sees the workspace.
+ */
+export const memberSees = async (
+  { organizationId }: UnitOfWork,
+  project: Pick<ProjectRow, 'id' | 'workspaceId'>,
+  userId: string,
+): Promise<boolean | null> => {
   const [member] = await database
-    .select({
-      sees: sql<boolean>`${memberships.role} in ('OWNER', 'ADMIN') or ${works} or ${belongs} or (${published})`,
-    })
+    .select({ sees: seesProject(project) })
     .from(memberships)
     .where(and(eq(memberships.organizationId, organizationId), eq(memberships.userId, userId)))
     .for('key share');
@@ -124,7 +127,7 @@ export const requireSeer = async (
   userId: string,
   field: string,
 ): Promise<void> => {
-  const sees = await seesProject(unit, project, userId);
+  const sees = await memberSees(unit, project, userId);
   if (sees === null) throw new NotFound('User', userId, field);
   if (!sees) throw new BadUserInput(field, 'This member does not see the project: add them to it first.');
 };

@@ -174,8 +174,6 @@ export const projectLabels = tenantTable(
 );
 export type ProjectLabelRow = typeof projectLabels.$inferSelect;
 
-const jobs = sql.raw(`'${jobsAlone}'::uuid`);
-
 /** A question to a list that somebody kept: its filter and order, as clients write them. */
 export const savedViews = tenantTable(
   'saved_views',
@@ -194,11 +192,13 @@ export const savedViews = tenantTable(
     audience: word(savedViewAudiences).notNull().default('OWNER'),
     projectId: uuid(),
     workspaceId: uuid(),
-    /** Its owner, whom it is shared with, and the organization's jobs; null: every member. */
+    /** Whom it is shared with, beside its owner: administrators see what belongs to a project or workspace, jobs all; null: every member. */
     readers: uuid()
       .array()
       .generatedAlwaysAs(
-        sql`case audience when 'ORGANIZATION' then null when 'PROJECT' then array[user_id, project_id, ${jobs}] when 'WORKSPACE' then array[user_id, workspace_id, ${jobs}] else array[user_id, ${jobs}] end`,
+        sql.raw(
+          `case audience when 'ORGANIZATION' then null when 'PROJECT' then array[user_id, project_id, organization_id] when 'WORKSPACE' then array[user_id, workspace_id, organization_id] else array[user_id, '${jobsAlone}'] end`,
+        ),
       ),
     version: integer().notNull().default(1),
   },
@@ -227,7 +227,7 @@ export const savedViews = tenantTable(
     index('saved_views_user_id_index').on(view.organizationId, view.userId, view.createdAt, view.id),
     index('saved_views_project_id_index').on(view.organizationId, view.projectId, view.createdAt, view.id),
     index('saved_views_workspace_id_index').on(view.organizationId, view.workspaceId),
-    index('saved_views_name_index').on(view.organizationId, view.list, view.name, view.id),
+    index('saved_views_name_index').on(view.organizationId, view.name, view.id),
     index('saved_views_created_at_index').on(view.organizationId, view.createdAt, view.id),
   ],
 );

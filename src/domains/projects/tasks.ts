@@ -1,7 +1,8 @@
-import { eq, and, max } from 'drizzle-orm';
-import { generateKeyBetween } from 'fractional-indexing';
+import { eq, and, max, sql } from 'drizzle-orm';
+import { generateKeyBetween, generateNKeysBetween } from 'fractional-indexing';
 import { database } from '../../database/client.ts';
 import { sole } from '../../database/rows.ts';
+import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { BadUserInput, NotFound, type InputIssue } from '../../errors.ts';
 import type { CreateTaskInput } from '../../generated/resolvers.ts';
 import { newId } from '../../ids.ts';
@@ -38,14 +39,83 @@ export const timesOf = (status: TaskRow['status'], now = new Date().toISOString(
 });
 
 /** The place behind all tasks of a project that is locked. */
-export const lastPosition = async (organizationId: string, projectId: string): Promise<string> => {
+export const lastPosition = async (organizationId: string, projectId: string): Promise<string> =>
+  generateKeyBetween(await highestPosition(organizationId, projectId), null);
+
+const highestPosition = async (organizationId: string, projectId: string): Promise<string | null> => {
   const { last } = sole(
     await database
       .select({ last: max(tasks.position) })
       .from(tasks)
       .where(and(eq(tasks.organizationId, organizationId), eq(tasks.projectId, projectId))),
   );
-  return generateKeyBetween(last, null);
+  return last;
+};
+
+/** A task that is to be put to the end of a board. */
+export type NewTask = Pick<
+  TaskRow,
+  | 'id'
+  | 'parentId'
+  | 'title'
+  | 'description'
+  | 'status'
+  | 'priority'
+  | 'assigneeId'
+  | 'estimatedHours'
+  | 'startDate'
+  | 'dueDate'
+  | 'conversationId'
+  | 'originWorkspaceId'
+> &
+  Partial<Pick<TaskRow, 'metadata'>>;
+
+/**
+ * Puts tasks to the end of the board of a project that is locked, under the next numbers and as they are given, with their first activity; who makes them and
+ * their assignees watch them. Tells nobody.
+ */
+export const insertTasks = async (
+  { organizationId }: UnitOfWork,
+  projectId: string,
+  userId: string,
+  fresh: readonly NewTask[],
+): Promise<readonly TaskRow[]> => {
+  if (fresh.length === 0) return [];
+  const { last } = sole(
+    await database
+      .update(projects)
+      .set({ lastTaskNumber: sql`${projects.lastTaskNumber} + ${fresh.length}` })
+      .where(isProject(organizationId, projectId))
+      .returning({ last: projects.lastTaskNumber }),
+  );
+  const positions = generateNKeysBetween(await highestPosition(organizationId, projectId), null, fresh.length);
+  const rows = fresh.map((task, index) =>
+    Object.assign({}, task, timesOf(task.status), {
+      organizationId,
+      projectId,
+      number: last - fresh.length + 1 + index,
+      title: task.title.trim(),
+      createdById: userId,
+      position: positions[index] ?? '',
+    }),
+  );
+  const made = await database.insert(tasks).values(rows).returning();
+  await database
+    .insert(taskActivities)
+    .values(
+      fresh.map(({ id }) => ({ organizationId, projectId, taskId: id, kind: 'CREATED' as const, actorId: userId })),
+    );
+  await database.insert(taskWatchers).values(
+    fresh.flatMap(({ id, assigneeId }) =>
+      [...new Set([userId, assigneeId ?? userId])].map((each) => ({
+        organizationId,
+        projectId,
+        taskId: id,
+        userId: each,
+      })),
+    ),
+  );
+  return made;
 };
 
 /**
@@ -63,47 +133,24 @@ export const createTask = (means: ProjectMeans, input: CreateTaskInput): Promise
     if (assigneeId) await requireSeer(unit, project, assigneeId, 'assigneeId');
     if (parentId) await requireTaskOf(organizationId, projectId, parentId);
     const conversation = conversationId ? await found('Conversation', conversationId, conversationById(unit)) : null;
-    const number = project.lastTaskNumber + 1;
-    await database.update(projects).set({ lastTaskNumber: number }).where(isProject(organizationId, projectId));
     const id = newId();
-    const status = input.status ?? 'TODO';
-    const task = sole(
-      await database
-        .insert(tasks)
-        .values({
-          organizationId,
-          id,
-          projectId,
-          number,
-          parentId: parentId ?? null,
-          title: input.title.trim(),
-          description: input.description ?? '',
-          status,
-          ...timesOf(status),
-          priority: input.priority ?? 'MEDIUM',
-          assigneeId: assigneeId ?? null,
-          createdById: userId,
-          position: await lastPosition(organizationId, projectId),
-          estimatedHours: input.estimatedHours ?? null,
-          startDate: input.startDate ?? null,
-          dueDate: input.dueDate ?? null,
-          metadata: (input.metadata ?? {}) as Record<string, unknown>,
-          conversationId: conversation?.id ?? null,
-          originWorkspaceId: conversation?.workspaceId ?? null,
-        })
-        .returning(),
-    );
-    await database
-      .insert(taskActivities)
-      .values({ organizationId, projectId, taskId: id, kind: 'CREATED', actorId: userId });
-    await database.insert(taskWatchers).values(
-      [...new Set([userId, assigneeId ?? userId])].map((each) => ({
-        organizationId,
-        projectId,
-        taskId: id,
-        userId: each,
-      })),
-    );
+    const fresh: NewTask = {
+      id,
+      parentId: parentId ?? null,
+      title: input.title,
+      description: input.description ?? '',
+      status: input.status ?? 'TODO',
+      priority: input.priority ?? 'MEDIUM',
+      assigneeId: assigneeId ?? null,
+      estimatedHours: input.estimatedHours ?? null,
+      startDate: input.startDate ?? null,
+      dueDate: input.dueDate ?? null,
+      metadata: (input.metadata ?? {}) as Record<string, unknown>,
+      conversationId: conversation?.id ?? null,
+      originWorkspaceId: conversation?.workspaceId ?? null,
+    };
+    const task = sole(await insertTasks(unit, projectId, userId, [fresh]));
+    const { number } = task;
     tellBoard(unit, means.services, { kind: 'created', projectId, taskId: id });
     unit.record({
       action: 'task.created',
