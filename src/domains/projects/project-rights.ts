@@ -1,4 +1,4 @@
-import { and, eq, sql } from 'drizzle-orm';
+import { and, eq, sql, type SQL } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { BadUserInput, Conflict, Forbidden, NotFound } from '../../errors.ts';
@@ -88,15 +88,10 @@ export const lockToManage = async (means: ProjectMeans, id: string): Promise<Hel
 };
 
 /**
- * Whether somebody can be given work in a project: who belongs to it, who sees its workspace, and the organization's administrators. Holds their membership
- * fast. Throws NotFound for who is no member of the organization, BadUserInput for who does not see the project.
+ * Whether a member of the organization sees a project: who belongs to it, who sees its workspace, and the organization's administrators. For a statement
+ * that reads `memberships`.
  */
-export const requireSeer = async (
-  { organizationId }: UnitOfWork,
-  { id, workspaceId }: Pick<ProjectRow, 'id' | 'workspaceId'>,
-  userId: string,
-  field: string,
-): Promise<void> => {
+export const seesProject = ({ id, workspaceId }: Pick<ProjectRow, 'id' | 'workspaceId'>): SQL<boolean> => {
   const works = sql`exists (select from ${projectCollaborators}
     where ${projectCollaborators.organizationId} = ${memberships.organizationId} and ${projectCollaborators.projectId} = ${id}
       and ${projectCollaborators.userId} = ${memberships.userId})`;
@@ -105,10 +100,21 @@ export const requireSeer = async (
       and ${workspaceMemberships.workspaceId} = ${workspaceId} and ${workspaceMemberships.userId} = ${memberships.userId})`;
   const published = sql`${memberships.role} <> 'GUEST' and exists (select from ${workspaces}
     where ${workspaces.organizationId} = ${memberships.organizationId} and ${workspaces.id} = ${workspaceId} and ${workspaces.published})`;
+  return sql<boolean>`(${memberships.role} in ('OWNER', 'ADMIN') or ${works} or ${belongs} or (${published}))`;
+};
+
+/**
+ * Whether somebody can be given work in a project: who sees it. Holds their membership fast. Throws NotFound for who is no member of the organization,
+ * BadUserInput for who does not see the project.
+ */
+export const requireSeer = async (
+  { organizationId }: UnitOfWork,
+  project: Pick<ProjectRow, 'id' | 'workspaceId'>,
+  userId: string,
+  field: string,
+): Promise<void> => {
   const [member] = await database
-    .select({
-      sees: sql<boolean>`${memberships.role} in ('OWNER', 'ADMIN') or ${works} or ${belongs} or (${published})`,
-    })
+    .select({ sees: seesProject(project) })
     .from(memberships)
     .where(and(eq(memberships.organizationId, organizationId), eq(memberships.userId, userId)))
     .for('key share');
