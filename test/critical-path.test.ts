@@ -6,7 +6,7 @@ import { scheduleOf, type Activity, type Edge } from '../src/domains/projects/cr
 import { newId } from '../src/ids.ts';
 import { fingerprint, whole } from './access/cast.ts';
 import { colleagueOf, type Colleague } from './company.ts';
-import { projectOf, taskIn } from './project-talk.ts';
+import { answering, projectOf, taskIn } from './project-talk.ts';
 import { act } from './room-talk.ts';
 import { uuidOf, workspaceOf } from './talk.ts';
 import { startTestbed, type Person, type Testbed } from './testbed.ts';
@@ -233,7 +233,7 @@ test('the path of a project, with the times of its tasks, in four statements', a
     },
   });
   // The project, its open tasks, what they wait for, and the tasks that are shown.
-  expect(statements).toHaveLength(4);
+  expect(answering(statements)).toHaveLength(4);
   const short: Data = await viewer.want(query, { id, hours: '1' });
   expect([short.criticalPath.totalHours, numbers(short.criticalPath.path)]).toEqual(['7.75', [1, 2, 4]]);
 });

@@ -3,7 +3,7 @@ import { sql } from 'drizzle-orm';
 import { database } from '../src/database/client.ts';
 import { fingerprint, whole } from './access/cast.ts';
 import { colleagueOf, type Colleague } from './company.ts';
-import { projectOf, taskIn } from './project-talk.ts';
+import { answering, projectOf, taskIn } from './project-talk.ts';
 import { act, channelOf, refused } from './room-talk.ts';
 import { conversationIn, uuidOf, workspaceOf } from './talk.ts';
 import { startTestbed, type Person, type Testbed } from './testbed.ts';
@@ -32,7 +32,7 @@ const documentIn = async (person: Person, workspace: string): Promise<string> =>
   (await act(person, 'addDocument', { workspaceId: workspace, title: 'Plan', text: 'Roses' }, 'document { id }'))
     .document.id;
 const orderOf = async (person: Person): Promise<string> =>
-  (await act(person, 'createOrder', { type: 'LOAN', data: { amount: 5000 } }, 'order { id }')).order.id;
+  (await act(person, 'createOrder', { type: 'LOAN' }, 'order { id }')).order.id;
 const linked = async (person: Person, input: object, name = 'linkTask'): Promise<string> =>
   (await act(person, name, input, 'link { id }')).link.id;
 const selection = `{ totalCount edges { node { id kind title url task { id } target { __typename ... on Order { id } ... on Document { id }
@@ -155,5 +155,5 @@ test('many tasks with their links cost one statement a level and kind', async ()
   );
   expect(kinds).toEqual([1, 2, 3].flatMap(() => [{ __typename: 'Order' }, { __typename: 'Room' }]));
   // The project, its tasks, their links, the orders and the rooms.
-  expect(statements).toHaveLength(5);
+  expect(answering(statements)).toHaveLength(5);
 });

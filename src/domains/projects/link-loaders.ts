@@ -70,7 +70,7 @@ const ofKind = async (unit: UnitOfWork, kind: EntityKind, id: string) => {
       const room = await roomById(roomsUnit({ unit })).load(id);
       return room && ({ __typename: 'Room', ...room } as const);
     }
-    case 'CONVERSATION': {
+    default: {
       const conversation = await conversationById(unit).load(id);
       return conversation && ({ __typename: 'Conversation', ...conversation } as const);
     }

@@ -16,12 +16,13 @@ const compare = (a: Place, b: Place): number => {
 const placeIn = (field: string, cursor: string): Place =>
   decodeCursor(field, order, [wholeNumber, wholeNumber, wholeNumber], cursor).map(Number);
 
+const given = (value: unknown): boolean => value !== undefined && value !== null;
+
 /** A page of what was computed, in its order, as `listOf` makes pages of tables. Throws BadUserInput. */
 export const schedulePage = (
   rows: readonly ScheduledTaskRow[],
   { first, after, last, before }: ListArguments,
 ): Connection<ScheduledTaskRow> => {
-  const given = (value: unknown): boolean => value !== undefined && value !== null;
   const backward = given(last);
   if (backward && (given(first) || given(after)))
     throw new BadUserInput('first', 'Give first and after, or last and before, not both.');
