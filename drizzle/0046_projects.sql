@@ -109,7 +109,7 @@ CREATE TABLE "saved_views" (
 	"audience" text DEFAULT 'OWNER' NOT NULL,
 	"project_id" uuid,
 	"workspace_id" uuid,
-	"readers" uuid[] GENERATED ALWAYS AS (case audience when 'ORGANIZATION' then null when 'PROJECT' then array[user_id, project_id, '00000000-0000-0000-0000-000000000001'::uuid] when 'WORKSPACE' then array[user_id, workspace_id, '00000000-0000-0000-0000-000000000001'::uuid] else array[user_id, '00000000-0000-0000-0000-000000000001'::uuid] end) STORED,
+	"readers" uuid[] GENERATED ALWAYS AS (case audience when 'ORGANIZATION' then null when 'PROJECT' then array[user_id, project_id, organization_id] when 'WORKSPACE' then array[user_id, workspace_id, organization_id] else array[user_id, '00000000-0000-0000-0000-000000000001'] end) STORED,
 	"version" integer DEFAULT 1 NOT NULL,
 	CONSTRAINT "saved_views_pkey" PRIMARY KEY("organization_id","id"),
 	CONSTRAINT "saved_views_list_check" CHECK ("saved_views"."list" in ('TASKS', 'PROJECTS', 'TIME_ENTRIES', 'ORDERS', 'CONVERSATIONS', 'DOCUMENTS')),
@@ -331,7 +331,7 @@ CREATE INDEX "projects_status_index" ON "projects" USING btree ("organization_id
 CREATE INDEX "saved_views_user_id_index" ON "saved_views" USING btree ("organization_id","user_id","created_at","id");--> statement-breakpoint
 CREATE INDEX "saved_views_project_id_index" ON "saved_views" USING btree ("organization_id","project_id","created_at","id");--> statement-breakpoint
 CREATE INDEX "saved_views_workspace_id_index" ON "saved_views" USING btree ("organization_id","workspace_id");--> statement-breakpoint
-CREATE INDEX "saved_views_name_index" ON "saved_views" USING btree ("organization_id","list","name","id");--> statement-breakpoint
+CREATE INDEX "saved_views_name_index" ON "saved_views" USING btree ("organization_id","name","id");--> statement-breakpoint
 CREATE INDEX "saved_views_created_at_index" ON "saved_views" USING btree ("organization_id","created_at","id");--> statement-breakpoint
 CREATE INDEX "task_activities_task_id_index" ON "task_activities" USING btree ("organization_id","project_id","task_id");--> statement-breakpoint
 CREATE INDEX "task_activities_created_at_index" ON "task_activities" USING btree ("organization_id","task_id","created_at","id");--> statement-breakpoint
@@ -421,6 +421,8 @@ BEGIN
   END IF;
 END $$;
 --> statement-breakpoint
+CREATE INDEX "time_entries_running_index" ON "time_entries" USING btree ("organization_id","user_id") WHERE "time_entries"."ended_at" is null;
+--> statement-breakpoint
 CREATE EXTENSION IF NOT EXISTS btree_gist;
 --> statement-breakpoint
 -- Nobody works on two things at a time, and one entry of theirs runs at most: it has no end.
@@ -429,12 +431,15 @@ ALTER TABLE "time_entries" ADD CONSTRAINT "time_entries_overlap_excl" EXCLUDE US
 -- A session leads to a project that is there; the one that goes lets go of its sessions first.
 ALTER TABLE "prompt_sessions" ADD CONSTRAINT "prompt_sessions_project_id_fkey" FOREIGN KEY ("organization_id","project_id") REFERENCES "projects"("organization_id","id");
 --> statement-breakpoint
+-- The project that goes is not changed meanwhile: a row that is being deleted takes no change.
 CREATE FUNCTION app_release_prompt_sessions() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
   held text := app_principals()::text;
 BEGIN
   EXECUTE format('SET LOCAL app.principals = %L', (app_principals() || OLD.organization_id)::text);
+  EXECUTE format('SET LOCAL app.leaving_project = %L', OLD.id);
   UPDATE prompt_sessions SET project_id = NULL WHERE organization_id = OLD.organization_id AND project_id = OLD.id;
+  SET LOCAL app.leaving_project = '';
   EXECUTE format('SET LOCAL app.principals = %L', held);
   RETURN OLD;
 END $$;
@@ -454,7 +459,8 @@ BEGIN
   ELSE
     UPDATE projects SET model_cost = model_cost + NEW.cost WHERE organization_id = NEW.organization_id AND id = NEW.project_id;
     UPDATE projects SET model_cost = greatest(model_cost - OLD.cost, 0)
-    WHERE organization_id = OLD.organization_id AND id = OLD.project_id;
+    WHERE organization_id = OLD.organization_id AND id = OLD.project_id
+      AND id IS DISTINCT FROM nullif(current_setting('app.leaving_project', true), '')::uuid;
   END IF;
   EXECUTE format('SET LOCAL app.projects = %L', entered);
   RETURN NULL;

@@ -19,3 +19,7 @@ export const taskIn = async (person: Pick<Person, 'want'>, projectId: string, in
   const data: Data = await person.want(createTask, { input: { projectId, title: 'Draw the map', ...input } });
   return data.createTask.task;
 };
+
+/** Statements of an answer, without those that look up who asks: how long that is kept is not of the answer. */
+export const answering = (statements: readonly string[]): string[] =>
+  statements.filter((text) => !/"(access_tokens|two_factors|sessions)"/.test(text));

@@ -73,6 +73,8 @@ export const conversationNeeds = {
   shares: [],
   parsedFiles: [],
   orders: [],
+  projectLinks: [],
+  tasks: [],
   parsedFileUsage: ['workspaceId'],
 } satisfies Needs<Conversation, ConversationRow>;
 

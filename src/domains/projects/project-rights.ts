@@ -1,4 +1,4 @@
-import { and, eq, sql } from 'drizzle-orm';
+import { and, eq, sql, type SQL } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { BadUserInput, Conflict, Forbidden, NotFound } from '../../errors.ts';
@@ -87,8 +87,11 @@ export const lockToManage = async (means: ProjectMeans, id: string): Promise<Hel
   return held;
 };
 
-/** Whether the member of a row of memberships sees a project. */
-export const seesProject = ({ id, workspaceId }: Pick<ProjectRow, 'id' | 'workspaceId'>) => {
+/**
+ * Whether a member of the organization sees a project: who belongs to it, who sees its workspace, and the organization's administrators. For a statement
+ * that reads `memberships`.
+ */
+export const seesProject = ({ id, workspaceId }: Pick<ProjectRow, 'id' | 'workspaceId'>): SQL<boolean> => {
   const works = sql`exists (select from ${projectCollaborators}
     where ${projectCollaborators.organizationId} = ${memberships.organizationId} and ${projectCollaborators.projectId} = ${id}
       and ${projectCollaborators.userId} = ${memberships.userId})`;
@@ -97,7 +100,7 @@ export const seesProject = ({ id, workspaceId }: Pick<ProjectRow, 'id' | 'worksp
       and ${workspaceMemberships.workspaceId} = ${workspaceId} and ${workspaceMemberships.userId} = ${memberships.userId})`;
   const published = sql`${memberships.role} <> 'GUEST' and exists (select from ${workspaces}
     where ${workspaces.organizationId} = ${memberships.organizationId} and ${workspaces.id} = ${workspaceId} and ${workspaces.published})`;
-  return sql<boolean>`${memberships.role} in ('OWNER', 'ADMIN') or ${works} or ${belongs} or (${published})`;
+  return sql<boolean>`(${memberships.role} in ('OWNER', 'ADMIN') or ${works} or ${belongs} or (${published}))`;
 };
 
 /**
