@@ -12,6 +12,8 @@ export interface Migrations {
   readonly table: string;
   /** The schema whose tables they make. */
   readonly schema: string;
+  /** All schemas in which its tables stand, those of libraries too. */
+  readonly schemas: readonly string[];
 }
 
 const folderOf = (name: string): string => fileURLToPath(new URL(`../../${name}`, import.meta.url));
@@ -22,6 +24,7 @@ export const mainMigrations: Migrations = {
   folder: folderOf('drizzle'),
   table: '__drizzle_migrations',
   schema: 'public',
+  schemas: ['public', 'pgboss'],
 };
 
 /** The knowledge bank, which may have a database of its own. */
@@ -30,6 +33,7 @@ export const knowledgeMigrations: Migrations = {
   folder: folderOf('drizzle/knowledge'),
   table: '__knowledge_migrations',
   schema: 'knowledge',
+  schemas: ['knowledge'],
 };
 
 /** All there are. The schema's name is also that of the part that may have a database of its own. */
@@ -59,6 +63,13 @@ export const knownMigrations = ({ folder }: Migrations): Migration[] => {
     return { name: tag, createdAt: when, hash: createHash('sha256').update(text).digest('hex') };
   });
 };
+
+/** A migration that a database has. */
+export interface Applied {
+  readonly hash: string;
+  /** As `Migration.createdAt`. */
+  readonly createdAt: number;
+}
 
 /** Those of the known migrations that a database lacks, given the `created_at` values of its journal table. */
 export const pendingMigrations = (migrations: Migrations, applied: readonly number[]): Migration[] => {
