@@ -4,11 +4,14 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pino } from 'pino';
 import type postgres from 'postgres';
 import { createTesseraDatabase } from '../scripts/tessera-database.ts';
 import { startEmbedded } from '../src/database/embedded.ts';
+import { startServer } from '../src/server.ts';
 import { readSettings } from '../src/settings.ts';
 import { withPlaces } from '../src/upkeep/places.ts';
+import { Testbed } from './testbed.ts';
 
 /** What a command did. */
 export interface Outcome {
@@ -85,4 +88,37 @@ export const runCommand = async (
     child[stream].setEncoding('utf8').on('data', (text: string) => (said[stream] += text));
   await once(child, 'close');
   return { code: child.exitCode, ...said };
+};
+
+/** A server on the ground, in this process. Ended by `bed.server.stop()`, it leaves everything where it is. */
+export const serverOn = async ({ environment, directory }: Ground): Promise<Testbed> => {
+  const settings = readSettings({
+    ...environment,
+    PORT: '0',
+    LOG_LEVEL: 'silent',
+    RATE_LIMIT: 'off',
+    SCHEDULES: 'off',
+  });
+  const server = await startServer({ settings, log: pino({ level: 'silent' }) });
+  return new Testbed(server, [], directory, async () => undefined);
+};
+
+/** The rows of every table, counted and hashed by the database itself: `schema.table count hash`. */
+export const rowsOf = async (ground: Ground): Promise<string[]> => {
+  const places = await ground.each(async (sql) => {
+    const tables = await sql<{ name: string; columns: string }[]>`
+      select format('%I.%I', n.nspname, relname) as name,
+        (select string_agg(quote_ident(attname), ', ' order by attname) from pg_attribute where attrelid = c.oid and attnum > 0 and not attisdropped) as columns
+      from pg_class c join pg_namespace n on n.oid = relnamespace
+      where nspname in ('public', 'pgboss', 'knowledge') and relkind in ('r', 'p') and not relispartition`;
+    const lines: string[] = [];
+    for (const { name, columns } of tables) {
+      const [row] = await sql.unsafe<{ line: string }[]>(
+        `select concat_ws(' ', count(*), md5(string_agg(r::text, chr(10) order by r::text collate "C"))) as line from (select ${columns} from ${name}) r`,
+      );
+      lines.push(`${name} ${row?.line}`);
+    }
+    return lines;
+  });
+  return places.flat().sort();
 };

@@ -27,9 +27,9 @@ export interface Command {
 
 /** Where a command talks to: results on stdout, progress on stderr. */
 export interface Terminal {
-  say(line: string): void;
+  readonly say: (line: string) => void;
   /** Tells how far the work is; at most one line a second of those told by `often`. */
-  progress(line: string, often?: 'often'): void;
+  readonly progress: (line: string, often?: 'often') => void;
 }
 
 /** The command was called in a way that it does not have, or lacks a setting. */
@@ -68,7 +68,7 @@ const argumentsOf = ({ name, options = {} }: Command): Given => {
 
 const parsed = (name: string, options: Record<string, { type: Option['type'] }>): Given => {
   try {
-    return parseArgs({ options }).values as Given;
+    return parseArgs({ options }).values;
   } catch (error) {
     const [sentence] = sentenceOf(error).split('. ');
     throw new WrongUsage(`${sentence}. See: npm run ${name} -- --help`, { cause: error });

@@ -28,7 +28,7 @@ export const migrationStateOf = async (sql: postgres.ISql, migrations: Migration
 /** The migrations that a database has, oldest first; none when there is no such table. */
 export const appliedIn = async (sql: postgres.ISql, { table }: Migrations): Promise<readonly Applied[]> => {
   const [found] = await sql<{ name: string | null }[]>`select to_regclass(${`drizzle.${table}`})::text as name`;
-  if (found?.name == null) return [];
+  if (found === undefined || found.name === null) return [];
   const rows = await sql<{ hash: string; createdAt: string }[]>`select hash, created_at as "createdAt"
     from ${sql(`drizzle.${table}`)} order by created_at`;
   return rows.map(({ hash, createdAt }) => ({ hash, createdAt: Number(createdAt) }));

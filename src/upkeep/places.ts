@@ -49,10 +49,10 @@ const onServers = async <Result>(
   settings: Settings,
   work: (places: readonly Place[]) => Promise<Result>,
 ): Promise<Result> => {
-  const places = addressesOf(settings).map(({ url, serverUrl, ...rest }): Place => {
+  const places = addressesOf(settings).map(({ what, parts, url, serverUrl }): Place => {
     const { username } = new URL(serverUrl);
     const serverLogin = username === '' ? null : decodeURIComponent(username);
-    return { ...rest, sql: openOwner({ url, tls: settings.database.tls }), embedded: false, serverLogin };
+    return { what, parts, sql: openOwner({ url, tls: settings.database.tls }), embedded: false, serverLogin };
   });
   try {
     return await work(places);

@@ -18,11 +18,13 @@ const migrations: Check = {
   what: 'migrations are those of the repository',
   faults: async ({ sql, parts }) => {
     const states = await Promise.all(parts.map((part) => migrationStateOf(sql, part)));
-    return states.flatMap(({ pending, changed, unknown }) => [
-      ...pending.map(({ name }) => `${name} is pending`),
-      ...changed.map(({ name }) => `${name} was changed after it was applied`),
-      ...unknown.map(({ createdAt }) => `one of ${new Date(createdAt).toISOString()} is not of this version`),
-    ]);
+    return [
+      ...states.flatMap(({ pending }) => pending.map(({ name }) => `${name} is pending`)),
+      ...states.flatMap(({ changed }) => changed.map(({ name }) => `${name} was changed after it was applied`)),
+      ...states.flatMap(({ unknown }) =>
+        unknown.map(({ createdAt }) => `one of ${new Date(createdAt).toISOString()} is not of this version`),
+      ),
+    ];
   },
 };
 
