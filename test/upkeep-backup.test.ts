@@ -6,7 +6,7 @@ import { join, relative } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { createGunzip, createGzip } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
+import { array, assert, option, property, string } from 'fast-check';
 import postgres from 'postgres';
 import { extract, pack } from 'tar-stream';
 import { fieldsOf, lineOf } from '../src/upkeep/lines.ts';
@@ -51,8 +51,8 @@ const filesOf = async (ground: Ground): Promise<Record<string, string>> => {
 };
 
 test('any fields come back from their line', () => {
-  fc.assert(
-    fc.property(fc.array(fc.option(fc.string({ unit: 'binary' })), { minLength: 1 }), (fields) => {
+  assert(
+    property(array(option(string({ unit: 'binary' })), { minLength: 1 }), (fields) => {
       expect(fieldsOf(lineOf(fields))).toEqual(fields);
     }),
   );

@@ -14,6 +14,8 @@ export interface Migrations {
   readonly schema: string;
   /** All schemas in which its tables stand, those of libraries too. */
   readonly schemas: readonly string[];
+  /** From this one on, each has a way back: a file of the same name in the folder `down`, whose statements undo it. */
+  readonly reversibleFrom: string;
 }
 
 const folderOf = (name: string): string => fileURLToPath(new URL(`../../${name}`, import.meta.url));
@@ -25,6 +27,7 @@ export const mainMigrations: Migrations = {
   table: '__drizzle_migrations',
   schema: 'public',
   schemas: ['public', 'pgboss'],
+  reversibleFrom: '0045_metrics_marks',
 };
 
 /** The knowledge bank, which may have a database of its own. */
@@ -34,6 +37,7 @@ export const knowledgeMigrations: Migrations = {
   table: '__knowledge_migrations',
   schema: 'knowledge',
   schemas: ['knowledge'],
+  reversibleFrom: '0003_training_exports',
 };
 
 /** All there are. The schema's name is also that of the part that may have a database of its own. */
@@ -63,6 +67,13 @@ export const knownMigrations = ({ folder }: Migrations): Migration[] => {
     return { name: tag, createdAt: when, hash: createHash('sha256').update(text).digest('hex') };
   });
 };
+
+/** The path of the file that undoes a migration. */
+export const downPath = ({ folder }: Migrations, { name }: Migration): string => `${folder}/down/${name}.sql`;
+
+/** Those that can be undone, oldest first. */
+export const reversibleMigrations = (migrations: Migrations): Migration[] =>
+  knownMigrations(migrations).filter(({ name }) => name >= migrations.reversibleFrom);
 
 /** A migration that a database has. */
 export interface Applied {

@@ -36,7 +36,9 @@ const ownInPublic = async (sql: postgres.ISql): Promise<readonly string[]> => {
         from pg_class c, own where relnamespace = schema and relkind = 'S'
       union all select 3, format('drop routine if exists %s cascade', p.oid::regprocedure), p.oid
         from pg_proc p, own where pronamespace = schema
-      union all select 4, format('drop type if exists %s cascade', t.oid::regtype), t.oid
+      union all select 4, format('drop type if exists %s cascade', c.oid::regclass), c.oid
+        from pg_class c, own where relnamespace = schema and relkind = 'c'
+      union all select 5, format('drop type if exists %s cascade', t.oid::regtype), t.oid
         from pg_type t, own where typnamespace = schema and typtype in ('e', 'd')
     ) found
     where not exists (select from pg_depend d where d.objid = found.oid and d.deptype = 'e')
