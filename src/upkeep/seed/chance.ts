@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { uniformInt } from 'pure-rand/distribution/uniformInt';
-import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
+import { unsafeUniformIntDistribution, xoroshiro128plus } from 'pure-rand';
 
 /** When the sample's days begin and end: always the same, so that it is. */
 export const firstDay = Date.UTC(2026, 0, 1);
@@ -48,7 +47,7 @@ export class Chance {
 
   /** A whole number from 0 to below the bound. */
   below(bound: number): number {
-    return uniformInt(this.#generator, 0, bound - 1);
+    return unsafeUniformIntDistribution(0, bound - 1, this.#generator);
   }
 
   of<Item>(items: readonly Item[]): Item {

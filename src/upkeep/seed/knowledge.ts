@@ -129,7 +129,6 @@ export const fillBank = async ({ size, putInBank }: Fill): Promise<void> => {
     }),
   );
   const all = texts.flatMap(({ number, passages }) => passages.map((passage) => ({ number, passage })));
-  const readers = [organizationId];
   await putInBank(
     entryChunks,
     rows(all.length, (at) => {
@@ -139,7 +138,6 @@ export const fillBank = async ({ size, putInBank }: Fill): Promise<void> => {
         ...madeAt(number, size.entries),
         ...columns,
         organizationId,
-        readers,
         entryId: sampleId('entry', number),
       };
     }),
@@ -149,7 +147,7 @@ export const fillBank = async ({ size, putInBank }: Fill): Promise<void> => {
     rows(all.length, (at) => {
       const { passage } = found(all, at);
       const embedding = embedText(passage.indexed, language);
-      return { organizationId, readers, chunkId: passage.id, model: hashingModel, embedding };
+      return { organizationId, chunkId: passage.id, model: hashingModel, embedding };
     }),
   );
   await putInBank(
