@@ -106,7 +106,7 @@ export const fillBank = async ({ size, putInBank }: Fill): Promise<void> => {
     const [title, content] = [chance.title(), chance.text(6)];
     return { number, title, content, passages: passagesOf('entry', number, title, content) };
   });
-  await putInBank(banks, [{ organizationId, language }]);
+  await putInBank(banks, [{ organizationId, id: sampleId('bank', 0), language }]);
   await putInBank(
     knowledgeEntries,
     rows(size.entries, (number) => {

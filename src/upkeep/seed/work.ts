@@ -16,11 +16,12 @@ import { groupOf, organizationId, userOf } from './company.ts';
 import type { Fill } from './fill.ts';
 import { conversationIdOf, messageIdOf, settingOf } from './talk.ts';
 
+const orderIdOf = (number: number): string => sampleId('order', number);
+
 /** Orders of all states with their history and remarks. */
 export const fillOrders = async ({ size, put }: Fill): Promise<void> => {
   const chance = new Chance('orders');
   const count = size.orders;
-  const orderIdOf = (number: number) => sampleId('order', number);
   const partiesOf = (number: number) => {
     const [customerId, assignedToId] = [userOf(number % size.users), userOf((number * 7 + 1) % size.users)];
     return { customerId, assignedToId, groupId: groupOf(number % size.groups) };
