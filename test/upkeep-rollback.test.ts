@@ -113,7 +113,7 @@ describe.each(arrangements)('one step back (%s)', (arrangement) => {
     expect((await target.run('db:verify')).code).toBe(0);
     expect((await ground.run('db:verify')).code).toBe(0);
     expect(await rowsOf(target)).toEqual(await rowsOf(ground));
-  }, 120_000);
+  }, 240_000);
 
   test('is refused in production unless it is meant, and where there is no way back', async () => {
     const ground = await fresh(arrangement, { NODE_ENV: 'production', ENCRYPTION_KEYS: `k:${'A'.repeat(43)}` });
@@ -134,7 +134,7 @@ describe.each(arrangements)('one step back (%s)', (arrangement) => {
       code: 1,
       stderr: 'This is production, where nothing is reset.\n',
     });
-  }, 120_000);
+  }, 240_000);
 
   test('db:reset leaves what a new installation has', async () => {
     const [ground, untouched] = [await fresh(arrangement), await fresh(arrangement)];
@@ -157,5 +157,5 @@ describe.each(arrangements)('one step back (%s)', (arrangement) => {
     const catalogues = [await on(ground, catalogueOf), await on(untouched, catalogueOf)];
     expect(catalogues[0]).toEqual(catalogues[1]);
     expect((await ground.run('db:status')).stdout).toContain(newest);
-  }, 120_000);
+  }, 240_000);
 });

@@ -64,11 +64,11 @@ describe.each(arrangements)('the sample (%s)', (arrangement) => {
   let other: Ground;
   beforeAll(async () => {
     [ground, other] = [await newGround(arrangement), await newGround(arrangement)];
-  }, 60_000);
+  }, 180_000);
   afterAll(async () => {
     await ground.remove();
     await other.remove();
-  }, 60_000);
+  }, 180_000);
 
   test('has the same rows in each run, of all domains, and comes once', async () => {
     for (const each of [ground, other]) {
@@ -88,7 +88,7 @@ describe.each(arrangements)('the sample (%s)', (arrangement) => {
     });
     expect(await rowsOf(ground)).toEqual(before);
     expect(await ground.run('db:verify')).toMatchObject({ code: 0 });
-  }, 120_000);
+  }, 240_000);
 
   test('is what its people can work with', async () => {
     const bed = await serverOn(ground);
@@ -107,5 +107,5 @@ describe.each(arrangements)('the sample (%s)', (arrangement) => {
     } finally {
       await bed.server.stop();
     }
-  }, 60_000);
+  }, 180_000);
 });
