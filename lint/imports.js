@@ -1,5 +1,5 @@
 /**
- * The one direction of imports, as an oxlint plugin: main, worker -> server -> serving -> bootstrap -> demo -> lifetime -> installation -> gateway -> domains ->
+ * The one direction of imports, as an oxlint plugin: main, worker -> server -> serving -> upkeep -> bootstrap -> demo -> lifetime -> installation -> gateway -> domains ->
  * capabilities -> database -> errors, ids. Domains stand on floors; one imports from the floors below it alone, and
  * nobody imports a domain's resolvers: the gateway finds them by their place.
  */
@@ -13,6 +13,7 @@ const layers = [
   ['main', 'worker'],
   ['server'],
   ['serving'],
+  ['upkeep'],
   ['bootstrap'],
   ['demo'],
   ['lifetime'],

@@ -1,6 +1,7 @@
-/** Fails when the tables in the code and the migrations disagree, or the migrations are not in order. */
+/** Fails when the tables in the code and the migrations disagree, the migrations are not in order, or one has no way back. */
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { allMigrations, downPath, reversibleMigrations } from '../src/database/migrations.ts';
 
 const kit = (command: string, config: string): string =>
   execFileSync(process.execPath, ['node_modules/drizzle-kit/bin.cjs', command, '--config', config], {
@@ -28,6 +29,13 @@ const check = (name: string, folder: string): void => {
   }
 };
 
+const lackWayBack = allMigrations.flatMap((migrations) =>
+  reversibleMigrations(migrations)
+    .map((migration) => downPath(migrations, migration))
+    .filter((path) => !existsSync(path)),
+);
+if (lackWayBack.length > 0)
+  throw new Error(`Write what undoes the migration, for db:rollback: ${lackWayBack.join(', ')}`);
 check('drizzle.config.ts', 'drizzle');
 check('drizzle.knowledge.config.ts', 'drizzle/knowledge');
 process.stdout.write('The migrations match the tables.\n');

@@ -41,6 +41,7 @@ import { BossQueue } from './queue/boss.ts';
 import { openKeyRing, type KeyRing } from './secrets/encryption.ts';
 import { Unavailable } from './errors.ts';
 import type { Settings } from './settings.ts';
+import { storeSettings } from './storage/settings.ts';
 import { openStore } from './storage/store.ts';
 
 /** The database cannot be used as it is; the message says what to do. */
@@ -229,13 +230,6 @@ const unmigrated = (error: unknown): boolean =>
   Error.isError(error) &&
   'code' in error &&
   ['22023', '42704', '42883', '3F000', '42P01', '42501'].includes(String(error.code));
-
-const storeSettings = (settings: Settings): Parameters<typeof openStore>[0] => {
-  const { storage } = settings;
-  if (storage.driver === 'disk') return { driver: 'fs', root: resolve(settings.dataDirectory, 'files') };
-  const { driver, endpoint, ...bucket } = storage;
-  return { driver, ...bucket, ...(endpoint === undefined ? {} : { endpoint }), forcePathStyle: endpoint !== undefined };
-};
 
 /** The keys of the settings, the first of which encrypts; without any, one that is made once beside the data. */
 const keyRingOf = async (settings: Settings): Promise<KeyRing> => {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { sql } from 'drizzle-orm';
 import postgres from 'postgres';
 import { database } from '../src/database/client.ts';
-import { catalogueFaults } from './catalogue-check.ts';
+import { catalogueFaults } from '../src/upkeep/catalogue-faults.ts';
 import { unitOf } from './talk.ts';
 import { startTestbed, type Testbed } from './testbed.ts';
 

@@ -20,6 +20,8 @@ export interface EmbeddedOptions {
   readonly socketPath: string;
   /** What every statement runs as. */
   readonly role: string;
+  /** Whether pending migrations are applied. */
+  readonly migrates: boolean;
 }
 
 export type EmbeddedMessage = 'ready' | 'in use' | 'stopped';
@@ -48,26 +50,26 @@ const lock = (directory: string): boolean => {
   }
 };
 
-const open = async (directory: string): Promise<PGlite> => {
+const open = async (directory: string, migrates: boolean): Promise<PGlite> => {
   const cluster = await PGlite.create({ dataDir: directory, extensions: { vector, btree_gist } });
-  for (const { folder, table } of allMigrations)
+  for (const { folder, table } of migrates ? allMigrations : [])
     await migrate(drizzle(cluster), { migrationsFolder: folder, migrationsTable: table });
   return cluster;
 };
 
 /** Builds a new cluster aside and renames it when complete: a crash leaves none rather than half of one. */
-const build = async (directory: string): Promise<void> => {
+const build = async (directory: string, migrates: boolean): Promise<void> => {
   const aside = `${directory}.building`;
   await rm(aside, { recursive: true, force: true });
-  const cluster = await open(aside);
+  const cluster = await open(aside, migrates);
   await cluster.close();
   await rename(aside, directory);
 };
 
-const serve = async ({ directory, socketPath, role }: EmbeddedOptions): Promise<() => Promise<void>> => {
+const serve = async ({ directory, socketPath, role, migrates }: EmbeddedOptions): Promise<() => Promise<void>> => {
   const place = join(directory, 'postgres');
-  if (!existsSync(place)) await build(place);
-  const cluster = await open(place);
+  if (!existsSync(place)) await build(place, migrates);
+  const cluster = await open(place, migrates);
   // The one session of this cluster belongs to a superuser; from here on it acts as the server's role.
   await cluster.exec(`set role ${role}`);
   await rm(socketPath, { force: true });

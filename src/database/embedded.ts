@@ -25,13 +25,18 @@ const restartMs = 500;
 
 /**
  * Starts the embedded Postgres of a data directory, made and migrated when it is new. Should its process end by itself, it is
- * started again; meanwhile statements fail as with any server that is away. Throws DirectoryInUse.
+ * started again; meanwhile statements fail as with any server that is away. `migrates: false` leaves it as it is, and a new one
+ * empty. Throws DirectoryInUse.
  */
-export const startEmbedded = async (dataDirectory: string, role: string): Promise<EmbeddedDatabase> => {
+export const startEmbedded = async (
+  dataDirectory: string,
+  role: string,
+  { migrates = true } = {},
+): Promise<EmbeddedDatabase> => {
   const directory = resolve(dataDirectory);
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const socket = await socketIn(directory);
-  const options: EmbeddedOptions = { directory, socketPath: socket.path, role };
+  const options: EmbeddedOptions = { directory, socketPath: socket.path, role, migrates };
   let stopping = false;
   // The socket stays where it is when this fails: it may be the running process's.
   let child = await started(options);

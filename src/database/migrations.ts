@@ -12,6 +12,10 @@ export interface Migrations {
   readonly table: string;
   /** The schema whose tables they make. */
   readonly schema: string;
+  /** All schemas in which its tables stand, those of libraries too. */
+  readonly schemas: readonly string[];
+  /** From this one on, each has a way back: a file of the same name in the folder `down`, whose statements undo it. */
+  readonly reversibleFrom: string;
 }
 
 const folderOf = (name: string): string => fileURLToPath(new URL(`../../${name}`, import.meta.url));
@@ -22,6 +26,8 @@ export const mainMigrations: Migrations = {
   folder: folderOf('drizzle'),
   table: '__drizzle_migrations',
   schema: 'public',
+  schemas: ['public', 'pgboss'],
+  reversibleFrom: '0045_metrics_marks',
 };
 
 /** The knowledge bank, which may have a database of its own. */
@@ -30,6 +36,8 @@ export const knowledgeMigrations: Migrations = {
   folder: folderOf('drizzle/knowledge'),
   table: '__knowledge_migrations',
   schema: 'knowledge',
+  schemas: ['knowledge'],
+  reversibleFrom: '0003_training_exports',
 };
 
 /** All there are. The schema's name is also that of the part that may have a database of its own. */
@@ -59,6 +67,20 @@ export const knownMigrations = ({ folder }: Migrations): Migration[] => {
     return { name: tag, createdAt: when, hash: createHash('sha256').update(text).digest('hex') };
   });
 };
+
+/** The path of the file that undoes a migration. */
+export const downPath = ({ folder }: Migrations, { name }: Migration): string => `${folder}/down/${name}.sql`;
+
+/** Those that can be undone, oldest first. */
+export const reversibleMigrations = (migrations: Migrations): Migration[] =>
+  knownMigrations(migrations).filter(({ name }) => name >= migrations.reversibleFrom);
+
+/** A migration that a database has. */
+export interface Applied {
+  readonly hash: string;
+  /** As `Migration.createdAt`. */
+  readonly createdAt: number;
+}
 
 /** Those of the known migrations that a database lacks, given the `created_at` values of its journal table. */
 export const pendingMigrations = (migrations: Migrations, applied: readonly number[]): Migration[] => {

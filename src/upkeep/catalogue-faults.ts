@@ -16,7 +16,7 @@ with recursive tables as (
       obj_description(c.oid, 'pg_class') as note,
       (select attnum from pg_attribute where attrelid = c.oid and attname = 'organization_id' and not attisdropped) as tenant
     from pg_class c left join pg_index i on i.indrelid = c.oid and i.indisprimary
-    where c.relnamespace in ('public'::regnamespace, 'knowledge'::regnamespace) and c.relkind in ('r', 'p') and not c.relispartition
+    where c.relnamespace in (to_regnamespace('public'), to_regnamespace('knowledge')) and c.relkind in ('r', 'p') and not c.relispartition
   ) found
 ),
 keys as (
@@ -33,7 +33,7 @@ walk as (
   where not closed
 ),
 erased as (
-  select conrelid as oid from keys where confrelid = 'organizations'::regclass and confdeltype = 'c' and conkey = array[child_tenant]
+  select conrelid as oid from keys where confrelid = to_regclass('organizations') and confdeltype = 'c' and conkey = array[child_tenant]
   union
   select conrelid from erased join keys on confrelid = erased.oid
   where confdeltype = 'c' and not exists (
@@ -100,7 +100,7 @@ union select 'identity not bigint', relname || '.' || attname
     left join pg_attrdef on adrelid = tables.oid and adnum = attnum
   where kind = 'tenant' and atttypid <> 'int8'::regtype and (attidentity <> '' or pg_get_expr(adbin, adrelid) ~ '^nextval')
 union select 'name too long for a shard', conname from pg_constraint
-  where connamespace in ('public'::regnamespace, 'knowledge'::regnamespace) and octet_length(conname) > 54
+  where connamespace in (to_regnamespace('public'), to_regnamespace('knowledge')) and octet_length(conname) > 54
 union select 'index that no order uses', indexrelid::regclass::text from tables join pg_index on indrelid = tables.oid
   where 1 = any (indoption::int2[])
 order by broken, what`;
