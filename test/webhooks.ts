@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -28,14 +28,8 @@ export class Receiver {
   readonly received: Received[] = [];
   answer: Answer = (_request, response) => void response.writeHead(204).end();
   readonly #server = createServer((incoming, response) => {
-    void text(incoming)
-      .then((body) => {
-        const request = { path: incoming.url ?? '', headers: incoming.headers, body };
-        this.received.push(request);
-        this.answer(request, response);
-      })
-      // Whoever is killed while sending ends in the middle.
-      .catch(() => undefined);
+    // Whoever is killed while sending ends in the middle.
+    this.#take(incoming, response).catch(() => undefined);
   });
 
   async start(): Promise<this> {
@@ -55,6 +49,12 @@ export class Receiver {
   stop(): void {
     this.#server.closeAllConnections();
     this.#server.close();
+  }
+
+  async #take(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+    const request = { path: incoming.url ?? '', headers: incoming.headers, body: await text(incoming) };
+    this.received.push(request);
+    this.answer(request, response);
   }
 }
 

@@ -10,7 +10,7 @@ import { webhookDeliveries, webhookSubscriptions, type WebhookDeliveryRow } from
 /** Deliveries sent in one go; more of them are slower to be written down, and more are sent twice after a crash. */
 const atOnce = 40;
 /** Longer than sending them takes: what is not written down by then was cut off, and is sent again. */
-const claimMs = 45_000;
+const claimMs = 30_000;
 /** How long a sender may be silent before another takes its place. */
 export const senderMs = 6_000;
 

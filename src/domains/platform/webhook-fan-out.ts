@@ -1,5 +1,6 @@
 import { and, asc, eq, gt, inArray, isNull, ne, sql } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
+import { uuidArray } from '../../database/loader.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { events, type EventRow } from '../../events/tables.ts';
 import { newId } from '../../ids.ts';
@@ -122,7 +123,7 @@ const untold = async (organizationId: string, pairs: readonly Pair[]): Promise<r
       and(
         eq(webhookDeliveries.organizationId, organizationId),
         inArray(webhookDeliveries.subscriptionId, [...new Set(pairs.map(({ webhook }) => webhook.id))]),
-        sql`${webhookDeliveries.eventId} = any(${`{${[...new Set(pairs.map(({ entryId }) => entryId))].join()}}`}::uuid[])`,
+        sql`${webhookDeliveries.eventId} = any(${uuidArray([...new Set(pairs.map(({ entryId }) => entryId))])}::uuid[])`,
         isNull(webhookDeliveries.originalId),
       ),
     );
@@ -133,7 +134,7 @@ const untold = async (organizationId: string, pairs: readonly Pair[]): Promise<r
 /** A delivery of each pair; two runs that should meet make it once. One bound value holds them all: a page can be thousands of rows. */
 const tell = async (organizationId: string, pairs: readonly Pair[]): Promise<void> => {
   if (pairs.length === 0) return;
-  const ids = `{${[...new Set(pairs.map(({ entryId }) => entryId))].join()}}`;
+  const ids = uuidArray([...new Set(pairs.map(({ entryId }) => entryId))]);
   const entries = await database
     .select()
     .from(events)

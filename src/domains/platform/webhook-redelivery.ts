@@ -1,5 +1,6 @@
-import { and, asc, eq, gte, inArray, isNull, lt } from 'drizzle-orm';
+import { and, asc, eq, gte, inArray, isNull, lt, sql } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
+import { uuidArray } from '../../database/loader.ts';
 import { sole } from '../../database/rows.ts';
 import { BadUserInput, Conflict } from '../../errors.ts';
 import type { RedeliverInput } from '../../generated/resolvers.ts';
@@ -13,23 +14,6 @@ import { sendSoon } from './webhook-sending-soon.ts';
 import { webhookDeliveries, type WebhookDeliveryRow, type WebhookRow } from './webhook-tables.ts';
 
 const maxDeliveries = 1000;
-
-/** Columns that a repetition takes from what it repeats. */
-type Told = Pick<WebhookDeliveryRow, 'eventId' | 'action' | 'targetType' | 'targetId' | 'payload'>;
-
-const fresh = ({ organizationId, id, workspaceId }: WebhookRow, told: Told, originalId: string | null) => ({
-  organizationId,
-  id: newId(),
-  subscriptionId: id,
-  workspaceId,
-  eventId: told.eventId,
-  action: told.action,
-  targetType: told.targetType,
-  targetId: told.targetId,
-  payload: told.payload,
-  nextAttemptAt: new Date().toISOString(),
-  originalId,
-});
 
 const requireTold = ({ state }: WebhookRow): void => {
   if (state === 'DISABLED') throw new Conflict('id', 'This webhook is disabled; resume it first.', { state });
@@ -47,7 +31,16 @@ export const testWebhook = async (context: Context, id: string): Promise<Webhook
     const test = { action: 'webhook.tested', targetType: 'Webhook', targetId: id };
     const createdAt = new Date().toISOString();
     const payload = payloadOf({ ...test, organizationId, workspaceId, actorId: userId, createdAt, data: {} });
-    const row = fresh(webhook, { ...test, eventId: newId(), payload }, null);
+    const row = {
+      ...test,
+      organizationId,
+      id: newId(),
+      subscriptionId: id,
+      workspaceId,
+      eventId: newId(),
+      payload,
+      nextAttemptAt: createdAt,
+    };
     const delivery = sole(await database.insert(webhookDeliveries).values(row).returning());
     await sendSoon(unit, services.queue, [id]);
     return delivery;
@@ -83,18 +76,18 @@ const redeliverOne = (context: Context, deliveryId: string): Promise<Redelivered
     const original = await found('WebhookDelivery', deliveryId, webhookDeliveryById(unit));
     const webhook = await lockWebhook(context, original.subscriptionId);
     requireTold(webhook);
-    const [current] = await lockOriginals(webhook, [original.id]);
+    const [current] = await lockDelivery(webhook.organizationId, deliveryId);
     if (current === undefined || current.state === 'PENDING')
       throw new Conflict('deliveryId', 'This delivery waits still.', { state: 'PENDING' });
-    const [delivery = null] = await repeat(context, webhook, [current]);
-    return { count: 1, hasMore: false, delivery };
+    const [id = ''] = await repeat(context, webhook, [current]);
+    return { count: 1, hasMore: false, delivery: await found('WebhookDelivery', id, webhookDeliveryById(unit)) };
   });
 
-const lockOriginals = ({ organizationId }: WebhookRow, ids: readonly string[]) =>
+const lockDelivery = (organizationId: string, id: string) =>
   database
-    .select()
+    .select({ id: webhookDeliveries.id, state: webhookDeliveries.state })
     .from(webhookDeliveries)
-    .where(and(eq(webhookDeliveries.organizationId, organizationId), inArray(webhookDeliveries.id, [...ids])))
+    .where(and(eq(webhookDeliveries.organizationId, organizationId), eq(webhookDeliveries.id, id)))
     .for('update');
 
 const redeliverMany = (context: Context, input: RedeliverInput): Promise<Redelivered> =>
@@ -109,7 +102,7 @@ const redeliverMany = (context: Context, input: RedeliverInput): Promise<Redeliv
     const webhook = await lockWebhook(context, String(webhookId));
     requireTold(webhook);
     const some = await database
-      .select()
+      .select({ id: webhookDeliveries.id })
       .from(webhookDeliveries)
       .where(
         and(
@@ -130,23 +123,34 @@ const redeliverMany = (context: Context, input: RedeliverInput): Promise<Redeliv
     return { count: taken.length, hasMore: some.length > limit, delivery: null };
   });
 
-/** A repetition of a repetition repeats the first. */
+/** Gives the ids of the repetitions, in order. A repetition of a repetition repeats the first. */
 const repeat = async (
   { unit, services }: Context,
   webhook: WebhookRow,
-  originals: readonly WebhookDeliveryRow[],
-): Promise<readonly WebhookDeliveryRow[]> => {
+  originals: readonly Pick<WebhookDeliveryRow, 'id'>[],
+): Promise<readonly string[]> => {
   if (originals.length === 0) return [];
   const { organizationId, id, workspaceId } = webhook;
-  const ids = originals.map((original) => original.id);
+  const now = new Date().toISOString();
   await database
     .update(webhookDeliveries)
-    .set({ redeliveredAt: new Date().toISOString() })
-    .where(and(eq(webhookDeliveries.organizationId, organizationId), inArray(webhookDeliveries.id, ids)));
-  const rows = originals.map((original) => fresh(webhook, original, original.originalId ?? original.id));
-  const made = await database.insert(webhookDeliveries).values(rows).returning();
+    .set({ redeliveredAt: now })
+    .where(
+      and(
+        eq(webhookDeliveries.organizationId, organizationId),
+        sql`${webhookDeliveries.id} = any(${uuidArray(originals.map((original) => original.id))}::uuid[])`,
+      ),
+    );
+  const rows = originals.map((original) => ({ id: newId(), original_id: original.id }));
+  await database.execute(sql`
+    insert into webhook_deliveries (organization_id, id, subscription_id, workspace_id, event_id, action, target_type, target_id, payload,
+      next_attempt_at, original_id)
+    select organization_id, given.id, subscription_id, workspace_id, event_id, action, target_type, target_id, payload,
+      ${now}::timestamptz, coalesce(original.original_id, original.id)
+    from webhook_deliveries original
+      join json_to_recordset(${JSON.stringify(rows)}::json) as given(id uuid, original_id uuid) on original.id = given.original_id
+    where original.organization_id = ${organizationId}::uuid`);
   if (webhook.state === 'ACTIVE') await sendSoon(unit, services.queue, [id]);
-  const data = { count: made.length };
-  unit.record({ action: 'webhook.redelivered', type: 'Webhook', id, workspaceId, data });
-  return made;
+  unit.record({ action: 'webhook.redelivered', type: 'Webhook', id, workspaceId, data: { count: rows.length } });
+  return rows.map((row) => row.id);
 };
