@@ -299,10 +299,12 @@ describe('a delivery', () => {
     await catchUp(bed);
     const pauses: number[] = [];
     for (let tries = 1; tries <= 10; tries++) {
-      const [tried] = await until(
+      await until(
         () => deliveriesOf(ada, id),
         ([first]) => first?.attempts.length === tries,
       );
+      // Read anew: a delivery and its tries are read one after the other.
+      const [tried] = await deliveriesOf(ada, id);
       const at = Date.parse(tried?.attempts.at(-1)?.at ?? '');
       if (tried?.nextAttemptAt) pauses.push(Math.round((Date.parse(tried.nextAttemptAt) - at) / 1000));
       if (tries === 10) break;
