@@ -29,12 +29,13 @@ CREATE TABLE "webhook_deliveries" (
 	"payload" jsonb NOT NULL,
 	"state" text DEFAULT 'PENDING' NOT NULL,
 	"attempts" integer DEFAULT 0 NOT NULL,
-	"next_attempt_at" timestamp(3) with time zone NOT NULL,
+	"next_attempt_at" timestamp(3) with time zone,
 	"finished_at" timestamp(3) with time zone,
 	"original_id" uuid,
 	"redelivered_at" timestamp(3) with time zone,
 	CONSTRAINT "webhook_deliveries_pkey" PRIMARY KEY("organization_id","id"),
-	CONSTRAINT "webhook_deliveries_state_check" CHECK ("webhook_deliveries"."state" in ('PENDING', 'DELIVERED', 'FAILED', 'CANCELLED'))
+	CONSTRAINT "webhook_deliveries_state_check" CHECK ("webhook_deliveries"."state" in ('PENDING', 'DELIVERED', 'FAILED', 'CANCELLED')),
+	CONSTRAINT "webhook_deliveries_next_attempt_at_check" CHECK (("webhook_deliveries"."state" = 'PENDING') = ("webhook_deliveries"."next_attempt_at" is not null))
 );
 --> statement-breakpoint
 ALTER TABLE "webhook_deliveries" ENABLE ROW LEVEL SECURITY;--> statement-breakpoint
@@ -79,7 +80,7 @@ ALTER TABLE "webhook_subscriptions" ADD CONSTRAINT "webhook_subscriptions_organi
 ALTER TABLE "webhook_subscriptions" ADD CONSTRAINT "webhook_subscriptions_workspace_id_fkey" FOREIGN KEY ("organization_id","workspace_id") REFERENCES "public"."workspaces"("organization_id","id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "webhook_attempts_delivery_id_index" ON "webhook_attempts" USING btree ("organization_id","delivery_id","number");--> statement-breakpoint
 CREATE UNIQUE INDEX "webhook_deliveries_event_id_key" ON "webhook_deliveries" USING btree ("organization_id","subscription_id","event_id") WHERE "webhook_deliveries"."original_id" is null;--> statement-breakpoint
-CREATE INDEX "webhook_deliveries_due_index" ON "webhook_deliveries" USING btree ("organization_id","subscription_id","next_attempt_at","id") WHERE "webhook_deliveries"."state" = 'PENDING';--> statement-breakpoint
+CREATE INDEX "webhook_deliveries_due_index" ON "webhook_deliveries" USING btree ("organization_id","subscription_id","next_attempt_at","id") WHERE "webhook_deliveries"."next_attempt_at" is not null;--> statement-breakpoint
 CREATE INDEX "webhook_deliveries_created_at_index" ON "webhook_deliveries" USING btree ("organization_id","created_at","id");--> statement-breakpoint
 CREATE INDEX "webhook_deliveries_workspace_id_index" ON "webhook_deliveries" USING btree ("organization_id","workspace_id","created_at","id");--> statement-breakpoint
 CREATE INDEX "webhook_deliveries_subscription_id_index" ON "webhook_deliveries" USING btree ("organization_id","subscription_id","created_at","id");--> statement-breakpoint

@@ -27,6 +27,7 @@ import { newId } from '../src/ids.ts';
 import { fillAnalytics, fillBank } from './organization-filled-bank.ts';
 import { fillHub } from './organization-filled-hub.ts';
 import { fillTalk } from './organization-filled-talk.ts';
+import { fillWebhooks } from './organization-filled-webhooks.ts';
 import { wholeOf } from './organization-people.ts';
 import { uuidOf } from './talk.ts';
 import type { Testbed } from './testbed.ts';
@@ -138,6 +139,7 @@ export const filledCast = async (bed: Testbed): Promise<Filled> => {
     memberId,
     secret,
   });
+  await fillWebhooks(whole, { organizationId, workspaceId, memberId, secret, sealed });
   await fillHub(whole, { organizationId, memberId, groupId, secret, sealed });
   const places = { organizationId, workspaceId, memberId, groupId, secret };
   await fillAnalytics(whole, places);

@@ -110,7 +110,7 @@ onPostgres(
             bed,
             ada.organizationId,
             sql`update webhook_deliveries set next_attempt_at = now() where organization_id = ${uuidOf(ada.organizationId)}
-              and state = 'PENDING' and attempts > 0 and next_attempt_at > now() + interval '1 minute'`,
+              and next_attempt_at > now() + interval '1 minute'`,
           );
           await wake(
             ada,

@@ -566,7 +566,7 @@ test('those of a time are sent again, each once', async () => {
   await tamperWith(
     bed,
     ada.organizationId,
-    sql`update webhook_deliveries set state = 'PENDING', next_attempt_at = now() + interval '1 day' where id = ${uuidOf(deliveryId ?? '')}`,
+    sql`update webhook_deliveries set state = 'PENDING', finished_at = null, next_attempt_at = now() + interval '1 day' where id = ${uuidOf(deliveryId ?? '')}`,
   );
   expect(await refused({ deliveryId })).toEqual([['CONFLICT', 'deliveryId']]);
 });

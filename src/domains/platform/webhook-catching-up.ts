@@ -59,7 +59,6 @@ const unsent = async (organizationId: string): Promise<string[]> => {
       and(
         eq(webhookDeliveries.organizationId, organizationId),
         eq(webhookDeliveries.subscriptionId, webhookSubscriptions.id),
-        sql`${webhookDeliveries.state} = 'PENDING'`,
         lte(webhookDeliveries.nextAttemptAt, now),
       ),
     );

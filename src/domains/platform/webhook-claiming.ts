@@ -21,12 +21,12 @@ export interface Claimed {
   readonly deliveries: readonly Pick<WebhookDeliveryRow, 'id' | 'attempts' | 'payload' | 'workspaceId'>[];
 }
 
-/** What waits for its time. The word stands in the text, for a bound value would hide the index from the planner. */
+/** What waits for its time. */
 const waiting = (organizationId: string, webhookId: string): SQL | undefined =>
   and(
     eq(webhookDeliveries.organizationId, organizationId),
     eq(webhookDeliveries.subscriptionId, webhookId),
-    sql`${webhookDeliveries.state} = 'PENDING'`,
+    isNotNull(webhookDeliveries.nextAttemptAt),
   );
 
 const sendsUntil = (organizationId: string, webhookId: string, sendingUntil: string | null) =>
@@ -100,7 +100,7 @@ const take = (organizationId: string, webhookId: string, failures: number) => {
       and(
         eq(webhookDeliveries.organizationId, organizationId),
         sql`${webhookDeliveries.id} = any(array(${due}))`,
-        sql`${webhookDeliveries.state} = 'PENDING'`,
+        isNotNull(webhookDeliveries.nextAttemptAt),
       ),
     )
     .returning({
@@ -132,7 +132,7 @@ export const nextDue = (unit: UnitOfWork, webhookId: string): Promise<number | n
       .where(waiting(organizationId, webhookId))
       .orderBy(asc(webhookDeliveries.nextAttemptAt), asc(webhookDeliveries.id))
       .limit(1);
-    if (first === undefined) return null;
+    if (first === undefined || first.at === null) return null;
     const at = Math.max(Date.parse(first.at), first.pausedUntil === null ? 0 : Date.parse(first.pausedUntil));
     return Math.max(0, at - Date.now());
   });

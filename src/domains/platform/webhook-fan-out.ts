@@ -20,6 +20,9 @@ const pageSize = 1000;
 export const passes = { soon: 5_000, sweep: 10 * 60_000 } as const;
 export type Pass = keyof typeof passes;
 
+/** A log that was looked at so long ago is looked at again by who sends. */
+const staleMs = 2_000;
+
 type Webhook = Pick<typeof webhookSubscriptions.$inferSelect, 'id' | 'workspaceId' | 'events' | 'listensSince'>;
 type Entry = Pick<EventRow, 'id' | 'action' | 'workspaceId'>;
 interface Pair {
@@ -61,6 +64,23 @@ export const fanOut = async (
     after = page.entries.at(-1)?.id;
   }
   return made;
+};
+
+/** Looks at a log that nobody looks at, or has in the last seconds: others who send ask as often as they begin. */
+export const fanOutStale = async (
+  unit: UnitOfWork,
+  services: Pick<Services, 'queue'>,
+  signal: AbortSignal,
+): Promise<void> => {
+  const isStale = await unit.transact(async ({ organizationId }) => {
+    const [log] = await database
+      .select({ lookedUntil: webhookLogs.lookedUntil })
+      .from(webhookLogs)
+      .where(eq(webhookLogs.organizationId, organizationId))
+      .for('update', { skipLocked: true });
+    return log !== undefined && Date.parse(log.lookedUntil) < Date.now() - staleMs;
+  });
+  if (isStale) await fanOut(unit, services, 'soon', signal);
 };
 
 /** The least id that is made at a time: ids begin with their milliseconds. */

@@ -1,4 +1,4 @@
-import { and, eq, sql } from 'drizzle-orm';
+import { and, eq, isNotNull, sql } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { newId } from '../../ids.ts';
@@ -21,7 +21,11 @@ const after = ({ delivery, outcome: { error, askedSeconds } }: Tried, now: numbe
   const pause = error === null ? null : pauseAfter(delivery.attempts, askedSeconds);
   const at = new Date(now + (pause ?? 0)).toISOString();
   const state = error === null ? 'DELIVERED' : pause === null ? 'FAILED' : 'PENDING';
-  return { id: delivery.id, state, next: at, finished: state === 'PENDING' ? null : at };
+  return {
+    id: delivery.id,
+    state,
+    ...(state === 'PENDING' ? { next: at, finished: null } : { next: null, finished: at }),
+  };
 };
 
 /** Writes down how tries went, with what follows for the deliveries and for their webhook. Harmless where that is gone. */
@@ -81,12 +85,12 @@ const disable = async (unit: UnitOfWork, webhook: Webhook, stateReason: 'GONE' |
 const cancelWaiting = (organizationId: string, webhookId: string) =>
   database
     .update(webhookDeliveries)
-    .set({ state: 'CANCELLED', finishedAt: new Date().toISOString() })
+    .set({ state: 'CANCELLED', nextAttemptAt: null, finishedAt: new Date().toISOString() })
     .where(
       and(
         eq(webhookDeliveries.organizationId, organizationId),
         eq(webhookDeliveries.subscriptionId, webhookId),
-        sql`${webhookDeliveries.state} = 'PENDING'`,
+        isNotNull(webhookDeliveries.nextAttemptAt),
       ),
     );
 
@@ -114,4 +118,5 @@ const writeStates = (organizationId: string, states: readonly ReturnType<typeof 
         as given(id uuid, state text, next timestamptz, finished timestamptz))
     update webhook_deliveries delivery set state = given.state, next_attempt_at = given.next, finished_at = given.finished
     from given
-    where delivery.organization_id = ${organizationId}::uuid and delivery.id = given.id and delivery.state = 'PENDING'`);
+    where delivery.organization_id = ${organizationId}::uuid and delivery.id = given.id
+      and delivery.next_attempt_at is not null`);

@@ -4,7 +4,7 @@ import { globalId } from '../../ids.ts';
 import type { Run } from '../../queue/queue.ts';
 import type { Work } from '../services.ts';
 import { beginSending, claim, keepSending, nextDue, senderMs, stopSending, type Claimed } from './webhook-claiming.ts';
-import { fanOut } from './webhook-fan-out.ts';
+import { fanOutStale } from './webhook-fan-out.ts';
 import { recordTries, type Tried } from './webhook-recording.ts';
 import { send } from './webhook-request.ts';
 import { sendSoon } from './webhook-sending-soon.ts';
@@ -21,7 +21,7 @@ const soonMs = 60_000;
 export const sendWebhook = async (work: Work, data: Readonly<Record<string, unknown>>, { signal }: Run) => {
   const { unit, services } = work;
   const webhookId = String(data.webhookId);
-  await fanOut(unit, services, 'soon', signal);
+  await fanOutStale(unit, services, signal);
   const place = await beginSending(unit, webhookId);
   // Had its sender crashed, nobody else would come before the clock does.
   if (place === 'TAKEN')

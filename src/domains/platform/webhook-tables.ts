@@ -1,5 +1,16 @@
 import { sql } from 'drizzle-orm';
-import { foreignKey, index, integer, jsonb, pgTable, text, unique, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
+import {
+  check,
+  foreignKey,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  text,
+  unique,
+  uniqueIndex,
+  uuid,
+} from 'drizzle-orm/pg-core';
 import { moment, oneOf, tenantTable, word } from '../../database/tenant-table.ts';
 import { newId } from '../../ids.ts';
 import { organizations, workspaces } from '../tenancy/tables.ts';
@@ -84,8 +95,8 @@ export const webhookDeliveries = tenantTable(
     payload: jsonb().$type<WebhookPayload>().notNull(),
     state: word(webhookDeliveryStates).notNull().default('PENDING'),
     attempts: integer().notNull().default(0),
-    /** When it is sent next; while it is being sent, when it is taken for lost and sent again. */
-    nextAttemptAt: moment().notNull(),
+    /** When it is sent next; while it is being sent, when it is taken for lost and sent again. Null exactly when it is not PENDING. */
+    nextAttemptAt: moment(),
     /** When it was delivered, failed or was cancelled; null before. */
     finishedAt: moment(),
     /** The delivery that this one repeats; no foreign key, for that one is removed for its age before this. */
@@ -103,9 +114,14 @@ export const webhookDeliveries = tenantTable(
     uniqueIndex('webhook_deliveries_event_id_key')
       .on(delivery.organizationId, delivery.subscriptionId, delivery.eventId)
       .where(sql`${delivery.originalId} is null`),
+    check(
+      'webhook_deliveries_next_attempt_at_check',
+      sql`(${delivery.state} = 'PENDING') = (${delivery.nextAttemptAt} is not null)`,
+    ),
+    // Not by state, which the planner would look for in the index of the lists.
     index('webhook_deliveries_due_index')
       .on(delivery.organizationId, delivery.subscriptionId, delivery.nextAttemptAt, delivery.id)
-      .where(sql`${delivery.state} = 'PENDING'`),
+      .where(sql`${delivery.nextAttemptAt} is not null`),
     index('webhook_deliveries_created_at_index').on(delivery.organizationId, delivery.createdAt, delivery.id),
     index('webhook_deliveries_workspace_id_index').on(
       delivery.organizationId,

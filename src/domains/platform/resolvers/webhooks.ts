@@ -72,7 +72,6 @@ export const resolvers: Resolvers = {
     webhook: ({ subscriptionId }, _args, { unit }) => found('Webhook', subscriptionId, webhookById(unit)),
     targetId: ({ targetType, targetId }) => globalId(targetType, targetId),
     attemptCount: ({ attempts }) => attempts,
-    nextAttemptAt: ({ state, nextAttemptAt }) => (state === 'PENDING' ? nextAttemptAt : null),
     original: ({ originalId }, _args, { unit }) =>
       originalId === null ? null : webhookDeliveryById(unit).load(originalId),
     attempts: ({ id }, _args, { unit }) => attemptsByDelivery(unit).load(id),
