@@ -265,10 +265,12 @@ describe('a delivery', () => {
         : response.writeHead(200).end('fine'));
     await order();
     await catchUp(bed);
-    const [waiting] = await until(
+    await until(
       () => deliveriesOf(ada, id),
       ([first]) => first?.attempts.length === 1,
     );
+    // Read anew: a delivery and its tries are read one after the other.
+    const [waiting] = await deliveriesOf(ada, id);
     expect(waiting).toMatchObject({
       state: 'PENDING',
       attemptCount: 1,
