@@ -27,9 +27,10 @@ interface Said {
   readonly description?: string | null;
 }
 
+const wrong = (field: string, message: string): InputIssue[] => [{ field, message }];
+
 const issuesOf = (said: Said, settings: Pick<Settings, 'mode'>): InputIssue[] => {
   const { url, events, description } = said;
-  const wrong = (field: string, message: string): InputIssue[] => [{ field, message }];
   return [
     ...(url === null || (url !== undefined && !isSafe(url, settings))
       ? wrong(
