@@ -38,12 +38,12 @@ export const fanOut = async (
   unit: UnitOfWork,
   { queue }: Pick<Services, 'queue'>,
   pass: Pass,
-  signal?: AbortSignal,
+  signal: AbortSignal = new AbortController().signal,
 ): Promise<number> => {
   const began = Date.now();
   let made = 0;
   let after: string | undefined;
-  for (let read = pageSize; read === pageSize && signal?.aborted !== true;) {
+  for (let read = pageSize; read === pageSize && !signal.aborted;) {
     const page = await unit.transact(async ({ organizationId }) => {
       const log = await lockLog(organizationId);
       const webhooks = log === undefined ? [] : await listening(organizationId);
