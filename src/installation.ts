@@ -28,6 +28,7 @@ import type { Jobs, Schedules, Services } from './domains/services.ts';
 import { KeyUses } from './domains/modelhub/key-uses.ts';
 import { SearchJournal } from './domains/content/search-notes.ts';
 import { heedChange } from './domains/modelhub/routing-knowledge.ts';
+import { WebhookWake } from './domains/platform/webhook-wake.ts';
 import { Activity } from './domains/tenancy/activity.ts';
 import { LocalBus } from './events/local-bus.ts';
 import { ledgerOn } from './events/ledger.ts';
@@ -101,7 +102,11 @@ export const openInstallation = async (
     void routing.listen().catch((error: unknown) => log.error({ err: error }, 'Changes of routing are not heard.'));
     const health = new DeploymentHealth(bus);
     void health.listen().catch((error: unknown) => log.error({ err: error }, 'Cool-downs are not heard.'));
-    const ledger = ledgerOn(bus, (change) => heedChange(routing, change));
+    let webhooks: WebhookWake | undefined;
+    const ledger = ledgerOn(bus, (change) => {
+      heedChange(routing, change);
+      webhooks?.heed(change);
+    });
     const outbox = knowledgePool && new Outbox({ pool, ledger }, knowledgePool, log);
     const parts = { ...(knowledgePool && outbox && { [knowledgePart]: { pool: knowledgePool, ledger: outbox } }) };
     const jobs = await readAll<Jobs>('jobs');
@@ -152,13 +157,14 @@ export const openInstallation = async (
       requests,
       onStatement: statements,
     };
+    if (settings.schedules) webhooks = new WebhookWake(services);
     return {
       services,
       work: () => queue.work(jobs, settings.schedules ? schedules : {}, (unit) => ({ unit, services })),
       close: async (graceMs) => {
         const began = performance.now();
         const journals = [activity, downloads, keyUses, searches, ...(requests === null ? [] : [requests])];
-        await Promise.all([queue.stop(graceMs), ...journals.map((journal) => journal.stop())]);
+        await Promise.all([queue.stop(graceMs), webhooks?.stop(), ...journals.map((journal) => journal.stop())]);
         await outbox?.rest();
         await outbound.close();
         transport.close();

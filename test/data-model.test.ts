@@ -30,6 +30,7 @@ import * as time from '../src/domains/projects/time-tables.ts';
 import * as knowledge from '../src/domains/knowledge/tables.ts';
 import * as analytics from '../src/domains/analytics/tables.ts';
 import * as identity from '../src/domains/identity/tables.ts';
+import * as webhooks from '../src/domains/platform/webhook-tables.ts';
 import * as tenancy from '../src/domains/tenancy/tables.ts';
 import { unitOf } from './talk.ts';
 import { startTestbed, type Testbed } from './testbed.ts';
@@ -168,8 +169,8 @@ const parts: Readonly<Record<string, readonly string[]>> = {
   Content: tablesOf(content, datasources, office, sync),
   'Conversations and messaging': tablesOf(conversations, answers, prompts, embeds, visits, agents, rooms, emails),
   'Model hub': tablesOf(hub, executions, quotas, usage, routing, studio, apis),
-  'Orders, knowledge and analytics': tablesOf(orders, knowledge, analytics),
   Projects: tablesOf(projects, tasks, time, links),
+  'Orders, knowledge, analytics and platform': tablesOf(orders, knowledge, analytics, webhooks),
 };
 
 beforeAll(async () => {

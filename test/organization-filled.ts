@@ -28,6 +28,7 @@ import { fillAnalytics, fillBank } from './organization-filled-bank.ts';
 import { fillHub } from './organization-filled-hub.ts';
 import { fillProjects } from './organization-filled-projects.ts';
 import { fillTalk } from './organization-filled-talk.ts';
+import { fillWebhooks } from './organization-filled-webhooks.ts';
 import { wholeOf } from './organization-people.ts';
 import { uuidOf } from './talk.ts';
 import type { Testbed } from './testbed.ts';
@@ -133,6 +134,7 @@ export const filledCast = async (bed: Testbed): Promise<Filled> => {
   });
   const references = { documentId: uuidOf(cast.ids.Document ?? ''), fileId: uuidOf(cast.ids.File ?? '') };
   await fillTalk(whole, { organizationId, workspaceId, ...references, memberId, secret });
+  await fillWebhooks(whole, { organizationId, workspaceId, memberId, secret, sealed });
   await fillProjects(whole, { organizationId, workspaceId, ...references, memberId, secret });
   await fillHub(whole, { organizationId, memberId, groupId, secret, sealed });
   const places = { organizationId, workspaceId, memberId, groupId, secret };

@@ -10,6 +10,7 @@ import { apiConfigurations } from '../src/domains/modelhub/api-tables.ts';
 import { providerKeys } from '../src/domains/modelhub/tables.ts';
 import { encryptedColumns, type EncryptedColumn } from '../src/domains/platform/encrypted-columns.ts';
 import { renewEncryption } from '../src/domains/platform/reencryption.ts';
+import { webhookSubscriptions } from '../src/domains/platform/webhook-tables.ts';
 import { workspaceSettings } from '../src/domains/tenancy/tables.ts';
 import { openKeyRing, type KeyRing } from '../src/secrets/encryption.ts';
 import { mutate } from './account.ts';
@@ -106,6 +107,13 @@ beforeAll(async () => {
       .insert(datasources)
       .values({ ...ofWorkspace, name: 'Feed', kind: 'MANUAL', encryptedSecrets: encryptedKey });
     await database.insert(workspaceSettings).values({ ...ofWorkspace, webhookSecret: encryptedKey });
+    await database.insert(webhookSubscriptions).values({
+      organizationId,
+      url: 'http://127.0.0.1',
+      events: ['*'],
+      encryptedSecret: encryptedKey,
+      encryptedPreviousSecret: encryptedKey,
+    });
     const api = { kind: 'CRM' as const, endpoint: 'http://127.0.0.1', authentication: 'BEARER' as const };
     // More than one batch.
     await database.insert(apiConfigurations).values(
@@ -168,6 +176,7 @@ test('nothing else encrypts than what writes those columns, and mails', () => {
     'src/domains/modelhub/platform-keys.ts',
     'src/domains/modelhub/provider-keys.ts',
     'src/domains/platform/reencryption.ts',
+    'src/domains/platform/webhook-subscriptions.ts',
     'src/domains/tenancy/workspace-settings.ts',
     'src/mail/postbox.ts',
   ]);

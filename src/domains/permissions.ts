@@ -100,6 +100,7 @@ export const permissionRules: Readonly<Record<Permission, PermissionRule>> = {
   ANALYTICS_READ: { role: 'MANAGER' },
   ANALYTICS_MANAGE: { role: 'ADMIN' },
   JOB_READ: { role: 'GUEST', forConfined: true, outlivesDeletion: true },
+  WEBHOOK_MANAGE: { role: 'MEMBER', workspaceRole: 'ADMIN' },
   PLATFORM_MANAGE: { platformRole: 'ADMIN', personal: true, outlivesDeletion: true },
   PLATFORM_ADMINISTER: { platformRole: 'SUPERADMIN', personal: true, outlivesDeletion: true },
 };

@@ -30,6 +30,7 @@ import { filledProjects } from './filled-projects.ts';
 import { filledStudio } from './filled-studio.ts';
 import { filledSync } from './filled-sync.ts';
 import { filledTemplates } from './filled-templates.ts';
+import { filledWebhook } from './filled-webhooks.ts';
 import { filledTraining } from './filled-training.ts';
 import type { Caller } from './fixture.ts';
 
@@ -383,6 +384,7 @@ const filled = async (
     ...(await filledEvents(owner, workspaceId, secret)),
     ...(await filledSync(bed, owner, workspaceId, secret)),
     ...(await filledEmbed(bed, owner, workspaceId, secret)),
+    ...(await filledWebhook(bed, owner, workspaceId, secret)),
     ...(await mailboxOf(owner)),
     ...(await filledApis(owner, `${secret} customers`)),
     ...(await filledMetrics(bed, organizationId, workspaceId)),

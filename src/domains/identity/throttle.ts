@@ -50,6 +50,8 @@ export const limits = {
   keyTest: { each: 20, address: 20, seconds: 900 },
   /** Test calls of one API outside. */
   apiTest: { each: 20, address: 20, seconds: 900 },
+  /** Tests of one webhook, and askings for its deliveries again. */
+  webhookTest: { each: 60, address: 60, seconds: 900 },
   pairing: { each: 20, address: 100, seconds: 900 },
   /** Conversations shown by a link: read page by page, by many behind one address. */
   share: { each: 600, address: 600, seconds: 900 },

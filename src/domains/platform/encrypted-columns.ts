@@ -17,5 +17,7 @@ export const encryptedColumns: readonly EncryptedColumn[] = [
   { table: 'api_configurations', column: 'encrypted_key', holder: 'ORGANIZATION' },
   { table: 'datasources', column: 'encrypted_secrets', holder: 'ORGANIZATION' },
   { table: 'provider_keys', column: 'encrypted_key', holder: 'ORGANIZATION' },
+  { table: 'webhook_subscriptions', column: 'encrypted_secret', holder: 'ORGANIZATION' },
+  { table: 'webhook_subscriptions', column: 'encrypted_previous_secret', holder: 'ORGANIZATION' },
   { table: 'workspace_settings', column: 'webhook_secret', holder: 'ORGANIZATION' },
 ];

@@ -56,6 +56,7 @@ export const withheldColumns: Readonly<Record<string, readonly string[]>> = {
   api_configurations: ['encrypted_key'],
   datasources: ['encrypted_secrets'],
   provider_keys: ['encrypted_key'],
+  webhook_subscriptions: ['encrypted_secret', 'encrypted_previous_secret'],
   workspace_settings: ['webhook_secret'],
 };
 
