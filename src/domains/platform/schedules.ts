@@ -1,4 +1,8 @@
+import { removeOldWritten } from '../content/written-expiry.ts';
 import type { Schedules } from '../services.ts';
+import { exportKind } from './event-log-export.ts';
+import { trimAll } from './event-retention.ts';
+import { sealAll } from './event-sealing.ts';
 import { renewEncryption } from './reencryption.ts';
 
 /** Work of the installation that comes again and again. */
@@ -10,5 +14,13 @@ export const schedules: Schedules = {
     run: async ({ services }, signal) => {
       await renewEncryption(services, signal);
     },
+  },
+  'platform.seal-event-logs': { cron: '*/10 * * * *', expireSeconds: 3600, run: sealAll },
+  /** Each night, when few are awake. */
+  'platform.trim-event-logs': { cron: '37 3 * * *', expireSeconds: 3 * 3600, run: trimAll },
+  'platform.remove-old-exports': {
+    cron: '12 4 * * *',
+    expireSeconds: 3600,
+    run: (work, signal) => removeOldWritten(exportKind, work, signal),
   },
 };
