@@ -40,27 +40,28 @@ export const sealAll = async ({ unit, services }: Work, signal: AbortSignal): Pr
  * given a later id. Null when a transaction of before does not end in time.
  */
 export const finalBound = async (unit: UnitOfWork, signal: AbortSignal): Promise<string | null> => {
-  // The time of the transaction's beginning, so that it lies before its snapshot.
-  const { at, xmax } = sole(
-    await unit.run(() =>
-      database.execute<{ at: string; xmax: string }>(
-        sql`select (extract(epoch from now()) * 1000)::bigint::text as at, pg_snapshot_xmax(pg_current_snapshot())::text as xmax`,
+  // The time of the transaction's beginning: what was written before it has an earlier number.
+  const { at, number } = sole(
+    await unit.transact(() =>
+      database.execute<{ at: string; number: string }>(
+        sql`select (extract(epoch from now()) * 1000)::bigint::text as at, pg_current_xact_id()::text as number`,
       ),
     ),
   );
-  await unit.rest();
   const deadline = Date.now() + patienceMs;
-  while (!(await haveEnded(unit, xmax))) {
+  while (!(await haveEnded(unit, number))) {
     if (Date.now() > deadline || signal.aborted) return null;
     await pause(lookMs);
   }
   return firstIdAt(Number(at) - oldestIdMs);
 };
 
-/** Whether all transactions before one have ended. */
-const haveEnded = async (unit: UnitOfWork, xmax: string): Promise<boolean> => {
+/** Whether all transactions up to one have ended. */
+const haveEnded = async (unit: UnitOfWork, number: string): Promise<boolean> => {
   const rows = await unit.run(() =>
-    database.execute<{ ended: boolean }>(sql`select pg_snapshot_xmin(pg_current_snapshot()) >= ${xmax}::xid8 as ended`),
+    database.execute<{ ended: boolean }>(
+      sql`select pg_snapshot_xmin(pg_current_snapshot()) > ${number}::xid8 as ended`,
+    ),
   );
   await unit.rest();
   return sole(rows).ended;

@@ -55,7 +55,10 @@ export const verified = async (
   let place: Place | null = null;
   for (;;) {
     const seal: EventSealRow | undefined = await sealBehind(unit, place?.head?.sequence ?? 0);
-    if (seal === undefined) return { ...found, fault: missing(found, known) };
+    if (seal === undefined) {
+      await unit.rest();
+      return { ...found, fault: missing(found, known) };
+    }
     place ??= await beginning(unit, seal);
     const fault = await faultOf(unit, seal, place, known);
     await unit.rest();
