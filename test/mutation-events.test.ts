@@ -19,6 +19,7 @@ const silent: Readonly<Record<string, string>> = {
   setTyping: 'stores nothing',
   previewUpload: 'stores nothing',
   recordEvents: 'its rows are events themselves, with who recorded them and when',
+  eraseOrganization: "its event goes with the organization's log, and the installation's log tells of the erasure",
   setEmbeddingModel: 'asked for the model that is chosen already; test/embedding-models.test.ts chooses others',
 };
 
@@ -85,8 +86,13 @@ const otherwise: Readonly<Record<string, Otherwise>> = {
       'setWorkspaceMembers(input: { workspaceId: $Fresh, members: [{ userId: $Editor, role: ADMIN }] }) { workspace { name } }',
   },
   importApiOperations: {
-    field: `importApiOperations(input: { id: $FreshApi, document: { openapi: "3.1.0", info: { title: "x", version: "1" }, paths: { x: {
-      get: { operationId: "x", responses: { ok: { description: "x" } } } } } } }) { apiConfiguration { name } }`,
+    field: 'importApiOperations(input: { id: $FreshApi, document: $Document }) { apiConfiguration { name } }',
+    target: async () => {
+      const fixture = mutations.importApiOperations as Fixture;
+      const paths = { '/x': { get: { operationId: 'x', responses: { 200: { description: 'x' } } } } };
+      const Document = JSON.stringify({ openapi: '3.1.0', info: { title: 'x', version: '1' }, paths });
+      return { ...(await fixture.target?.(cast.owner, cast.ids, bed)), Document };
+    },
   },
   revokeInboundEmailSource: {
     target: async () => {

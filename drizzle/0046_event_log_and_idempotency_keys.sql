@@ -15,8 +15,24 @@ CREATE TABLE "event_seals" (
 );
 --> statement-breakpoint
 ALTER TABLE "event_seals" ENABLE ROW LEVEL SECURITY;--> statement-breakpoint
+CREATE TABLE "idempotency_keys" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"created_at" timestamp(3) with time zone DEFAULT now() NOT NULL,
+	"updated_at" timestamp(3) with time zone DEFAULT now() NOT NULL,
+	"organization_id" uuid NOT NULL,
+	"user_id" uuid NOT NULL,
+	"request_id" text NOT NULL,
+	"fingerprint" text NOT NULL,
+	"encrypted_result" text
+);
+--> statement-breakpoint
 DROP INDEX "events_workspace_id_index";--> statement-breakpoint
 ALTER TABLE "event_seals" ADD CONSTRAINT "event_seals_organization_id_fkey" FOREIGN KEY ("organization_id") REFERENCES "public"."organizations"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "idempotency_keys" ADD CONSTRAINT "idempotency_keys_organization_id_fkey" FOREIGN KEY ("organization_id") REFERENCES "public"."organizations"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "idempotency_keys" ADD CONSTRAINT "idempotency_keys_user_id_fkey" FOREIGN KEY ("user_id") REFERENCES "public"."users"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+CREATE INDEX "idempotency_keys_organization_id_index" ON "idempotency_keys" USING btree ("organization_id");--> statement-breakpoint
+CREATE INDEX "idempotency_keys_user_id_index" ON "idempotency_keys" USING btree ("user_id");--> statement-breakpoint
+CREATE INDEX "idempotency_keys_created_at_index" ON "idempotency_keys" USING btree ("created_at","id");--> statement-breakpoint
 CREATE INDEX "events_created_at_index" ON "events" USING btree ("organization_id","created_at","id");--> statement-breakpoint
 CREATE INDEX "events_action_index" ON "events" USING btree ("organization_id","action","created_at","id");--> statement-breakpoint
 CREATE INDEX "events_target_type_index" ON "events" USING btree ("organization_id","target_type","created_at","id");--> statement-breakpoint
@@ -25,8 +41,11 @@ CREATE INDEX "events_actor_id_index" ON "events" USING btree ("organization_id",
 CREATE INDEX "events_workspace_id_index" ON "events" USING btree ("organization_id","workspace_id","created_at","id");--> statement-breakpoint
 CREATE POLICY "event_seals_read" ON "event_seals" AS PERMISSIVE FOR SELECT TO public USING (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid);--> statement-breakpoint
 CREATE POLICY "event_seals_append" ON "event_seals" AS PERMISSIVE FOR INSERT TO public WITH CHECK (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid);--> statement-breakpoint
-CREATE POLICY "event_seals_erase" ON "event_seals" AS PERMISSIVE FOR DELETE TO public USING (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid);--> statement-breakpoint
+CREATE POLICY "event_seals_erase" ON "event_seals" AS PERMISSIVE FOR DELETE TO public USING (organization_id = nullif(current_setting('app.organization_id', true), '')::uuid);
+--> statement-breakpoint
 COMMENT ON TABLE event_seals IS '@append';
+--> statement-breakpoint
+COMMENT ON TABLE idempotency_keys IS '@lookup @local';
 --> statement-breakpoint
 -- An entry whose id is older than five minutes gets a new one: below that nothing comes any more once the transactions of before have
 -- ended, and what was sealed stays as it is. `finalBound` in the server reckons with the same time.
