@@ -20,7 +20,6 @@ CREATE TABLE "idempotency_keys" (
 	"created_at" timestamp(3) with time zone DEFAULT now() NOT NULL,
 	"updated_at" timestamp(3) with time zone DEFAULT now() NOT NULL,
 	"organization_id" uuid NOT NULL,
-	"user_id" uuid NOT NULL,
 	"request_id" text NOT NULL,
 	"fingerprint" text NOT NULL,
 	"encrypted_result" text
@@ -29,9 +28,7 @@ CREATE TABLE "idempotency_keys" (
 DROP INDEX "events_workspace_id_index";--> statement-breakpoint
 ALTER TABLE "event_seals" ADD CONSTRAINT "event_seals_organization_id_fkey" FOREIGN KEY ("organization_id") REFERENCES "public"."organizations"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "idempotency_keys" ADD CONSTRAINT "idempotency_keys_organization_id_fkey" FOREIGN KEY ("organization_id") REFERENCES "public"."organizations"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
-ALTER TABLE "idempotency_keys" ADD CONSTRAINT "idempotency_keys_user_id_fkey" FOREIGN KEY ("user_id") REFERENCES "public"."users"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "idempotency_keys_organization_id_index" ON "idempotency_keys" USING btree ("organization_id");--> statement-breakpoint
-CREATE INDEX "idempotency_keys_user_id_index" ON "idempotency_keys" USING btree ("user_id");--> statement-breakpoint
 CREATE INDEX "idempotency_keys_created_at_index" ON "idempotency_keys" USING btree ("created_at","id");--> statement-breakpoint
 CREATE INDEX "events_created_at_index" ON "events" USING btree ("organization_id","created_at","id");--> statement-breakpoint
 CREATE INDEX "events_action_index" ON "events" USING btree ("organization_id","action","created_at","id");--> statement-breakpoint

@@ -26,6 +26,7 @@ import * as orders from '../src/domains/orders/tables.ts';
 import * as knowledge from '../src/domains/knowledge/tables.ts';
 import * as analytics from '../src/domains/analytics/tables.ts';
 import * as eventSeals from '../src/domains/platform/event-tables.ts';
+import * as idempotency from '../src/domains/platform/idempotency-tables.ts';
 import * as identity from '../src/domains/identity/tables.ts';
 import * as tenancy from '../src/domains/tenancy/tables.ts';
 import { unitOf } from './talk.ts';
@@ -161,7 +162,7 @@ const parts: Readonly<Record<string, readonly string[]>> = {
   Content: tablesOf(content, datasources, office, sync),
   'Conversations and messaging': tablesOf(conversations, answers, prompts, embeds, visits, agents, rooms, emails),
   'Model hub': tablesOf(hub, executions, quotas, usage, routing, studio, apis),
-  'Orders, knowledge and analytics': tablesOf(orders, knowledge, analytics, eventSeals),
+  'Orders, knowledge and analytics': tablesOf(orders, knowledge, analytics, eventSeals, idempotency),
 };
 
 beforeAll(async () => {

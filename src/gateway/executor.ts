@@ -2,6 +2,7 @@ import type { ApolloServerOptionsWithGateway } from '@apollo/server';
 import { GraphQLError, type DocumentNode, type ExecutionResult, type GraphQLSchema } from 'graphql';
 import { compileQuery, isCompiledQuery } from 'graphql-jit';
 import type { Context } from '../domains/context.ts';
+import { carriedOutOnce } from './idempotency.ts';
 import { introspects, withLeafIds } from './leaf-ids.ts';
 import { requestRecorder } from './request-record.ts';
 import { variableReader, withReadVariables } from './variables.ts';
@@ -30,7 +31,9 @@ export const compiledOperations = (schema: GraphQLSchema) => {
     const known = operations.get(operationName ?? '');
     if (known !== undefined) return known;
     const record = recorderOf(document, operationName);
-    const made = record(compiled(introspects(document) ? schema : executed, document, operationName));
+    const compile = (asked: DocumentNode, name: string | undefined) =>
+      compiled(introspects(asked) ? schema : executed, asked, name);
+    const made = record(carriedOutOnce(document, operationName, compile(document, operationName), compile));
     operations.set(operationName ?? '', made);
     return made;
   };

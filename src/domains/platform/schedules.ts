@@ -3,6 +3,7 @@ import type { Schedules } from '../services.ts';
 import { exportKind } from './event-log-export.ts';
 import { trimAll } from './event-retention.ts';
 import { sealAll } from './event-sealing.ts';
+import { forgetKeys } from './idempotency.ts';
 import { renewEncryption } from './reencryption.ts';
 
 /** Work of the installation that comes again and again. */
@@ -23,4 +24,5 @@ export const schedules: Schedules = {
     expireSeconds: 3600,
     run: (work, signal) => removeOldWritten(exportKind, work, signal),
   },
+  'platform.forget-idempotency-keys': { cron: '47 * * * *', expireSeconds: 3500, run: forgetKeys },
 };
