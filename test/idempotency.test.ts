@@ -145,7 +145,7 @@ describe('a key', () => {
   });
 
   test('keeps no answer in plain text, such as a key that is shown once', async () => {
-    const issue = 'mutation { createApiKey(input: { name: "Robot", scopes: [MODEL_READ] }) { secret } }';
+    const issue = 'mutation { createApiKey(input: { label: "Robot", scopes: [MODEL_READ] }) { secret } }';
     const first: Data = (await under(ada, 'secret', issue)).data;
     const again: Data = (await under(ada, 'secret', issue)).data;
     expect(again).toEqual(first);
