@@ -218,7 +218,7 @@ describe('the list', () => {
     };
     const before = await inLog(ada.organizationId);
     const jsonl = await exported({ format: 'JSONL' });
-    const lines = jsonl.text
+    const lines: Data[] = jsonl.text
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line));

@@ -40,7 +40,7 @@ const groups = async (person: Person): Promise<string[]> => {
 /** Rows of the table, and what they hold. */
 const rows = async (): Promise<Record<string, unknown>[]> => {
   const unit = unitOf(bed, null);
-  const found = await unit.run(() => database.execute<Record<string, unknown>>(sql`select * from idempotency_keys`));
+  const found = await unit.run(() => database.execute(sql`select * from idempotency_keys`));
   await unit.rest();
   return [...found];
 };

@@ -117,7 +117,7 @@ let cast: Cast;
 beforeAll(async () => {
   bed = await startTestbed();
   cast = await castOf(bed);
-}, 120_000);
+}, 240_000);
 afterAll(() => bed.stop());
 
 /** Who may: the owner where they can, for they see most. */
@@ -131,27 +131,33 @@ const whoMay = (fixture: Fixture): Caller => {
 interface Written extends Record<string, unknown> {
   /** The transaction that wrote it. */
   readonly transaction: string;
+  /** When that began. */
+  readonly at: string;
 }
 
 /** Tables whose rows are written besides: the logs, the queue's own, and what is counted. */
-const besides = ['events', 'platform_events', 'jobs', 'throttle_counters', 'user_activities', 'stale_windows'];
+const besides = new Set(['events', 'platform_events', 'jobs', 'throttle_counters', 'user_activities', 'stale_windows']);
 
 /** The transactions that wrote entries of a request, in whatever log; its program's name tells it apart. */
-const entriesOf = async (program: string): Promise<string[]> => {
+const entriesOf = async (program: string): Promise<Written[]> => {
   const platform = unitOf(bed, null);
   const inPlatform = await platform.run(() =>
-    database.execute<Written>(sql`select xmin::text as transaction from platform_events where user_agent = ${program}`),
+    database.execute<Written>(
+      sql`select xmin::text as transaction, created_at::text as at from platform_events where user_agent = ${program}`,
+    ),
   );
   const all = await platform.run(() => database.execute<{ id: string }>(sql`select id from organizations`));
   await platform.rest();
-  const found = inPlatform.map(({ transaction }) => transaction);
+  const found = [...inPlatform];
   for (const { id } of all) {
     const unit = whole(bed, globalId('Organization', id));
     const rows = await unit.run(() =>
-      database.execute<Written>(sql`select xmin::text as transaction from events where user_agent = ${program}`),
+      database.execute<Written>(
+        sql`select xmin::text as transaction, created_at::text as at from events where user_agent = ${program}`,
+      ),
     );
     await unit.rest();
-    found.push(...rows.map(({ transaction }) => transaction));
+    found.push(...rows);
     if (found.length > 0) break;
   }
   return found;
@@ -175,11 +181,23 @@ const changesSince = async (first: string): Promise<string[]> => {
       where relnamespace in ('public'::regnamespace, 'knowledge'::regnamespace) and relkind = 'r' order by relname`),
   );
   const each = tables
-    .filter(({ name }) => !besides.includes(name))
+    .filter(({ name }) => !besides.has(name))
     .map(({ name }) => sql.raw(`select xmin::text as transaction from ${name} where xmin::text::bigint >= ${first}`));
-  const rows = await unit.run(() => database.execute<Written>(sql.join(each, sql` union `)));
+  const rows = await unit.run(() => database.execute<Pick<Written, 'transaction'>>(sql.join(each, sql` union `)));
   await unit.rest();
   return rows.map(({ transaction }) => transaction);
+};
+
+/** When the transactions began that asked for jobs since one. What a job writes over no longer tells who wrote it before. */
+const jobsSince = async (first: string): Promise<string[]> => {
+  const unit = whole(bed, cast.owner.organizationId);
+  const rows = await unit.run(() =>
+    database.execute<{ at: string }>(
+      sql`select created_at::text as at from jobs where xmin::text::bigint >= ${first}::bigint`,
+    ),
+  );
+  await unit.rest();
+  return rows.map(({ at }) => at);
 };
 
 /** What a mutation told the log: whether anything, and whether in a transaction that changed something, where one did. */
@@ -201,9 +219,10 @@ const walked = async (name: string, fixture: Fixture, people: Cast) => {
   await quiet(bed, cast.owner.organizationId);
   const first = await nextTransaction();
   const { errors } = await caller.ask(operationOf('mutation', field, values), {}, { 'user-agent': program });
-  const [entries, changes] = [await entriesOf(program), await changesSince(first)];
+  const [entries, changes, asked] = [await entriesOf(program), await changesSince(first), await jobsSince(first)];
   const told = entries.length > 0;
-  const together = changes.length === 0 || entries.some((transaction) => changes.includes(transaction));
+  const together =
+    changes.length === 0 || entries.some(({ transaction, at }) => changes.includes(transaction) || asked.includes(at));
   return { name, errors: errors.map(({ message }) => message), told, together };
 };
 

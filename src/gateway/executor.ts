@@ -25,14 +25,14 @@ export const compiledOperations = (schema: GraphQLSchema) => {
   const byDocument = new WeakMap<DocumentNode, Map<string, Run>>();
   const executed = withLeafIds(schema);
   const recorderOf = requestRecorder(schema);
+  const compile = (document: DocumentNode, operationName: string | undefined) =>
+    compiled(introspects(document) ? schema : executed, document, operationName);
   return (document: DocumentNode, operationName: string | undefined): Run => {
     const operations = byDocument.get(document) ?? new Map<string, Run>();
     byDocument.set(document, operations);
     const known = operations.get(operationName ?? '');
     if (known !== undefined) return known;
     const record = recorderOf(document, operationName);
-    const compile = (asked: DocumentNode, name: string | undefined) =>
-      compiled(introspects(asked) ? schema : executed, asked, name);
     const made = record(carriedOutOnce(document, operationName, compile(document, operationName), compile));
     operations.set(operationName ?? '', made);
     return made;

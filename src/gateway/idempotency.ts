@@ -19,8 +19,8 @@ import {
 import { UnitOfWork } from '../database/unit-of-work.ts';
 import type { Context, Viewer } from '../domains/context.ts';
 import { claimKey, keptFor, keyId, keysById, storeResults, type Carried } from '../domains/platform/idempotency.ts';
-import { BadUserInput, Conflict, DomainError } from '../errors.ts';
-import { codeOf } from './masking.ts';
+import { BadUserInput, Conflict } from '../errors.ts';
+import { merged, partOf, type Part } from './kept-answer.ts';
 
 export type Variables = Record<string, unknown>;
 export type Run = (context: Context, variables: Variables) => Promise<ExecutionResult>;
@@ -97,18 +97,6 @@ const answered = async (asked: Asked): Promise<ExecutionResult> => {
   }
 };
 
-/** What of an answer belongs to one field. */
-interface Part {
-  readonly data: unknown;
-  readonly errors: readonly {
-    message: string;
-    path: readonly (string | number)[];
-    extensions: Record<string, unknown>;
-  }[];
-  /** The whole answer had no data. */
-  readonly none: boolean;
-}
-
 interface Request {
   readonly context: Context;
   readonly variables: Variables;
@@ -158,7 +146,7 @@ class Asked {
       const carried = await this.#carried();
       const pending = [...carried.values()].find(({ encryptedResult }) => encryptedResult === null);
       if (pending === undefined) {
-        if (carried.size === this.#ids.size) return merged(this.#ids, await this.#parts(carried));
+        if (carried.size === this.#ids.size) return merged(this.#ids.keys(), await this.#parts(carried));
         const result = await this.#carryOut(carried);
         if (result !== null) return result;
         continue;
@@ -202,7 +190,7 @@ class Asked {
     const others = [...this.#ids.keys()].filter((field) => !carried.has(field));
     const parts = await this.#parts(carried);
     for (const field of others) parts.set(field, partOf(result, field));
-    return merged(this.#ids, parts);
+    return merged(this.#ids.keys(), parts);
   }
 
   /** The operation without the fields that were carried out before. */
@@ -283,42 +271,6 @@ const fingerprintOf = (document: DocumentNode, operation: OperationDefinitionNod
   return createHash('sha256')
     .update(asked ?? '')
     .digest('hex');
-};
-
-const partOf = ({ data, errors = [] }: ExecutionResult, field: string): Part => ({
-  data: data?.[field] ?? null,
-  none: data === null || data === undefined,
-  errors: errors.filter(({ path }) => path?.[0] === field || !data).map(keptError),
-});
-
-/** What clients are told of an error, and no more. */
-const keptError = (error: GraphQLError): Part['errors'][number] => {
-  const code = codeOf(error);
-  const path = error.path ?? [];
-  const masked = code === 'INTERNAL_SERVER_ERROR';
-  const cause = error.originalError instanceof DomainError ? error.originalError : error;
-  return masked
-    ? { message: 'Something went wrong on our side.', path, extensions: { code } }
-    : { message: cause.message, path, extensions: { ...cause.extensions, code } };
-};
-
-const merged = (fields: ReadonlyMap<string, string>, parts: ReadonlyMap<string, Part>): ExecutionResult => {
-  const inOrder = [...fields.keys()].flatMap((field) => {
-    const part = parts.get(field);
-    return part === undefined ? [] : [[field, part] as const];
-  });
-  const errors = inOrder.flatMap(([, part]) => part.errors).map(toldAgain);
-  const data = inOrder.some(([, { none }]) => none)
-    ? null
-    : Object.fromEntries(inOrder.map(([field, part]) => [field, part.data]));
-  return errors.length === 0 ? { data } : { data, errors };
-};
-
-const toldAgain = ({ message, path, extensions }: Part['errors'][number]): GraphQLError => {
-  const { code, ...details } = extensions;
-  // The casts are safe: `keptError` wrote them.
-  const cause = new DomainError(code as never, message, details as never);
-  return new GraphQLError(message, { path, originalError: cause, extensions: cause.extensions });
 };
 
 const otherInput = () =>
