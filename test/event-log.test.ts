@@ -226,7 +226,7 @@ describe('the list', () => {
     expect(
       lines
         .slice(0, before.length)
-        .map(({ id }) => id)
+        .map(({ id }) => String(id))
         .toSorted(),
     ).toEqual(before.map(({ id }) => globalId('EventLogEntry', id)).toSorted());
     const csv = await exported({ filter: { targetId: garden, action: 'workspace.created' } });
