@@ -76,3 +76,9 @@ export const newId = (): string => {
   newest = msecs > newest.msecs ? { msecs, seq: start } : { msecs, seq: newest.seq + 1 };
   return v7({ msecs, seq: newest.seq, random: bytes });
 };
+
+/** The least id that is made at a time: ids begin with their milliseconds. */
+export const firstIdAt = (ms: number): string => {
+  const hex = ms.toString(16).padStart(12, '0');
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-0000-0000-000000000000`;
+};

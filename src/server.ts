@@ -17,6 +17,7 @@ import { Unavailable } from './errors.ts';
 import { BodyFault, readJsonBody } from './body.ts';
 import { bearerToken, clientAddress, contextOf } from './gateway/context.ts';
 import { openGateway, type Gateway } from './gateway/gateway.ts';
+import { withIdempotencyKey } from './gateway/idempotency.ts';
 import { graphiqlFiles } from './gateway/graphiql.ts';
 import { serveSockets } from './gateway/sockets.ts';
 import { openInstallation, systemOrigin, type Installation } from './installation.ts';
@@ -271,7 +272,11 @@ const answerGraphql = async (
       search: request.method === 'GET' ? (URL.parse(request.url ?? '/', 'http://host')?.search ?? '') : '',
       body,
     },
-    context: () => contextOf(services, origin, bearerToken(request.headers.authorization)).catch(asUnavailable),
+    context: () =>
+      contextOf(services, origin, bearerToken(request.headers.authorization)).then(
+        (context) => withIdempotencyKey(context, request.headers['idempotency-key']),
+        asUnavailable,
+      ),
   });
   for (const [name, value] of answer.headers) response.setHeader(name, value);
   response.statusCode = answer.status ?? 200;

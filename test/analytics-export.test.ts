@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parse } from 'csv-parse/sync';
 import { sql } from 'drizzle-orm';
 import { nowhere, UnitOfWork } from '../src/database/unit-of-work.ts';
-import { removeOldExports } from '../src/domains/analytics/export-expiry.ts';
+import { exportKind } from '../src/domains/analytics/exporting.ts';
+import { removeOldWritten } from '../src/domains/content/written-expiry.ts';
 import { colleagueOf, type Colleague } from './company.ts';
 import { tamper } from './machines.ts';
 import { uuidOf, workspaceOf } from './talk.ts';
@@ -146,7 +147,7 @@ describe('activities', () => {
       ...services,
       origin: { requestId: 'test', address: null, userAgent: null },
     });
-    const remove = () => removeOldExports({ unit, services }, new AbortController().signal);
+    const remove = () => removeOldWritten(exportKind, { unit, services }, new AbortController().signal);
     const age = (days: number) =>
       tamper(
         bed,

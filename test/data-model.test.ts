@@ -29,6 +29,8 @@ import * as tasks from '../src/domains/projects/task-tables.ts';
 import * as time from '../src/domains/projects/time-tables.ts';
 import * as knowledge from '../src/domains/knowledge/tables.ts';
 import * as analytics from '../src/domains/analytics/tables.ts';
+import * as eventSeals from '../src/domains/platform/event-tables.ts';
+import * as idempotency from '../src/domains/platform/idempotency-tables.ts';
 import * as identity from '../src/domains/identity/tables.ts';
 import * as webhooks from '../src/domains/platform/webhook-tables.ts';
 import * as tenancy from '../src/domains/tenancy/tables.ts';
@@ -170,7 +172,14 @@ const parts: Readonly<Record<string, readonly string[]>> = {
   'Conversations and messaging': tablesOf(conversations, answers, prompts, embeds, visits, agents, rooms, emails),
   'Model hub': tablesOf(hub, executions, quotas, usage, routing, studio, apis),
   Projects: tablesOf(projects, tasks, time, links),
-  'Orders, knowledge, analytics and platform': tablesOf(orders, knowledge, analytics, webhooks),
+  'Orders, knowledge, analytics and platform': tablesOf(
+    orders,
+    knowledge,
+    analytics,
+    webhooks,
+    eventSeals,
+    idempotency,
+  ),
 };
 
 beforeAll(async () => {

@@ -25,6 +25,7 @@ import {
 } from '../src/domains/tenancy/tables.ts';
 import { newId } from '../src/ids.ts';
 import { fillAnalytics, fillBank } from './organization-filled-bank.ts';
+import { fillPlatform } from './organization-filled-platform.ts';
 import { fillHub } from './organization-filled-hub.ts';
 import { fillProjects } from './organization-filled-projects.ts';
 import { fillTalk } from './organization-filled-talk.ts';
@@ -140,6 +141,7 @@ export const filledCast = async (bed: Testbed): Promise<Filled> => {
   const places = { organizationId, workspaceId, memberId, groupId, secret };
   await fillAnalytics(whole, places);
   await fillBank(whole, places);
+  await fillPlatform(whole);
   const { store } = bed.server.installation.services;
   // Such as the picture of a workspace, and what a crash left of an upload.
   for (const key of [`${organizationId}/avatars/${workspaceId}`, `incoming/${organizationId}/${newId()}`])

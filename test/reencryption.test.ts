@@ -8,6 +8,7 @@ import { datasources } from '../src/domains/content/datasource-tables.ts';
 import { users } from '../src/domains/identity/tables.ts';
 import { apiConfigurations } from '../src/domains/modelhub/api-tables.ts';
 import { providerKeys } from '../src/domains/modelhub/tables.ts';
+import { idempotencyKeys } from '../src/domains/platform/idempotency-tables.ts';
 import { encryptedColumns, type EncryptedColumn } from '../src/domains/platform/encrypted-columns.ts';
 import { renewEncryption } from '../src/domains/platform/reencryption.ts';
 import { webhookSubscriptions } from '../src/domains/platform/webhook-tables.ts';
@@ -101,6 +102,11 @@ beforeAll(async () => {
       .set({ webPushSubscription: encryptedKey })
       .where(eq(users.id, uuidOf(ada.userId))),
   );
+  await unitOf(bed, null).transact(() =>
+    database
+      .insert(idempotencyKeys)
+      .values({ organizationId, requestId: 'test', fingerprint: 'test', encryptedResult: encryptedKey }),
+  );
   await unitFor('ORGANIZATION').transact(async () => {
     const ofWorkspace = { organizationId, workspaceId: uuidOf(workspaceId) };
     await database
@@ -178,6 +184,7 @@ test('nothing else encrypts than what writes those columns, and mails', () => {
     'src/domains/platform/reencryption.ts',
     'src/domains/platform/webhook-subscriptions.ts',
     'src/domains/tenancy/workspace-settings.ts',
+    'src/gateway/idempotency.ts',
     'src/mail/postbox.ts',
   ]);
 });

@@ -87,6 +87,16 @@ export interface Part {
   readonly ledger: Ledger;
 }
 
+/** Something that may happen once: the first transaction that commits says that it did. */
+export interface Once {
+  /** Runs first in each transaction until one has committed; throws where it has happened before. */
+  readonly claim: () => Promise<void>;
+  /** That transaction has committed. */
+  readonly committed: () => void;
+  /** Claims it in a transaction of its own, for an effect in a database of another part. */
+  readonly claimApart: () => Promise<void>;
+}
+
 export interface UnitOptions {
   readonly pool: Pool;
   readonly ledger: Ledger;
@@ -94,6 +104,8 @@ export interface UnitOptions {
   readonly parts?: Readonly<Record<string, Part>>;
   readonly origin: Origin;
   readonly onStatement?: StatementListener | undefined;
+  /** What the transactions of the unit, and of those made of it, do may happen once. */
+  readonly once?: Once;
 }
 
 export interface Transaction {
@@ -175,8 +187,10 @@ export class UnitOfWork {
   of(part: string): UnitOfWork {
     const place = this.options.parts?.[part];
     if (place === undefined) return this;
-    const { parts: _, ...options } = this.options;
-    const unit = this.#parts.get(part) ?? new UnitOfWork(this.scope, { ...options, ...place });
+    const { parts: _parts, once, ...options } = this.options;
+    const unit =
+      this.#parts.get(part) ??
+      new UnitOfWork(this.scope, { ...options, ...place, ...(once && { once: elsewhere(once) }) });
     this.#parts.set(part, unit);
     return unit;
   }
@@ -226,14 +240,19 @@ export class UnitOfWork {
   async transact<Result>(work: (transaction: Transaction) => Promise<Result>): Promise<Result> {
     if (this.#writing) return work(this.#transaction({ joined: true }));
     await this.rest();
+    const { once } = this.options;
     const open = await this.#begin('write');
     this.#open = Promise.resolve(open);
     this.#writing = true;
     this.loaders = new Map();
     try {
-      const result = await routed(open.route, async () => await work(this.#transaction({ joined: false })));
+      const result = await routed(open.route, async () => {
+        if (once !== undefined) await once.claim();
+        return await work(this.#transaction({ joined: false }));
+      });
       await open.opening;
       await this.#commit(open);
+      once?.committed();
       open.session.release();
       return result;
     } catch (error) {
@@ -429,6 +448,9 @@ export class UnitOfWork {
     return Promise.all(entries.map(({ statement, values }) => selected(open.route, statement, values)));
   }
 }
+
+/** A transaction in another database cannot claim it in itself: that happens before, by itself. */
+const elsewhere = ({ claimApart }: Once): Once => ({ claim: claimApart, committed: () => undefined, claimApart });
 
 /** What a viewer is let into row by row, too often to name it in the viewer's statement. */
 type Enterable = 'rooms' | 'projects';

@@ -50,6 +50,10 @@ export interface Context {
   unit: UnitOfWork;
   readonly services: Services;
   readonly origin: Origin;
+  /** The client's name for the mutation, by which a repeat is known; absent for what is not to be known. */
+  idempotencyKey?: string;
+  /** Hears of each field of a mutation before it is resolved, where a key was given. */
+  beginField?: (field: string) => void;
 }
 
 /** The signed-in viewer. Throws Unauthenticated for an anonymous request. */

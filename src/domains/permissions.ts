@@ -99,6 +99,7 @@ export const permissionRules: Readonly<Record<Permission, PermissionRule>> = {
   EVENT_RECORD: { role: 'GUEST' },
   ANALYTICS_READ: { role: 'MANAGER' },
   ANALYTICS_MANAGE: { role: 'ADMIN' },
+  EVENT_LOG_READ: { role: 'ADMIN' },
   JOB_READ: { role: 'GUEST', forConfined: true, outlivesDeletion: true },
   WEBHOOK_MANAGE: { role: 'MEMBER', workspaceRole: 'ADMIN' },
   PLATFORM_MANAGE: { platformRole: 'ADMIN', personal: true, outlivesDeletion: true },

@@ -17,12 +17,22 @@ export const eventColumns = () => ({
   data: jsonb().$type<Record<string, unknown>>().notNull().default({}),
 });
 
-/** What happened in an organization, in the order of the ids. Rows of no workspace are for those who hold all of them. */
+/**
+ * What happened in an organization, in the order of the ids. Rows of no workspace are for those who hold all of them. A row whose id is minutes
+ * old as it comes is given a new one, so that none comes before those that are sealed.
+ */
 export const events = tenantTable(
   'events',
   { log: 'workspace' },
   { workspaceId: uuid(), ...eventColumns() },
-  (event) => [index('events_workspace_id_index').on(event.organizationId, event.workspaceId, event.id)],
+  (event) => [
+    index('events_created_at_index').on(event.organizationId, event.createdAt, event.id),
+    index('events_action_index').on(event.organizationId, event.action, event.createdAt, event.id),
+    index('events_target_type_index').on(event.organizationId, event.targetType, event.createdAt, event.id),
+    index('events_target_id_index').on(event.organizationId, event.targetId, event.createdAt, event.id),
+    index('events_actor_id_index').on(event.organizationId, event.actorId, event.createdAt, event.id),
+    index('events_workspace_id_index').on(event.organizationId, event.workspaceId, event.createdAt, event.id),
+  ],
 );
 export type EventRow = typeof events.$inferSelect;
 

@@ -2,6 +2,7 @@ import type { ApolloServerOptionsWithGateway } from '@apollo/server';
 import { GraphQLError, type DocumentNode, type ExecutionResult, type GraphQLSchema } from 'graphql';
 import { compileQuery, isCompiledQuery } from 'graphql-jit';
 import type { Context } from '../domains/context.ts';
+import { carriedOutOnce } from './idempotency.ts';
 import { introspects, withLeafIds } from './leaf-ids.ts';
 import { requestRecorder } from './request-record.ts';
 import { variableReader, withReadVariables } from './variables.ts';
@@ -24,13 +25,15 @@ export const compiledOperations = (schema: GraphQLSchema) => {
   const byDocument = new WeakMap<DocumentNode, Map<string, Run>>();
   const executed = withLeafIds(schema);
   const recorderOf = requestRecorder(schema);
+  const compile = (document: DocumentNode, operationName: string | undefined) =>
+    compiled(introspects(document) ? schema : executed, document, operationName);
   return (document: DocumentNode, operationName: string | undefined): Run => {
     const operations = byDocument.get(document) ?? new Map<string, Run>();
     byDocument.set(document, operations);
     const known = operations.get(operationName ?? '');
     if (known !== undefined) return known;
     const record = recorderOf(document, operationName);
-    const made = record(compiled(introspects(document) ? schema : executed, document, operationName));
+    const made = record(carriedOutOnce(document, operationName, compile(document, operationName), compile));
     operations.set(operationName ?? '', made);
     return made;
   };

@@ -8,6 +8,7 @@ import type { Viewer } from '../domains/context.ts';
 import type { Resolvers } from '../generated/resolvers.ts';
 import { withAccessRules } from './access.ts';
 import { withDecodedIds } from './decoded-ids.ts';
+import { withFieldsTold } from './idempotency.ts';
 import { nodeResolvers } from './nodes.ts';
 import { scalars } from './scalars.ts';
 import { assertDescribed } from './described.ts';
@@ -54,5 +55,5 @@ export const buildSchema = async (): Promise<GraphQLSchema> => {
     resolverValidationOptions: { requireResolversToMatchSchema: 'error' },
   });
   assertDescribed(schema);
-  return withSubscriptionArguments(withAccessRules(withDecodedIds(nodeResolvers(schema, loaders))));
+  return withFieldsTold(withSubscriptionArguments(withAccessRules(withDecodedIds(nodeResolvers(schema, loaders)))));
 };

@@ -19,6 +19,7 @@ import { failure, refuseSocket } from '../refusal.ts';
 import { operationMissing, refusalOfRequest } from './admission.ts';
 import { bearerToken, clientAddress, contextOf, viewerOfToken } from './context.ts';
 import type { Gateway } from './gateway.ts';
+import { withIdempotencyKey } from './idempotency.ts';
 import { queryTooComplex } from './limits.ts';
 import { Presences, type Presence } from './presences.ts';
 import type { Viewers } from './viewer.ts';
@@ -125,7 +126,7 @@ export const serveSockets = (
 
   const prepared = async (
     { connectionParams, extra }: SocketContext,
-    { query, operationName, variables }: SubscribePayload,
+    { query, operationName, variables, extensions }: SubscribePayload,
   ): Promise<Omit<Arguments, 'end'> | readonly GraphQLError[]> => {
     const admission = gateway.admit(query);
     if (admission.state !== 'admitted') return admission.errors;
@@ -140,6 +141,7 @@ export const serveSockets = (
     // It could not be looked up at the connection.
     if (contextValue.viewer !== null) enter({ connectionParams, extra }, contextValue.viewer);
     await gateway.charge(contextValue, cost);
+    withIdempotencyKey(contextValue, extensions?.idempotencyKey);
     return {
       socket: extra.socket,
       schema: gateway.schema,

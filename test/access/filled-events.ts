@@ -16,5 +16,9 @@ export const filledEvents = async (
     'query ($session: String!) { analyticsEvents(first: 1, filter: { session: { eq: $session } }) { edges { node { id } } } }',
     { session: secret },
   );
-  return { AnalyticsEvent: analyticsEvents.edges[0].node.id };
+  const { eventLog }: Data = await owner.want(
+    'query ($id: ID!) { eventLog(first: 1, filter: { workspaceId: { eq: $id } }) { edges { node { id } } } }',
+    { id: workspaceId },
+  );
+  return { AnalyticsEvent: analyticsEvents.edges[0].node.id, EventLogEntry: eventLog.edges[0].node.id };
 };

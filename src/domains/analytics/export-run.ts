@@ -1,11 +1,11 @@
 import { stringify } from 'csv-stringify/sync';
 import { globalId } from '../../ids.ts';
 import type { JobHandler, Run } from '../../queue/queue.ts';
+import { exportDays } from '../content/written-expiry.ts';
 import { AccessEnded, requesterOf, writeFileFor, type Requester } from '../content/written-files.ts';
 import type { Work } from '../services.ts';
 import { organizationById } from '../tenancy/loaders.ts';
 import { settingsOf } from '../tenancy/organization-settings.ts';
-import { exportDays } from './export-expiry.ts';
 import { activitySheet, engagementSheet, eventSheet, metricSheet, type Sheet } from './export-reading.ts';
 import { summarySheet } from './export-summary.ts';
 import { exportWork, terms, type AnalyticsKind, type ExportWork } from './exporting.ts';

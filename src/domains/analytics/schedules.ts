@@ -1,10 +1,11 @@
 import { isNull } from 'drizzle-orm';
+import { removeOldWritten } from '../content/written-expiry.ts';
 import type { Schedules, Work } from '../services.ts';
 import { organizationsWhere, unitOf } from '../tenancy/organization-purge.ts';
 import { settingsOf } from '../tenancy/organization-settings.ts';
 import { organizations } from '../tenancy/tables.ts';
 import { makeEngagements } from './engagement.ts';
-import { removeOldExports } from './export-expiry.ts';
+import { exportKind } from './exporting.ts';
 import { purgeAnalytics } from './retention.ts';
 import { rollUp } from './rolling-up.ts';
 import { tellServerEvents } from './server-events.ts';
@@ -32,6 +33,8 @@ const rollUpAll = async ({ services }: Work, signal: AbortSignal): Promise<void>
     }
   }
 };
+
+const removeOldExports = (work: Work, signal: AbortSignal): Promise<void> => removeOldWritten(exportKind, work, signal);
 
 /** Work of this domain that comes again and again: events of the server every five minutes, figures every ten, days of members each hour, the rest each night, when few are awake. */
 export const schedules: Schedules = {

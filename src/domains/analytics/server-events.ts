@@ -2,7 +2,7 @@ import { and, asc, eq, gt, inArray, isNull, or, sql } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { events, type EventRow } from '../../events/tables.ts';
-import { globalId } from '../../ids.ts';
+import { firstIdAt, globalId } from '../../ids.ts';
 import type { Work } from '../services.ts';
 import { organizationsWhere, unitOf } from '../tenancy/organization-purge.ts';
 import { settingsOf } from '../tenancy/organization-settings.ts';
@@ -73,12 +73,6 @@ const tellOf = async (unit: UnitOfWork, days: number, signal: AbortSignal): Prom
     read = page.length;
     after = page.at(-1)?.id;
   }
-};
-
-/** The least id that is made at a time: ids begin with their milliseconds. */
-const firstIdAt = (ms: number): string => {
-  const hex = ms.toString(16).padStart(12, '0');
-  return `${hex.slice(0, 8)}-${hex.slice(8)}-0000-0000-000000000000`;
 };
 
 const ofSource = (organizationId: string) =>

@@ -63,6 +63,8 @@ export const bulkDocuments = (context: Context, input: BulkDocumentsInput): Prom
     const [workspaceId] = named;
     const target =
       workspaceId === undefined ? { type: 'Organization', id: organizationId } : { type: 'Workspace', id: workspaceId };
+    const about = workspaceId === undefined ? target : { ...target, workspaceId };
+    unit.record({ action: 'documents.bulk_requested', ...about, data: { operation: work.operation.kind } });
     // Not for all who see the workspace: it names documents that not all of them may see.
     return services.queue.enqueue(unit, { kind: bulkKind, data: work, target, readers: [viewer.self] });
   });

@@ -12,6 +12,7 @@ export interface EncryptedColumn {
  */
 export const encryptedColumns: readonly EncryptedColumn[] = [
   { table: 'platform_provider_keys', column: 'encrypted_key', holder: 'INSTALLATION' },
+  { table: 'idempotency_keys', column: 'encrypted_result', holder: 'INSTALLATION' },
   { table: 'users', column: 'web_push_subscription', holder: 'INSTALLATION' },
   { table: 'two_factors', column: 'secret', holder: 'PERSON' },
   { table: 'api_configurations', column: 'encrypted_key', holder: 'ORGANIZATION' },

@@ -1,4 +1,7 @@
 import type { Jobs } from '../services.ts';
+import { exportKind } from './event-log-export.ts';
+import { runExport } from './event-log-export-run.ts';
+import { runVerification, verifyKind } from './event-log-verifying.ts';
 import { sendKind, sendLaterKind } from './webhook-sending-soon.ts';
 import { sendWebhook } from './webhook-sending.ts';
 
@@ -15,4 +18,14 @@ export const jobs: Jobs = {
   // One server that takes its time leaves places to others.
   [sendKind]: { ...sending, concurrency: 8 },
   [sendLaterKind]: { ...sending, concurrency: 2 },
+  // Nothing is left of a file that was not finished.
+  [exportKind]: { concurrency: 1, retries: 3, expireSeconds: 6 * 3600, run: runExport, giveUp: async () => undefined },
+  // It only reads.
+  [verifyKind]: {
+    concurrency: 1,
+    retries: 2,
+    expireSeconds: 6 * 3600,
+    run: runVerification,
+    giveUp: async () => undefined,
+  },
 };

@@ -1,5 +1,7 @@
+import type { EventRow } from '../../events/tables.ts';
 import { users } from '../identity/tables.ts';
 import type { OrganizationRow } from '../tenancy/tables.ts';
+import type { EventLogFault, Verification } from './event-verification.ts';
 
 /** What administrators read of an account: not what its owner keeps there. */
 export const platformUserColumns = {
@@ -27,3 +29,9 @@ export interface PlatformUserOrganizationRow {
   readonly id: string;
   readonly userId: string;
 }
+
+/** An entry of the organization's own log. */
+export type EventLogEntryRow = EventRow;
+
+export type EventLogVerificationRow = Verification;
+export type EventLogFaultRow = EventLogFault;

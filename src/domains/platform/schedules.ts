@@ -1,4 +1,9 @@
+import { removeOldWritten } from '../content/written-expiry.ts';
 import type { Schedules } from '../services.ts';
+import { exportKind } from './event-log-export.ts';
+import { trimAll } from './event-retention.ts';
+import { sealAll } from './event-sealing.ts';
+import { forgetKeys } from './idempotency.ts';
 import { renewEncryption } from './reencryption.ts';
 import { catchUpWebhooks } from './webhook-catching-up.ts';
 import { purgeWebhooks } from './webhook-retention.ts';
@@ -15,4 +20,13 @@ export const schedules: Schedules = {
       await renewEncryption(services, signal);
     },
   },
+  'platform.seal-event-logs': { cron: '*/10 * * * *', expireSeconds: 3600, run: sealAll },
+  /** Each night, when few are awake. */
+  'platform.trim-event-logs': { cron: '37 3 * * *', expireSeconds: 3 * 3600, run: trimAll },
+  'platform.remove-old-exports': {
+    cron: '12 4 * * *',
+    expireSeconds: 3600,
+    run: (work, signal) => removeOldWritten(exportKind, work, signal),
+  },
+  'platform.forget-idempotency-keys': { cron: '47 * * * *', expireSeconds: 3500, run: forgetKeys },
 };

@@ -102,6 +102,13 @@ const shape = {
   eventDays: keptDays(365, 'Events are kept for 1 to 3650 days.'),
   /** How long metrics are kept, and what members did by days, in days. */
   metricDays: keptDays(1095, 'Metrics are kept for 1 to 3650 days.'),
+  /** How long the log of changes is kept, in days; null: for ever. The database reads it, too, and deletes nothing younger. */
+  eventLogDays: z
+    .int('The log of changes is kept for 30 to 3650 days.')
+    .min(30, 'The log of changes is kept for 30 to 3650 days.')
+    .max(3650, 'The log of changes is kept for 30 to 3650 days.')
+    .nullable()
+    .default(null),
 };
 const settingsShape = z.object(shape);
 

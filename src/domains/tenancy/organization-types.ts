@@ -46,6 +46,7 @@ const ownAffairs = [
   'activityDays',
   'eventDays',
   'metricDays',
+  'eventLogDays',
 ] as const;
 
 /** The one table of what each type of organization allows; the documentation prints it. */

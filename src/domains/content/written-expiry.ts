@@ -4,30 +4,29 @@ import { brokenReference } from '../../database/failures.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { parseGlobalId } from '../../ids.ts';
 import { jobs } from '../../queue/tables.ts';
-import { removeUnused } from '../content/stored-bytes.ts';
-import { files } from '../content/tables.ts';
 import { revokeTokens } from '../identity/tokens.ts';
 import type { Services, Work } from '../services.ts';
 import { organizationsWhere, unitOf } from '../tenancy/organization-purge.ts';
-import { exportKind } from './exporting.ts';
+import { removeUnused } from './stored-bytes.ts';
+import { files } from './tables.ts';
 
 /** How long the file of an export is kept, in days. */
 export const exportDays = 7;
 
 const atOnce = 100;
 
-/** Removes files of exports that were made a week ago, unless something was made of them since; their jobs tell so. */
-export const removeOldExports = async ({ services }: Work, signal: AbortSignal): Promise<void> => {
+/** Removes files that jobs of one kind wrote a week ago, unless something was made of them since; their jobs tell so. */
+export const removeOldWritten = async (kind: string, { services }: Work, signal: AbortSignal): Promise<void> => {
   for await (const { id } of organizationsWhere(services)) {
     const unit = unitOf(services, id);
-    for (let found = atOnce; found === atOnce && !signal.aborted;) found = await removeSome(services, unit);
+    for (let found = atOnce; found === atOnce && !signal.aborted;) found = await removeSome(kind, services, unit);
   }
 };
 
-const removeSome = async (services: Services, unit: UnitOfWork): Promise<number> => {
+const removeSome = async (kind: string, services: Services, unit: UnitOfWork): Promise<number> => {
   const old = and(
     eq(jobs.organizationId, unit.organizationId),
-    eq(jobs.kind, exportKind),
+    eq(jobs.kind, kind),
     eq(jobs.state, 'SUCCEEDED'),
     sql`${jobs.finishedAt} < now() - make_interval(days => ${exportDays})`,
     sql`${jobs.result} -> 'removed' is null`,
