@@ -7,6 +7,8 @@ import { letsNobodyIn } from './failures.ts';
 export interface PoolOptions {
   /** A `postgres://` URL; ignored when `socketPath` is given. */
   readonly url: string;
+  /** A URL of the same database that passes by a pooler in transaction mode, where nothing can be listened for; `url` when absent. */
+  readonly directUrl?: string | undefined;
   /** Path of the local socket that the embedded database listens on. */
   readonly socketPath?: string;
   /** The role every session takes from the moment of connecting; null keeps the login's own. */
@@ -117,6 +119,15 @@ export class Session {
   }
 }
 
+/** Connections by what they do, who waits for one, and how many there may be. */
+export interface PoolFigures {
+  readonly inUse: number;
+  readonly idle: number;
+  readonly opening: number;
+  readonly waiting: number;
+  readonly limit: number;
+}
+
 /** Somebody who waits for a connection. */
 interface Waiting {
   readonly take: (connection: Connection) => void;
@@ -209,7 +220,7 @@ export class Pool {
       if (!stopped) await open().then(missed, () => undefined);
     };
     const open = async (): Promise<void> => {
-      const own: Client = postgres(this.#options.url, {
+      const own: Client = postgres(this.#options.directUrl ?? this.#options.url, {
         ...clientOptions(this.#options),
         fetch_types: false,
         onclose: () => void again(own),
@@ -224,6 +235,14 @@ export class Pool {
       stopped = true;
       await client?.end({ timeout: 0 });
     };
+  }
+
+  /** How things stand at this moment. */
+  get figures(): PoolFigures {
+    const idle = this.#idle.length;
+    const opening = this.#opening;
+    const inUse = this.#size - idle - opening;
+    return { inUse, idle, opening, waiting: this.#waiting.length, limit: this.#options.size };
   }
 
   /** Closes all connections; those on loan have the grace to be given back. */

@@ -3,6 +3,7 @@ import { Unauthenticated } from '../errors.ts';
 import type { Permission } from '../generated/resolvers.ts';
 import type { Standing } from './permissions.ts';
 import type { Services } from './services.ts';
+import type { WorkRecord } from '../telemetry/work-record.ts';
 
 export type OrganizationRole = 'OWNER' | 'ADMIN' | 'MANAGER' | 'MEMBER' | 'GUEST';
 export type WorkspaceRole = 'ADMIN' | 'EDITOR' | 'VIEWER';
@@ -50,6 +51,8 @@ export interface Context {
   unit: UnitOfWork;
   readonly services: Services;
   readonly origin: Origin;
+  /** What is noted of the operation; absent where it is none. */
+  readonly record?: WorkRecord;
 }
 
 /** The signed-in viewer. Throws Unauthenticated for an anonymous request. */
