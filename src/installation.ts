@@ -247,6 +247,10 @@ const assertFit = async (pool: Pool, migrations: Migrations): Promise<void> => {
       throw new UnfitDatabase(
         `${migrations.what}: the server's role ${role?.name} owns tables or bypasses row security. Give the server a login that is a member of tessera_server.`,
       );
+    if (role.name !== serverRole)
+      throw new UnfitDatabase(
+        `${migrations.what}: sessions act as ${role.name}, although they ask for ${serverRole}: a pooler in between has dropped that. Let the login itself do so: alter role … set role = ${serverRole} (docs/deployment.md).`,
+      );
     const applied = await unit.run(() => database.execute<{ created_at: string }>(journal));
     const pending = pendingMigrations(
       migrations,

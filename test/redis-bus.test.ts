@@ -108,7 +108,7 @@ whereRedisIs('the bus on Redis', () => {
     const [forgiving, thorough] = [listening(other), listening(other, { looksUpMissed: true })];
     const admin = new Redis(redis.url);
     // Publishers alone: those who listen stay connected.
-    await admin.client('KILL', 'TYPE', 'normal');
+    await admin.call('CLIENT', 'KILL', 'TYPE', 'normal');
     await pause(20);
     one.publish('roses', { number: 1 });
     expect(await thorough.ended).toBe('fell behind');

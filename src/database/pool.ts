@@ -196,6 +196,7 @@ export class Pool {
     // The cast is safe: these are values that the driver can send.
     const given = [...values] as never[];
     try {
+      if (given.length > 0 && !this.#options.prepare) return await this.#runWhole(session, text, given);
       const result = await (given.length === 0 ? session.send(text) : session.unsafe(text, given, { prepare }));
       session.release();
       return result;
@@ -203,6 +204,19 @@ export class Pool {
       session.release('rollback');
       throw error;
     }
+  }
+
+  /**
+   * Runs one statement in a transaction of its own. The driver asks for the types of its values in a message by itself, which says nothing of an end: a pooler that
+   * has just seen the end of the transaction before gives the server's connection away under it, and nobody is ever answered.
+   */
+  async #runWhole(session: Session, text: string, given: never[]) {
+    // A failure shows in the statement behind it.
+    session.send('begin').catch(() => undefined);
+    const result = await session.unsafe(text, given, { prepare: false });
+    await session.send('commit');
+    session.release();
+    return result;
   }
 
   /**

@@ -31,7 +31,7 @@ export const openLog = (level: Level | 'silent', destination: DestinationStream)
 const censored = '[redacted]';
 /** Names of what is kept secret, as words of `camelCase`, `snake_case` and `kebab-case`; `keyId` and `tokens` (a number) are none. */
 const secretName =
-  /(^|[^a-z])(authorization|cookies?|passwords?|passphrase|passwordhash|token|secrets?|credentials?|(api|access|secret|private|encryption|encrypted|signing)-?keys?|keys?|recovery-?codes?|otp|totp|parameters)$/;
+  /(^|[^a-z])(authorization|cookies?|passwords?|passphrase|password-?hash|token|secrets?|credentials?|(api|access|secret|private|encryption|encrypted|signing)-?keys?|keys?|recovery-?codes?|otp|totp|parameters)$/;
 /** Deeper things are cut off. */
 const maxDepth = 8;
 
