@@ -5,7 +5,7 @@ WORKDIR /app
 COPY package.json package-lock.json ./
 # The package `node` is for machines with an older Node; the image has this one.
 RUN npm ci --omit=dev --no-audit --no-fund \
-  && rm -rf node_modules/node node_modules/node-bin-* node_modules/.bin/node \
+  && rm -rf node_modules/node node_modules/.bin/node \
   && npm cache clean --force
 
 FROM node:24-bookworm-slim

@@ -25,7 +25,17 @@ test('secrets are left out by their names, at any depth', () => {
   const secret = 'not-to-be-seen';
   const names = ['authorization', 'Authorization', 'cookie', 'set-cookie', 'password', 'newPassword', 'passwordHash'];
   const more = ['token', 'accessToken', 'refresh_token', 'apiKey', 'api_key', 'x-api-key', 'S3_SECRET_ACCESS_KEY'];
-  const rest = ['secret', 'clientSecret', 'privateKey', 'encryptedKey', 'keys', 'recoveryCodes', 'totp', 'credentials', 'parameters'];
+  const rest = [
+    'secret',
+    'clientSecret',
+    'privateKey',
+    'encryptedKey',
+    'keys',
+    'recoveryCodes',
+    'totp',
+    'credentials',
+    'parameters',
+  ];
   for (const name of [...names, ...more, ...rest]) {
     for (const fields of [
       { [name]: secret },
@@ -40,7 +50,15 @@ test('secrets are left out by their names, at any depth', () => {
     }
     expect(told({ [name]: secret }).fields[name]).toBe('[redacted]');
   }
-  const harmless = { tokens: 12, inputTokens: 3, keyId: 'k', providerKeyId: 'p', monkey: 'm', kind: 'x', at: [1, null] };
+  const harmless = {
+    tokens: 12,
+    inputTokens: 3,
+    keyId: 'k',
+    providerKeyId: 'p',
+    monkey: 'm',
+    kind: 'x',
+    at: [1, null],
+  };
   expect(told(harmless).fields).toMatchObject(harmless);
 });
 
@@ -62,7 +80,10 @@ test('secrets are left out by their form, wherever they stand, also in messages 
       expect(line).toContain('[redacted]');
     }
   }
-  const { fields } = told({ url: 'redis://user:hidden@cache.example:6379/1' }, 'postgres://app:hidden@db.example/tessera');
+  const { fields } = told(
+    { url: 'redis://user:hidden@cache.example:6379/1' },
+    'postgres://app:hidden@db.example/tessera',
+  );
   expect(fields).toMatchObject({
     url: 'redis://user:[redacted]@cache.example:6379/1',
     msg: 'postgres://app:[redacted]@db.example/tessera',
@@ -145,7 +166,9 @@ test('without a caller’s trace a request has one of its own, over sockets too'
 
 test('no line of all that a server says holds a password or a token', async () => {
   const ada = await bed.signUp();
-  await ada.codes('mutation { signIn(input: { email: "nobody@example.com", password: "correct horse battery" }) { token } }');
+  await ada.codes(
+    'mutation { signIn(input: { email: "nobody@example.com", password: "correct horse battery" }) { token } }',
+  );
   expect(lines.length).toBeGreaterThan(3);
   const all = JSON.stringify(lines);
   expect(all).not.toContain('correct horse battery');
