@@ -38,14 +38,13 @@ test('what the image runs needs production dependencies alone', () => {
 });
 
 test('the image has what it copies, and leaves out all that is not named', () => {
-  const allowed = read('.dockerignore')
-    .split('\n')
-    .flatMap((line) => (line.startsWith('!') ? [line.slice(1)] : []));
+  const lines = read('.dockerignore').split('\n');
+  const allowed = new Set(lines.filter((line) => line.startsWith('!')).map((line) => line.slice(1)));
   const copied = [...read('Dockerfile').matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(([, paths = '']) =>
     paths.split(' '),
   );
   expect(copied.length).toBeGreaterThan(6);
-  expect(copied.filter((path) => !allowed.includes(path))).toEqual([]);
+  expect(copied.filter((path) => !allowed.has(path))).toEqual([]);
   expect(read('.dockerignore').startsWith('*\n')).toBe(true);
   expect(copied.filter((path) => globSync(path, { cwd: root }).length === 0)).toEqual([]);
   // Read as they are by the program.
