@@ -18,7 +18,7 @@ beforeEach(() => exporter.reset());
 afterAll(() => bed.stop());
 
 /** A span's name with those below it, by their names. */
-type Tree = readonly [string, ...Tree[]];
+type Tree = readonly (string | Tree)[];
 
 const spansOf = (id: string) => exporter.getFinishedSpans().filter((span) => span.spanContext().traceId === id);
 
@@ -26,10 +26,7 @@ const treesBelow = (spans: readonly ReadableSpan[], parent: string | undefined):
   spans
     .filter(({ parentSpanContext }) => parentSpanContext?.spanId === parent)
     .toSorted((one, other) => one.name.localeCompare(other.name))
-    .map((span): Tree => {
-      const below = treesBelow(spans, span.spanContext().spanId);
-      return [span.name, ...below];
-    });
+    .map((span): Tree => [span.name].concat(treesBelow(spans, span.spanContext().spanId) as never[]));
 
 const finished = async (id: string, name: string): Promise<ReadableSpan[]> => {
   for (let tries = 0; tries < 200 && !spansOf(id).some((span) => span.name === name); tries += 1) await pause(25);
