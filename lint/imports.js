@@ -1,6 +1,6 @@
 /**
  * The one direction of imports, as an oxlint plugin: main, worker -> server -> serving -> upkeep -> bootstrap -> demo -> lifetime -> installation -> gateway -> domains ->
- * capabilities -> database -> errors, ids. Domains stand on floors; one imports from the floors below it alone, and
+ * capabilities -> database -> telemetry -> errors, ids. Domains stand on floors; one imports from the floors below it alone, and
  * nobody imports a domain's resolvers: the gateway finds them by their place.
  */
 import { dirname, relative, resolve } from 'node:path';
@@ -22,6 +22,7 @@ const layers = [
   ['domains'],
   ['ai', 'search', 'storage', 'mail', 'queue', 'events', 'secrets', 'outbound'],
   ['database'],
+  ['telemetry'],
   ['errors'],
   ['ids', 'settings', 'body', 'refusal', 'generated'],
 ];

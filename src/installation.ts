@@ -2,6 +2,7 @@ import { globSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
 import { join, resolve } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { sql } from 'drizzle-orm';
 import type { Logger } from 'pino';
@@ -30,9 +31,11 @@ import { SearchJournal } from './domains/content/search-notes.ts';
 import { heedChange } from './domains/modelhub/routing-knowledge.ts';
 import { WebhookWake } from './domains/platform/webhook-wake.ts';
 import { Activity } from './domains/tenancy/activity.ts';
+import type { Bus } from './events/bus.ts';
 import { LocalBus } from './events/local-bus.ts';
 import { ledgerOn } from './events/ledger.ts';
 import { PostgresBus } from './events/postgres-bus.ts';
+import { RedisBus } from './events/redis-bus.ts';
 import { ShortMemory } from './events/short-memory.ts';
 import { Viewers } from './gateway/viewer.ts';
 import { openPostbox } from './mail/postbox.ts';
@@ -44,6 +47,9 @@ import { Unavailable } from './errors.ts';
 import type { Settings } from './settings.ts';
 import { storeSettings } from './storage/settings.ts';
 import { openStore } from './storage/store.ts';
+import type { Sources } from './telemetry/metrics.ts';
+import { Observer } from './telemetry/observer.ts';
+import type { Tracing } from './telemetry/tracing.ts';
 
 /** The database cannot be used as it is; the message says what to do. */
 export class UnfitDatabase extends Error {}
@@ -66,8 +72,9 @@ export const systemOrigin: Origin = { requestId: 'system', address: null, userAg
 export const openInstallation = async (
   settings: Settings,
   log: Logger,
-  onStatement?: StatementListener,
+  { onStatement, tracing: given }: { readonly onStatement?: StatementListener; readonly tracing?: Tracing } = {},
 ): Promise<Installation> => {
+  const tracing = given ?? (await tracingOf(settings));
   const embedded =
     settings.database.url === undefined ? await startEmbedded(settings.dataDirectory, serverRole) : undefined;
   const pool = new Pool({
@@ -97,7 +104,7 @@ export const openInstallation = async (
         log.error({ err: error }, 'The database of the knowledge bank cannot be reached.');
       });
     // One connection cannot listen and work; then there is one process, too.
-    const bus = embedded === undefined ? await new PostgresBus(pool, log).open() : new LocalBus();
+    const bus = embedded === undefined ? await openBus(settings, pool, log) : new LocalBus();
     const routing = new ShortMemory<unknown>(bus, 'routing');
     void routing.listen().catch((error: unknown) => log.error({ err: error }, 'Changes of routing are not heard.'));
     const health = new DeploymentHealth(bus);
@@ -111,13 +118,17 @@ export const openInstallation = async (
     const parts = { ...(knowledgePool && outbox && { [knowledgePart]: { pool: knowledgePool, ledger: outbox } }) };
     const jobs = await readAll<Jobs>('jobs');
     const schedules = await readAll<Schedules>('schedules');
-    const queue = await BossQueue.open({ pool, ledger, parts, bus, log }, jobs, schedules);
+    const statements = onStatement ?? (settings.database.sqlLog ? statementLog(log) : undefined);
+    const observer = new Observer({
+      tracer: tracing?.tracer,
+      slowOperationMs: settings.slowOperationMs,
+      onStatement: statements,
+    });
+    const queue = await BossQueue.open({ pool, ledger, parts, bus, log, observer }, jobs, schedules);
     const activity = new Activity({ pool, ledger, log }, settings.activityMs);
     const downloads = new Downloads({ pool, ledger, log }, settings.activityMs);
     const keyUses = new KeyUses({ pool, ledger, log }, settings.activityMs);
     const searches = new SearchJournal({ pool, ledger, log }, settings.activityMs);
-    const statements =
-      onStatement ?? (settings.database.sqlLog ? (text: string) => log.info({ sql: text }, 'statement') : undefined);
     const requests =
       settings.activityRecordsMs === undefined
         ? null
@@ -146,6 +157,7 @@ export const openInstallation = async (
       mail: openPostbox(transport, queue, keyRing),
       letters: transport,
       outbound,
+      counters,
       throttles: settings.rateLimit ? throttlesOn(counters) : unthrottled,
       viewers,
       routing,
@@ -156,6 +168,7 @@ export const openInstallation = async (
       searches,
       requests,
       onStatement: statements,
+      observer,
     };
     if (settings.schedules) webhooks = new WebhookWake(services);
     return {
@@ -174,6 +187,8 @@ export const openInstallation = async (
         // Whoever still holds a connection has had the rest of the grace to give it back.
         const left = Math.max(500, (graceMs - (performance.now() - began)) / 2);
         for (const close of closers) await close(left);
+        // What the collector does not take in time is lost.
+        await Promise.race([tracing?.close().catch(() => undefined), pause(left, undefined, { ref: false })]);
       },
     };
   } catch (error) {
@@ -181,6 +196,32 @@ export const openInstallation = async (
     throw error;
   }
 };
+
+/** Logs the text of each statement. */
+const statementLog =
+  (log: Logger): StatementListener =>
+  (text) => {
+    log.info({ sql: text }, 'statement');
+    return undefined;
+  };
+
+/** Redis where there is one, as it spares the database the work; otherwise the database itself. */
+const openBus = ({ redisUrl }: Settings, pool: Pool, log: Logger): Promise<Bus> =>
+  redisUrl === undefined ? new PostgresBus(pool, log).open() : new RedisBus(redisUrl, log).open();
+
+/** Loaded only where there are traces. */
+const tracingOf = async ({ tracing }: Settings): Promise<Tracing | undefined> =>
+  tracing === undefined ? undefined : (await import('./telemetry/tracing.ts')).openTracing(tracing);
+
+/** What the metrics are read from. */
+export const metricSources = ({ services: { pool, parts, queue, bus } }: Installation): Sources => ({
+  pools: {
+    main: () => pool.figures,
+    ...Object.fromEntries(Object.entries(parts).map(([name, part]) => [name, () => part.pool.figures])),
+  },
+  queue: () => queue.figures(),
+  listeners: () => bus.size,
+});
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -212,6 +253,10 @@ const assertFit = async (pool: Pool, migrations: Migrations): Promise<void> => {
     if (role?.unbound !== false)
       throw new UnfitDatabase(
         `${migrations.what}: the server's role ${role?.name} owns tables or bypasses row security. Give the server a login that is a member of tessera_server.`,
+      );
+    if (role.name !== serverRole)
+      throw new UnfitDatabase(
+        `${migrations.what}: sessions act as ${role.name}, although they ask for ${serverRole}: a pooler in between has dropped that. Let the login itself do so: alter role … set role = ${serverRole} (docs/deployment.md).`,
       );
     const applied = await unit.run(() => database.execute<{ created_at: string }>(journal));
     const pending = pendingMigrations(

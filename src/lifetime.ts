@@ -1,4 +1,5 @@
 import { pino, type Logger } from 'pino';
+import { openLog as openLogOn } from './telemetry/log.ts';
 import { DirectoryInUse } from './database/embedded.ts';
 import { UnfitDatabase } from './installation.ts';
 import { FaultySettings, type Settings } from './settings.ts';
@@ -13,7 +14,7 @@ export const say = (text: string): void => void process.stdout.write(`${text}\n`
 
 /** The log of a process, on stderr. */
 export const openLog = ({ logLevel }: Settings): Logger =>
-  pino({ level: logLevel }, pino.destination({ dest: 2, sync: false }));
+  openLogOn(logLevel, pino.destination({ dest: 2, sync: false }));
 
 /** Stops in good order at SIGTERM or SIGINT and ends the process with 0; a second signal ends it at once with 1. */
 export const stopOnSignals = (running: Stoppable): void => {

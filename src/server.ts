@@ -20,19 +20,26 @@ import { openGateway, type Gateway } from './gateway/gateway.ts';
 import { withIdempotencyKey } from './gateway/idempotency.ts';
 import { graphiqlFiles } from './gateway/graphiql.ts';
 import { serveSockets } from './gateway/sockets.ts';
-import { openInstallation, systemOrigin, type Installation } from './installation.ts';
+import { metricSources, openInstallation, systemOrigin, type Installation } from './installation.ts';
 import { failure, json, refuse, refuseSocket } from './refusal.ts';
 import type { FolderRequest } from './serving/folder.ts';
-import { endStreams } from './serving/event-stream.ts';
+import { endStreams, openStreams } from './serving/event-stream.ts';
 import { folders, ownOriginRules } from './serving/folders.ts';
 import { endCalls } from './serving/openai/program.ts';
 import type { Settings } from './settings.ts';
+import { requestEnded } from './telemetry/happenings.ts';
+import { inScope } from './telemetry/log.ts';
+import { startMetrics } from './telemetry/metrics-server.ts';
+import { traceOf } from './telemetry/trace.ts';
+import type { Tracing } from './telemetry/tracing.ts';
 
 /** A running server. */
 export interface RunningServer {
   readonly url: string;
   readonly installation: Installation;
   readonly gateway: Gateway;
+  /** Where the metrics are read; undefined: nowhere. */
+  readonly metricsUrl: string | undefined;
   /** Takes no more requests, finishes those it has, and lets everything go. */
   stop(): Promise<void>;
 }
@@ -41,6 +48,8 @@ export interface StartOptions {
   readonly settings: Settings;
   readonly log: Logger;
   readonly onStatement?: StatementListener;
+  /** In place of what the settings say. */
+  readonly tracing?: Tracing;
   /** What GraphiQL shows first. */
   readonly defaultQuery?: string;
 }
@@ -61,9 +70,13 @@ export const startServer = async ({
   settings,
   log,
   onStatement,
+  tracing,
   defaultQuery = '{ viewer { user { name } } }',
 }: StartOptions): Promise<RunningServer> => {
-  const installation = await openInstallation(settings, log, onStatement);
+  const installation = await openInstallation(settings, log, {
+    ...(onStatement && { onStatement }),
+    ...(tracing && { tracing }),
+  });
   const { services } = installation;
   const gateway = await openGateway(services);
   const files =
@@ -101,8 +114,17 @@ export const startServer = async ({
     '/health/ready': (_request, response) => answerReadiness(installation, draining.now, response),
   };
   http.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    const requestId = randomUUID();
+    const trace = traceOf(request.headers.traceparent, requestId);
+    inScope({ requestId, traceId: trace.traceId }, () => answer(request, response, { requestId, trace }));
+  });
+  const answer = (
+    request: IncomingMessage,
+    response: ServerResponse,
+    asked: Required<Pick<Origin, 'requestId' | 'trace'>>,
+  ): void => {
     const origin: Origin = {
-      requestId: randomUUID(),
+      ...asked,
       address: clientAddress(request.headers, request.socket.remoteAddress, settings.trustedProxies),
       userAgent: request.headers['user-agent']?.slice(0, 500) ?? null,
     };
@@ -117,6 +139,7 @@ export const startServer = async ({
     // A body that nobody read must not keep the connection.
     response.once('finish', () => request.complete || request.destroy());
     const path = (request.url ?? '/').split('?')[0] ?? '/';
+    if (requestEnded.heard) tellEnd(request, response, routeOf(path));
     const proceed = (): void => {
       const fault = faultOf(request);
       const page = files.get(path);
@@ -146,16 +169,23 @@ export const startServer = async ({
       response.setHeader('vary', 'Origin');
       proceed();
     } else crossOrigin(request, response, proceed);
-  });
+  };
   const sockets = serveSockets(http, endpoint, gateway, services, allowsOrigin);
   const conversations = startConversations(services);
   if (settings.workers) await installation.work();
   const url = await listening(http, settings);
   services.address.url ||= url;
+  const metrics =
+    settings.metrics &&
+    (await startMetrics(settings.metrics, {
+      ...metricSources(installation),
+      connections: () => ({ ...sockets.figures(), eventStreams: openStreams() }),
+    }));
   return {
     url,
     installation,
     gateway,
+    metricsUrl: metrics?.url,
     stop: async () => {
       const began = performance.now();
       const left = (reserveMs: number) => settings.shutdownGraceMs - reserveMs - (performance.now() - began);
@@ -178,6 +208,7 @@ export const startServer = async ({
       http.closeAllConnections();
       sockets.terminate();
       await gateway.apollo.stop();
+      await metrics?.stop();
       await installation.close(left(0));
       await closeParsers();
     },
@@ -188,6 +219,21 @@ export const startServer = async ({
 const answerBelow = (path: string, request: Omit<FolderRequest, 'rest'>): Promise<void> | undefined => {
   const [, folder = '', ...rest] = path.split('/');
   return folders.get(folder)?.({ ...request, rest: rest.join('/') });
+};
+
+/** One of a few words for what a path asks for. */
+const routeOf = (path: string): string => {
+  const [, first = ''] = path.split('/');
+  return path === endpoint || first === 'health' || first === 'graphiql' || folders.has(first) ? first : 'other';
+};
+
+/** Tells how a request ended, once it has. */
+const tellEnd = ({ method = '' }: IncomingMessage, response: ServerResponse, route: string): void => {
+  const began = performance.now();
+  response.once('close', () => {
+    const status = response.writableFinished ? response.statusCode : null;
+    requestEnded.tell({ route, method, status, durationMs: performance.now() - began });
+  });
 };
 
 /** Waits for something, but no longer than this. */

@@ -39,6 +39,7 @@ const environmentShape = z.object({
   TESSERA_DATA_DIR: z.string().default('.tessera'),
   DATABASE_URL: databaseUrl.optional(),
   DATABASE_OWNER_URL: databaseUrl.optional(),
+  DATABASE_DIRECT_URL: databaseUrl.optional(),
   KNOWLEDGE_DATABASE_URL: databaseUrl.optional(),
   KNOWLEDGE_DATABASE_OWNER_URL: databaseUrl.optional(),
   DATABASE_POOL_SIZE: z.coerce.number().int().min(1).max(1000).default(10),
@@ -48,6 +49,12 @@ const environmentShape = z.object({
   DATABASE_TLS: z.enum(['off', 'require', 'verify']).default('off'),
   DATABASE_PREPARE: flag.default(true),
   SQL_LOG: flag.default(false),
+  SLOW_OPERATION_MS: z.coerce.number().positive().max(86_400_000).optional(),
+  METRICS_PORT: z.coerce.number().int().min(0).max(65_535).optional(),
+  METRICS_HOST: z.string().optional(),
+  METRICS_TOKEN: z.string().min(16, 'must have at least 16 characters').optional(),
+  OTEL_EXPORTER_OTLP_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
+  OTEL_SERVICE_NAME: z.string().default('tessera'),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   CORS_ORIGINS: list
     .refine((origins) => origins.every(isOrigin), 'must be origins such as https://example.com, separated by commas')
@@ -122,6 +129,12 @@ const faultsBetween = (environment: Environment): string[] => {
     ...(environment.DATABASE_OWNER_URL !== undefined && environment.DATABASE_URL === undefined
       ? ['DATABASE_URL: is required when DATABASE_OWNER_URL is set']
       : []),
+    ...(environment.DATABASE_DIRECT_URL !== undefined && environment.DATABASE_URL === undefined
+      ? ['DATABASE_URL: is required when DATABASE_DIRECT_URL is set']
+      : []),
+    ...(environment.METRICS_TOKEN !== undefined && environment.METRICS_PORT === undefined
+      ? ['METRICS_PORT: is required when METRICS_TOKEN is set']
+      : []),
     ...(environment.KNOWLEDGE_DATABASE_URL !== undefined && environment.DATABASE_URL === undefined
       ? ['DATABASE_URL: is required when KNOWLEDGE_DATABASE_URL is set']
       : []),
@@ -155,6 +168,8 @@ const settingsFrom = (environment: Environment) =>
     database: Object.freeze({
       url: environment.DATABASE_URL,
       ownerUrl: environment.DATABASE_OWNER_URL,
+      /** Past a pooler in transaction mode, where nothing can be listened for. */
+      directUrl: environment.DATABASE_DIRECT_URL,
       /** Where the knowledge bank has a database of its own. */
       knowledgeUrl: environment.KNOWLEDGE_DATABASE_URL,
       knowledgeOwnerUrl: environment.KNOWLEDGE_DATABASE_OWNER_URL,
@@ -167,6 +182,25 @@ const settingsFrom = (environment: Environment) =>
       sqlLog: environment.SQL_LOG,
     }),
     logLevel: environment.LOG_LEVEL,
+    /** From how long on an operation is logged; undefined: never. */
+    slowOperationMs: environment.SLOW_OPERATION_MS,
+    /** Where metrics are told; undefined: nowhere. */
+    metrics:
+      environment.METRICS_PORT === undefined
+        ? undefined
+        : Object.freeze({
+            port: environment.METRICS_PORT,
+            host: environment.METRICS_HOST ?? environment.HOST,
+            token: environment.METRICS_TOKEN,
+          }),
+    /** Where traces go; undefined: there are none. */
+    tracing:
+      environment.OTEL_EXPORTER_OTLP_ENDPOINT === undefined
+        ? undefined
+        : Object.freeze({
+            endpoint: environment.OTEL_EXPORTER_OTLP_ENDPOINT,
+            serviceName: environment.OTEL_SERVICE_NAME,
+          }),
     corsOrigins: environment.CORS_ORIGINS ?? (environment.NODE_ENV === 'production' ? [] : developmentOrigins),
     trustedProxies: environment.TRUSTED_PROXIES,
     rateLimit: environment.RATE_LIMIT,

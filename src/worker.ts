@@ -1,8 +1,9 @@
 import { closeParsers } from './domains/content/parsing/parse.ts';
 import { startConversations } from './domains/conversations/abandoned.ts';
-import { openInstallation, UnfitDatabase } from './installation.ts';
+import { metricSources, openInstallation, UnfitDatabase } from './installation.ts';
 import { fail, openLog, say, stopOnSignals, type Stoppable } from './lifetime.ts';
 import { readSettings, type Settings } from './settings.ts';
+import { startMetrics } from './telemetry/metrics-server.ts';
 
 /** Works on jobs and ends abandoned answers, without HTTP and whatever WORKERS says of servers. */
 const start = async (settings: Settings): Promise<Stoppable> => {
@@ -12,11 +13,13 @@ const start = async (settings: Settings): Promise<Stoppable> => {
     );
   const installation = await openInstallation(settings, openLog(settings));
   const conversations = startConversations(installation.services);
+  const metrics = settings.metrics && (await startMetrics(settings.metrics, metricSources(installation)));
   await installation.work();
   say('Tessera works on jobs.');
   return {
     stop: async () => {
       await conversations.stop(0);
+      await metrics?.stop();
       await installation.close(settings.shutdownGraceMs);
       await closeParsers();
     },

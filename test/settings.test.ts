@@ -23,6 +23,7 @@ test('without any settings the server stands on its own', () => {
     database: {
       url: undefined,
       ownerUrl: undefined,
+      directUrl: undefined,
       knowledgeUrl: undefined,
       knowledgeOwnerUrl: undefined,
       poolSize: 10,
@@ -34,6 +35,9 @@ test('without any settings the server stands on its own', () => {
       sqlLog: false,
     },
     logLevel: 'info',
+    slowOperationMs: undefined,
+    metrics: undefined,
+    tracing: undefined,
     corsOrigins: ['http://localhost:*', 'http://127.0.0.1:*', 'https://studio.apollographql.com'],
     trustedProxies: 0,
     rateLimit: true,
@@ -67,6 +71,13 @@ test('an empty value counts as absent', () => {
     'MAIL_URL',
     'MAIL_FROM',
     'REDIS_URL',
+    'SLOW_OPERATION_MS',
+    'METRICS_PORT',
+    'METRICS_HOST',
+    'METRICS_TOKEN',
+    'OTEL_EXPORTER_OTLP_ENDPOINT',
+    'OTEL_SERVICE_NAME',
+    'DATABASE_DIRECT_URL',
   ];
   expect(readSettings(Object.fromEntries(names.map((name) => [name, ''])))).toEqual(readSettings({}));
 });
@@ -111,20 +122,30 @@ test('all faults are named at once', () => {
     MAIL_URL: 'https://secret@mail.example',
     MAIL_FROM: 'secret',
     REDIS_URL: 'secret',
+    SLOW_OPERATION_MS: '0',
+    METRICS_PORT: 'secret',
+    METRICS_TOKEN: 'secret',
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'secret',
+    DATABASE_DIRECT_URL: 'secret',
   });
   expect(namesIn(faults).toSorted()).toEqual([
     'APP_URL',
     'CORS_ORIGINS',
+    'DATABASE_DIRECT_URL',
     'DATABASE_POOL_SIZE',
     'DATABASE_URL',
     'MAIL_FROM',
     'MAIL_URL',
+    'METRICS_PORT',
+    'METRICS_TOKEN',
     'MODEL_TIMEOUT_SECONDS',
     'NODE_ENV',
+    'OTEL_EXPORTER_OTLP_ENDPOINT',
     'PORT',
     'RATE_LIMIT',
     'REDIS_URL',
     'S3_ENDPOINT',
+    'SLOW_OPERATION_MS',
   ]);
   expect(faults.join('\n')).not.toMatch(/secret/i);
 });

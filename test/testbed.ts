@@ -3,11 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
 import { createClient, type Client } from 'graphql-ws';
-import { pino } from 'pino';
 import { WebSocket } from 'ws';
 import { createTesseraDatabase, type TesseraDatabase } from '../scripts/tessera-database.ts';
 import { startServer, type RunningServer } from '../src/server.ts';
 import { readSettings } from '../src/settings.ts';
+import { openLog } from '../src/telemetry/log.ts';
+import type { Tracing } from '../src/telemetry/tracing.ts';
 
 /** What an operation gave, and the statements it cost, without those that set the viewer. */
 export interface Answer {
@@ -138,6 +139,7 @@ export const startTestbed = async (
   environment: Record<string, string> = {},
   logged?: (line: string) => void,
   knowledge: string = 'together',
+  tracing?: Tracing,
 ): Promise<Testbed & { ownerUrl: string | undefined; database: TesseraDatabase | undefined }> => {
   const directory = await mkdtemp(join(tmpdir(), 'tessera-test-'));
   const superuserUrl = process.env.TEST_POSTGRES_URL;
@@ -166,8 +168,9 @@ export const startTestbed = async (
   const statements: string[] = [];
   const server = await startServer({
     settings,
-    log: pino({ level: settings.logLevel }, ...(logged ? [{ write: logged }] : [])),
-    onStatement: (text) => statements.push(text),
+    log: openLog(settings.logLevel, { write: (line) => logged?.(line) }),
+    onStatement: (text) => void statements.push(text),
+    ...(tracing && { tracing }),
   });
   return Object.assign(new Testbed(server, statements, directory, fresh?.drop ?? (async () => undefined)), {
     ownerUrl: fresh?.ownerUrl,

@@ -59,7 +59,7 @@ const options = (): UnitOptions => ({
     announce: (changes) => announced.push(...changes),
   },
   origin,
-  onStatement: (text) => sent.push(text),
+  onStatement: (text) => void sent.push(text),
 });
 const ofAda = () => new UnitOfWork({ ...nowhere, organizationId, workspaces: '*' }, options());
 const members = () => database.select({ id: memberships.id }).from(memberships);

@@ -179,7 +179,7 @@ const journalOf = (everyMs: number) => {
       pool,
       ledger,
       log: pino({ level: 'debug' }, { write: (line: string) => void lines.push(JSON.parse(line)) }),
-      onStatement: (text) => statements.push({ text, at: performance.now() }),
+      onStatement: (text) => void statements.push({ text, at: performance.now() }),
     },
     everyMs,
   );

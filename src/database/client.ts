@@ -3,8 +3,8 @@ import { drizzle } from 'drizzle-orm/postgres-js';
 import type { Sql } from 'postgres';
 import type { Session } from './pool.ts';
 
-/** Called with the text of each statement, never its values. */
-export type StatementListener = (text: string) => void;
+/** Called with the text of each statement, never its values. What it gives back is called when the statement has ended. */
+export type StatementListener = (text: string) => ((failed: boolean) => void) | undefined;
 
 /** The connection that statements go to at the moment, with whoever listens to them. */
 export interface Route {
@@ -23,6 +23,22 @@ const maxPrepared = 2000;
 export const isPrepared = (text: string): boolean =>
   prepared.has(text) || (prepared.size < maxPrepared && prepared.add(text).has(text));
 
+/** Sends a statement, of which the listener hears the beginning and the end. */
+export const heard = <Sent extends PromiseLike<unknown>>(
+  { onStatement }: Route,
+  text: string,
+  send: () => Sent,
+): Sent => {
+  const ended = onStatement?.(text);
+  const sent = send();
+  if (ended !== undefined)
+    sent.then(
+      () => ended(false),
+      () => ended(true),
+    );
+  return sent;
+};
+
 /**
  * Stands where Drizzle expects a postgres.js client and hands each statement to the unit of work in whose call it runs.
  * Only what Drizzle's session uses is there. A statement outside a unit of work is a fault of the program.
@@ -32,8 +48,7 @@ const client = {
   unsafe(text: string, values: never[] = []) {
     const target = route.getStore();
     if (target === undefined) throw new Error('A statement ran outside a unit of work.');
-    target.onStatement?.(text);
-    return target.session.unsafe(text, values, { prepare: isPrepared(text) });
+    return heard(target, text, () => target.session.unsafe(text, values, { prepare: isPrepared(text) }));
   },
 };
 

@@ -7,6 +7,8 @@ import { letsNobodyIn } from './failures.ts';
 export interface PoolOptions {
   /** A `postgres://` URL; ignored when `socketPath` is given. */
   readonly url: string;
+  /** A URL of the same database that passes by a pooler in transaction mode, where nothing can be listened for; `url` when absent. */
+  readonly directUrl?: string | undefined;
   /** Path of the local socket that the embedded database listens on. */
   readonly socketPath?: string;
   /** The role every session takes from the moment of connecting; null keeps the login's own. */
@@ -117,6 +119,15 @@ export class Session {
   }
 }
 
+/** Connections by what they do, who waits for one, and how many there may be. */
+export interface PoolFigures {
+  readonly inUse: number;
+  readonly idle: number;
+  readonly opening: number;
+  readonly waiting: number;
+  readonly limit: number;
+}
+
 /** Somebody who waits for a connection. */
 interface Waiting {
   readonly take: (connection: Connection) => void;
@@ -185,6 +196,7 @@ export class Pool {
     // The cast is safe: these are values that the driver can send.
     const given = [...values] as never[];
     try {
+      if (given.length > 0 && !this.#options.prepare) return await this.#runWhole(session, text, given);
       const result = await (given.length === 0 ? session.send(text) : session.unsafe(text, given, { prepare }));
       session.release();
       return result;
@@ -192,6 +204,19 @@ export class Pool {
       session.release('rollback');
       throw error;
     }
+  }
+
+  /**
+   * Runs one statement in a transaction of its own. The driver asks for the types of its values in a message by itself, which says nothing of an end: a pooler that
+   * has just seen the end of the transaction before gives the server's connection away under it, and nobody is ever answered.
+   */
+  async #runWhole(session: Session, text: string, given: never[]) {
+    // A failure shows in the statement behind it.
+    session.send('begin').catch(() => undefined);
+    const result = await session.unsafe(text, given, { prepare: false });
+    await session.send('commit');
+    session.release();
+    return result;
   }
 
   /**
@@ -209,7 +234,7 @@ export class Pool {
       if (!stopped) await open().then(missed, () => undefined);
     };
     const open = async (): Promise<void> => {
-      const own: Client = postgres(this.#options.url, {
+      const own: Client = postgres(this.#options.directUrl ?? this.#options.url, {
         ...clientOptions(this.#options),
         fetch_types: false,
         onclose: () => void again(own),
@@ -224,6 +249,14 @@ export class Pool {
       stopped = true;
       await client?.end({ timeout: 0 });
     };
+  }
+
+  /** How things stand at this moment. */
+  get figures(): PoolFigures {
+    const idle = this.#idle.length;
+    const opening = this.#opening;
+    const inUse = this.#size - idle - opening;
+    return { inUse, idle, opening, waiting: this.#waiting.length, limit: this.#options.size };
   }
 
   /** Closes all connections; those on loan have the grace to be given back. */

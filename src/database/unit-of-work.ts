@@ -1,9 +1,10 @@
 import { DrizzleQueryError, type SQL } from 'drizzle-orm';
-import { database, isPrepared, routed, type Database, type Route, type StatementListener } from './client.ts';
+import { database, heard, isPrepared, routed, type Database, type Route, type StatementListener } from './client.ts';
 import { databaseIsAway, statementTimedOut } from './failures.ts';
 import type { Ending, Pool, Session } from './pool.ts';
 import type { Statement } from './statement.ts';
 import { Unavailable } from '../errors.ts';
+import type { Trace } from '../telemetry/trace.ts';
 
 /** What the row policies of a unit of work see. Every id is a UUID; `'*'` means all workspaces of the organization. */
 export interface Scope {
@@ -79,6 +80,8 @@ export interface Origin {
   readonly requestId: string;
   readonly address: string | null;
   readonly userAgent: string | null;
+  /** The trace it is part of; absent where nobody asked. */
+  readonly trace?: Trace;
 }
 
 /** Where a part of the data stands that has a database of its own, and where changes made there go. */
@@ -497,20 +500,22 @@ const viewerStatement = ({
 };
 
 const selected = async <Row>(
-  { session, onStatement }: Route,
+  route: Route,
   statement: Statement<Row>,
   values: Readonly<Record<string, unknown>>,
 ): Promise<Row[]> => {
-  onStatement?.(statement.text);
+  const { session } = route;
   const { text } = statement;
   const parameters = statement.parameters(values) as never[];
   if (!statement.plannedAnew) {
-    const rows = await session.unsafe(text, parameters, { prepare: isPrepared(text) }).values();
-    return rows.map((row) => statement.row(row));
+    const answer = heard(route, text, () => session.unsafe(text, parameters, { prepare: isPrepared(text) }).values());
+    return (await answer).map((row) => statement.row(row));
   }
-  // A failure shows in the statement between the two.
-  session.send(planning('custom')).catch(() => undefined);
-  const answer = session.unsafe(text, parameters, { prepare: false }).values();
+  const answer = heard(route, text, () => {
+    // A failure shows in the statement between the two.
+    session.send(planning('custom')).catch(() => undefined);
+    return session.unsafe(text, parameters, { prepare: false }).values();
+  });
   session.send(planning('generic')).catch(() => undefined);
   return (await answer).map((row) => statement.row(row));
 };

@@ -3,6 +3,7 @@ import { Unauthenticated } from '../errors.ts';
 import type { Permission } from '../generated/resolvers.ts';
 import type { Standing } from './permissions.ts';
 import type { Services } from './services.ts';
+import type { WorkRecord } from '../telemetry/work-record.ts';
 
 export type OrganizationRole = 'OWNER' | 'ADMIN' | 'MANAGER' | 'MEMBER' | 'GUEST';
 export type WorkspaceRole = 'ADMIN' | 'EDITOR' | 'VIEWER';
@@ -54,6 +55,8 @@ export interface Context {
   idempotencyKey?: string;
   /** Hears of each field of a mutation before it is resolved, where a key was given. */
   beginField?: (field: string) => void;
+  /** What is noted of the operation; absent where it is none. */
+  readonly record?: WorkRecord;
 }
 
 /** The signed-in viewer. Throws Unauthenticated for an anonymous request. */

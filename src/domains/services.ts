@@ -1,5 +1,7 @@
 import type { Logger } from 'pino';
 import type { StatementListener } from '../database/client.ts';
+import type { Observer } from '../telemetry/observer.ts';
+import type { Counters } from './identity/counters.ts';
 import type { Pool } from '../database/pool.ts';
 import type { Ledger, Origin, UnitOptions } from '../database/unit-of-work.ts';
 import type { DeploymentHealth } from '../ai/deployment-health.ts';
@@ -145,6 +147,8 @@ export interface Services {
   readonly letters: Pick<Transport, 'deliver' | 'domain'>;
   /** The one way to addresses that users name. */
   readonly outbound: Outbound;
+  /** Where processes count together. */
+  readonly counters: Counters;
   /** Bounds on tries; a count is never made while a unit is open. */
   readonly throttles: Throttles;
   readonly viewers: ViewerCache;
@@ -159,6 +163,8 @@ export interface Services {
   /** Null where requests are not recorded. */
   readonly requests: RequestNotes | null;
   readonly onStatement: StatementListener | undefined;
+  /** Notes what runs, as far as anybody wants to know. */
+  readonly observer: Observer;
 }
 
 /** What a job's handler works with; its unit sees the whole organization. Each domain's `jobs.ts` exports `jobs`. */

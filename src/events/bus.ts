@@ -4,6 +4,8 @@ export interface Bus {
   publish(topic: string, message: object): void;
   /** Messages of a topic from now on, in order; ends when the iterator is returned or the bus closes. Fails with FellBehind. */
   subscribe(topic: string, terms?: SubscriptionTerms): AsyncIterableIterator<object>;
+  /** Subscribers in this process at the moment. */
+  readonly size: number;
   /** Ends all subscriptions; what was published before still leaves. Harmless when repeated. */
   close(): Promise<void>;
 }

@@ -50,7 +50,6 @@ export class LocalBus implements Bus {
     });
   }
 
-  /** Subscribers at the moment, for the metrics and the tests of leaks. */
   get size(): number {
     return [...this.#topics.values()].reduce((sum, subscribers) => sum + subscribers.size, 0);
   }

@@ -72,6 +72,10 @@ export class PostgresBus implements Bus {
     return this.#local.subscribe(topic, terms);
   }
 
+  get size(): number {
+    return this.#local.size;
+  }
+
   /** Sends what is under way, and ends all subscriptions. */
   async close(): Promise<void> {
     await this.#sending;

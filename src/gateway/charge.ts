@@ -1,11 +1,12 @@
-import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
+import { RateLimiterMemory, RateLimiterRes, type RateLimiterAbstract } from 'rate-limiter-flexible';
 import type { Context } from '../domains/context.ts';
+import type { Counters } from '../domains/identity/counters.ts';
 import { RateLimited } from '../errors.ts';
 
 /** Cost units that one user, or one anonymous address, may spend in a minute; an organization has ten times as many. */
 const unitsPerMinute = 200_000;
 
-const spend = async (limiter: RateLimiterMemory, key: string, cost: number): Promise<number> => {
+const spend = async (limiter: RateLimiterAbstract, key: string, cost: number): Promise<number> => {
   try {
     return (await limiter.consume(key, Math.max(1, cost))).remainingPoints;
   } catch (error) {
@@ -14,10 +15,17 @@ const spend = async (limiter: RateLimiterMemory, key: string, cost: number): Pro
   }
 };
 
-/** Charges the cost of each operation to its user and organization, before it runs. Throws RateLimited. */
-export const meter = () => {
-  const users = new RateLimiterMemory({ points: unitsPerMinute, duration: 60 });
-  const organizations = new RateLimiterMemory({ points: unitsPerMinute * 10, duration: 60 });
+/**
+ * Charges the cost of each operation to its user and organization, before it runs: of all processes together where that takes little, otherwise each
+ * process by itself. Throws RateLimited.
+ */
+export const meter = (counters: Counters) => {
+  const limiter = (name: string, points: number): RateLimiterAbstract =>
+    counters.countsAll
+      ? counters.limiter({ name, points, seconds: 60 })
+      : new RateLimiterMemory({ keyPrefix: name, points, duration: 60 });
+  const users = limiter('cost-user', unitsPerMinute);
+  const organizations = limiter('cost-organization', unitsPerMinute * 10);
   return async ({ viewer, origin }: Context, cost: number): Promise<number> => {
     const ofUser = await spend(users, viewer?.userId ?? `address ${origin.address}`, cost);
     return viewer === null ? ofUser : Math.min(ofUser, await spend(organizations, viewer.organizationId, cost));

@@ -56,9 +56,11 @@ const mayComeFrom = ({ credential: { allowedAddresses } }: Viewer, address: stri
   allowedAddresses === null || (address !== null && isWithin(address, allowedAddresses));
 
 /** A context for one operation of a viewer who is known already. */
-export const contextFor = (services: Services, origin: Origin, viewer: Viewer | null): Context => {
-  const { pool, ledger, parts, onStatement } = services;
+export const contextFor = (services: Services, asked: Origin, viewer: Viewer | null): Context => {
+  const { pool, ledger, parts, observer } = services;
   const scope = viewer === null ? nowhere : scopeOf(viewer);
-  const unit = new UnitOfWork(scope, { pool, ledger, parts, onStatement, origin });
-  return { viewer, unit, services, origin };
+  const record = observer.operation(asked);
+  const origin = { ...asked, ...(record.trace && { trace: record.trace }) };
+  const unit = new UnitOfWork(scope, { pool, ledger, parts, onStatement: record.listener, origin });
+  return { viewer, unit, services, origin, record };
 };

@@ -3,7 +3,9 @@ import { GraphQLError, type DocumentNode, type ExecutionResult, type GraphQLSche
 import { compileQuery, isCompiledQuery } from 'graphql-jit';
 import type { Context } from '../domains/context.ts';
 import { carriedOutOnce } from './idempotency.ts';
+import type { Observer } from '../telemetry/observer.ts';
 import { introspects, withLeafIds } from './leaf-ids.ts';
+import { observed, withWatchedLevels } from './observation.ts';
 import { requestRecorder } from './request-record.ts';
 import { variableReader, withReadVariables } from './variables.ts';
 
@@ -21,9 +23,9 @@ export type Executor = (
 type Run = (context: Context, variables: Variables) => Promise<ExecutionResult>;
 
 /** Compiles each operation of a document once; the compiled code goes when the document does. */
-export const compiledOperations = (schema: GraphQLSchema) => {
+export const compiledOperations = (schema: GraphQLSchema, { watchesLevels }: Pick<Observer, 'watchesLevels'>) => {
   const byDocument = new WeakMap<DocumentNode, Map<string, Run>>();
-  const executed = withLeafIds(schema);
+  const executed = watchesLevels ? withWatchedLevels(withLeafIds(schema)) : withLeafIds(schema);
   const recorderOf = requestRecorder(schema);
   const compile = (document: DocumentNode, operationName: string | undefined) =>
     compiled(introspects(document) ? schema : executed, document, operationName);
@@ -33,7 +35,8 @@ export const compiledOperations = (schema: GraphQLSchema) => {
     const known = operations.get(operationName ?? '');
     if (known !== undefined) return known;
     const record = recorderOf(document, operationName);
-    const made = record(carriedOutOnce(document, operationName, compile(document, operationName), compile));
+    const run = carriedOutOnce(document, operationName, compile(document, operationName), compile);
+    const made = observed(record(run), document, operationName);
     operations.set(operationName ?? '', made);
     return made;
   };

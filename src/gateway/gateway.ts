@@ -16,6 +16,7 @@ import { compiledOperations, createExecutor, executingGateway } from './executor
 import { httpPlugin } from './http-plugin.ts';
 import { developmentLimits, productionLimits, type Limits } from './limits.ts';
 import { maskingWith } from './masking.ts';
+import { refusals } from './observation.ts';
 import { buildSchema } from './schema.ts';
 
 /** What HTTP and sockets share: one schema, one cache of documents, one price list, one mask. */
@@ -30,14 +31,14 @@ export interface Gateway {
   readonly mask: ReturnType<typeof maskingWith>;
 }
 
-export const openGateway = async ({ settings, log }: Services): Promise<Gateway> => {
+export const openGateway = async ({ settings, log, counters, observer }: Services): Promise<Gateway> => {
   const production = settings.mode === 'production';
   const limits = production ? productionLimits : developmentLimits;
   const schema = await buildSchema();
   const admit = createAdmission(schema, limits);
-  const compiled = compiledOperations(schema);
+  const compiled = compiledOperations(schema, observer);
   const costOf = operationCosts(schema);
-  const charge = settings.rateLimit ? meter() : async () => undefined;
+  const charge = settings.rateLimit ? meter(counters) : async () => undefined;
   const mask = maskingWith(log, { suggestions: !production });
   const apollo = new ApolloServer<Context>({
     gateway: executingGateway(schema, createExecutor(compiled)),
@@ -52,6 +53,7 @@ export const openGateway = async ({ settings, log }: Services): Promise<Gateway>
     stringifyResult: (result) => JSON.stringify(result),
     logger: log,
     plugins: [
+      refusals,
       limitsPlugin(admit, limits),
       httpPlugin,
       costPlugin(costOf, limits, charge),

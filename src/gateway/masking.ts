@@ -29,7 +29,10 @@ export const maskingWith =
     const code = refusedByApollo(error) ? 'BAD_REQUEST' : formatted.extensions?.code;
     if (typeof code === 'string' && protocolCodes.has(code))
       return { ...placedAs(formatted, code), message: clientMessage(formatted.message, options) };
-    log.error({ err: bareError(cause), requestId, path: formatted.path }, 'An operation failed for a reason of ours.');
+    log.error(
+      { err: bareError(cause), ...(requestId !== undefined && { requestId }), path: formatted.path },
+      'An operation failed for a reason of ours.',
+    );
     return placed(
       new DomainError(
         'INTERNAL_SERVER_ERROR',

@@ -58,6 +58,11 @@ export class Presence {
     return bound;
   }
 
+  /** Streams that run now. */
+  get streams(): number {
+    return this.#streams.size;
+  }
+
   end(): void {
     this.viewer = null;
     for (const stream of this.#streams) stream.end();
@@ -165,6 +170,13 @@ export class Presences {
   constructor(viewers: Pick<Viewers, 'onChange'>, everyMs = sweepMs) {
     this.#deafen = viewers.onChange((concerns) => this.#lookAt(concerns));
     this.#sweep = setInterval(() => void this.#lookAtAll(), everyMs).unref();
+  }
+
+  /** Streams that run now. */
+  get streams(): number {
+    let sum = 0;
+    for (const { streams } of this.#all) sum += streams;
+    return sum;
   }
 
   /** Begins a stay; `leave` ends it. */

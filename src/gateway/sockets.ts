@@ -21,9 +21,14 @@ import { bearerToken, clientAddress, contextOf, viewerOfToken } from './context.
 import type { Gateway } from './gateway.ts';
 import { withIdempotencyKey } from './idempotency.ts';
 import { queryTooComplex } from './limits.ts';
+import { codeOf } from './masking.ts';
+import { tellRefused } from './observation.ts';
 import { Presences, type Presence } from './presences.ts';
 import type { Viewers } from './viewer.ts';
 import { newId } from '../ids.ts';
+import { operationEnded } from '../telemetry/happenings.ts';
+import { inScope } from '../telemetry/log.ts';
+import { traceOf } from '../telemetry/trace.ts';
 
 const maxOperationsPerSocket = 100;
 const maxMessageBytes = 200_000;
@@ -85,11 +90,15 @@ export const serveSockets = (
     refuseSocket(socket, 400, failure('BAD_REQUEST', 'This is no WebSocket handshake.')),
   );
 
-  const originOf = (request: IncomingMessage): Origin => ({
-    requestId: newId(),
-    address: clientAddress(request.headers, request.socket.remoteAddress, services.settings.trustedProxies),
-    userAgent: request.headers['user-agent']?.slice(0, 500) ?? null,
-  });
+  const originOf = (request: IncomingMessage): Origin => {
+    const requestId = newId();
+    return {
+      requestId,
+      address: clientAddress(request.headers, request.socket.remoteAddress, services.settings.trustedProxies),
+      userAgent: request.headers['user-agent']?.slice(0, 500) ?? null,
+      trace: traceOf(request.headers.traceparent, requestId),
+    };
+  };
 
   const presences = new Presences(services.viewers);
   const presenceOn = new WeakMap<WebSocket, Presence>();
@@ -111,8 +120,11 @@ export const serveSockets = (
 
   const run = async ({ document, operationName, contextValue, variableValues = {}, socket, end }: Arguments) => {
     try {
-      const { viewer } = contextValue;
-      const result: unknown = await gateway.compiled(document, operationName)(contextValue, variableValues);
+      const { viewer, origin } = contextValue;
+      const scope = { requestId: origin.requestId, traceId: origin.trace?.traceId ?? '' };
+      const result: unknown = await inScope(scope, () =>
+        gateway.compiled(document, operationName)(contextValue, variableValues),
+      );
       const presence = presenceOn.get(socket);
       return isStream(result) && presence !== undefined && viewer !== null ? presence.bind(result, viewer) : result;
     } finally {
@@ -190,8 +202,12 @@ export const serveSockets = (
         if (running > maxOperationsPerSocket)
           return [new RateLimited(1, `A socket runs at most ${maxOperationsPerSocket} operations at a time.`)];
         const end = begin(socket);
+        const began = performance.now();
         const result = await prepared(context, payload).catch((error: unknown) => [asGraphqlError(error)]);
-        if (!('document' in result)) end();
+        if (!('document' in result)) {
+          end();
+          if (operationEnded.heard) tellRefused(codeOf(result[0]), performance.now() - began);
+        }
         return ('document' in result ? { ...result, end } : result) as never;
       },
       onNext: (_context, _id, _payload, args, result) =>
@@ -227,6 +243,8 @@ export const serveSockets = (
     });
 
   return {
+    /** How many sockets and subscriptions are open. */
+    figures: () => ({ sockets: sockets.clients.size, subscriptions: presences.streams }),
     /** Tells every client that it is over (1001) and waits until all have heard. */
     close: async () => {
       presences.close();

@@ -18,17 +18,25 @@ import {
 } from './queue.ts';
 import { jobs, type JobRow } from './tables.ts';
 import { newId } from '../ids.ts';
+import { jobEnded } from '../telemetry/happenings.ts';
+import { inScope } from '../telemetry/log.ts';
+import type { QueueState } from '../telemetry/metrics.ts';
+import type { Asked, Observer } from '../telemetry/observer.ts';
+import type { WorkRecord } from '../telemetry/work-record.ts';
 
 /** What the queue's own row carries: enough to find the tenant and our row. */
 interface Payload {
   readonly organizationId: string;
   readonly userId: string | null;
   readonly data: Readonly<Record<string, unknown>>;
+  /** The request that asked for it; absent in what an earlier version wrote. */
+  readonly asked?: Asked;
 }
 
 export interface BossOptions extends Pick<UnitOptions, 'pool' | 'ledger' | 'parts'> {
   readonly bus: Bus;
   readonly log: Logger;
+  readonly observer: Observer;
 }
 
 /** Seconds a worker may be silent before its job is given to another. */
@@ -120,7 +128,7 @@ export class BossQueue implements Queue {
         targetId: target.id,
         requestedById: userId,
       });
-      const payload: Payload = { organizationId, userId, data };
+      const payload: Payload = { organizationId, userId, data, asked: askedIn(unit) };
       await this.#boss.send(kind, payload, { id, startAfter: startAfterSeconds, db: fromDrizzle(database, sql) });
       unit.afterCommit(() => this.#wake(kind));
       return id;
@@ -156,11 +164,14 @@ export class BossQueue implements Queue {
   }
 
   async #runAgain<Work>(kind: string, schedule: Schedule<Work>, workOf: (unit: UnitOfWork) => Work): Promise<void> {
+    const told = tellEnd(kind);
     const origin = { requestId: `schedule ${kind}`, address: null, userAgent: null };
     const unit = new UnitOfWork(nowhere, { ...this.#options, origin });
     try {
       await schedule.run(workOf(unit), this.#stopping.signal);
+      told('succeeded');
     } catch (error) {
+      told('failed');
       this.#options.log.error({ kind, message: messageOf(error) }, 'Work that comes again and again failed.');
       throw new Error(messageOf(error), { cause: error });
     } finally {
@@ -178,6 +189,17 @@ export class BossQueue implements Queue {
     this.#workers.set(kind, [...(this.#workers.get(kind) ?? []), worker]);
   }
 
+  async figures(): Promise<QueueState[]> {
+    // What has ended is deleted by the package only after days.
+    const rows = await this.#options.pool.run(`select name as kind,
+        count(*) filter (where state < 'active')::integer as waiting,
+        count(*) filter (where state = 'active')::integer as active,
+        coalesce(extract(epoch from now() - min(start_after) filter (where state < 'active' and start_after <= now())), 0)::float8 as "oldestSeconds"
+      from pgboss.job where state < 'completed' group by name`);
+    // The cast is safe: these are the columns of the statement.
+    return [...(rows as unknown as QueueState[])];
+  }
+
   /** Stops taking jobs and waits for those running, as long as the grace lasts; what is left runs again elsewhere. */
   async stop(graceMs: number): Promise<void> {
     this.#stopping.abort();
@@ -188,12 +210,29 @@ export class BossQueue implements Queue {
     for (const worker of this.#workers.get(kind) ?? []) this.#boss.notifyWorker(worker);
   }
 
-  async #run<Work>(job: JobWithMetadata<Payload>, handler: JobHandler<Work>, workOf: (unit: UnitOfWork) => Work) {
-    const unit = this.#unitOf(job);
+  /** Each line it logs names the request that asked for the job, and its trace. */
+  #run<Work>(job: JobWithMetadata<Payload>, handler: JobHandler<Work>, workOf: (unit: UnitOfWork) => Work) {
+    const asked = job.data.asked ?? { requestId: `job ${job.id}` };
+    const record = this.#options.observer.job(asked);
+    const scope = { requestId: asked.requestId, traceId: record.trace?.traceId ?? asked.trace?.traceId ?? '' };
+    return inScope(scope, () => this.#carryOut(job, handler, workOf, record));
+  }
+
+  async #carryOut<Work>(
+    job: JobWithMetadata<Payload>,
+    handler: JobHandler<Work>,
+    workOf: (unit: UnitOfWork) => Work,
+    record: WorkRecord,
+  ): Promise<void> {
+    const unit = this.#unitOf(job, record);
     const attempt = job.retryCount + 1;
     const mark = (values: Marks) => this.#mark(unit, job.id, values);
     const cancelling = this.#cancelling(job.id);
     const cancel = () => cancelling.abort(new JobEnded('The job was cancelled.'));
+    const told = tellEnd(job.name, (outcome) => {
+      const attributes = { 'tessera.job_id': job.id, 'tessera.attempt': attempt, 'tessera.outcome': outcome };
+      record.end(`job ${job.name}`, attributes, outcome === 'failed');
+    });
     try {
       // It has ended already when the end was written and only the package's word of it was lost, or when it was cancelled.
       const begun = await mark({ state: 'RUNNING', attempts: attempt, startedAt: now() });
@@ -218,9 +257,11 @@ export class BossQueue implements Queue {
         // Here and not by the package afterwards, so that both rows say the same at every moment.
         await this.#boss.complete(job.name, job.id, undefined, { db: fromDrizzle(database, sql) });
       });
+      told('succeeded');
     } catch (error) {
       // Whatever it was doing, nobody waits for it.
-      if (cancelling.signal.aborted) return;
+      if (cancelling.signal.aborted) return told('cancelled');
+      told('failed');
       this.#options.log.warn({ kind: job.name, jobId: job.id, attempt, message: messageOf(error) }, 'A job failed.');
       // After the last try it goes on to the dead letters, as it does after a crash.
       if (job.retryCount < job.retryLimit) await mark({ state: 'QUEUED' });
@@ -256,6 +297,7 @@ export class BossQueue implements Queue {
     workOf: (unit: UnitOfWork) => Work,
   ): Promise<void> {
     const { sourceName: kind, sourceId: jobId, data } = letter;
+    const told = tellEnd(kind ?? 'unknown');
     this.#options.log.error({ kind, jobId }, 'A job was given up.');
     const unit = this.#unitOf(letter);
     await unit.transact(async () => {
@@ -263,12 +305,21 @@ export class BossQueue implements Queue {
       const ended = await this.#mark(unit, jobId ?? '', { state: 'FAILED', error, finishedAt: now() });
       if (ended !== null) await handlers[kind ?? '']?.giveUp(workOf(unit), data.data, 'FAILED');
     });
+    told('given_up');
   }
 
   /** Sees the whole organization that the job belongs to, as whoever asked for it. */
-  #unitOf({ id, data: { organizationId, userId } }: JobWithMetadata<Payload>): UnitOfWork {
-    const origin = { requestId: `job ${id}`, address: null, userAgent: null };
-    return new UnitOfWork(wholeOf(organizationId, userId), { ...this.#options, origin });
+  #unitOf({ id, data: { organizationId, userId, asked } }: JobWithMetadata<Payload>, record?: WorkRecord): UnitOfWork {
+    const trace = record?.trace ?? asked?.trace;
+    const origin = { requestId: `job ${id}`, address: null, userAgent: null, ...(trace && { trace }) };
+    const { pool, ledger, parts } = this.#options;
+    return new UnitOfWork(wholeOf(organizationId, userId), {
+      pool,
+      ledger,
+      ...(parts && { parts }),
+      origin,
+      onStatement: record?.listener,
+    });
   }
 
   /** Writes down how far a job is, unless it has ended; null then. */
@@ -286,6 +337,22 @@ export class BossQueue implements Queue {
     });
   }
 }
+
+/** Begins to measure a run; what it gives tells how that ended. */
+const tellEnd = (kind: string, ended: (outcome: Outcome) => void = () => undefined) => {
+  const began = performance.now();
+  return (outcome: Outcome): void => {
+    jobEnded.tell({ kind, outcome, durationMs: performance.now() - began });
+    ended(outcome);
+  };
+};
+
+type Outcome = 'succeeded' | 'failed' | 'cancelled' | 'given_up';
+
+const askedIn = ({ options: { origin } }: UnitOfWork): Asked => {
+  const { requestId, trace } = origin;
+  return trace === undefined ? { requestId } : { requestId, trace };
+};
 
 type Marks = Partial<typeof jobs.$inferInsert>;
 

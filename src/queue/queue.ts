@@ -1,4 +1,5 @@
 import type { UnitOfWork } from '../database/unit-of-work.ts';
+import type { QueueState } from '../telemetry/metrics.ts';
 import type { JobRow } from './tables.ts';
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json };
@@ -81,6 +82,8 @@ export interface Queue {
    * signal aborts soon after the commit. Null when it has ended already.
    */
   cancel(unit: UnitOfWork, job: Pick<JobRow, 'id' | 'kind'>): Promise<Cancelled | null>;
+  /** What waits and runs, of all processes. One statement, on an index of the queue's. */
+  figures(): Promise<QueueState[]>;
 }
 
 /** A job that was cancelled. */

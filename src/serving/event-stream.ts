@@ -31,6 +31,9 @@ export const endStreams = (): void => {
   for (const end of open) end();
 };
 
+/** Streams that run now. */
+export const openStreams = (): number => open.size;
+
 const count = (keys: readonly string[], change: 1 | -1): void => {
   for (const key of keys) {
     const now = (counts.get(key) ?? 0) + change;

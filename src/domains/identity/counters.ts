@@ -19,6 +19,8 @@ export interface Window {
 
 /** Where all processes count together. */
 export interface Counters {
+  /** Whether counting takes so little that every operation can be counted. */
+  readonly countsAll: boolean;
   /** Counts here what belongs to a window. Without the store each process counts by itself until it is back. */
   limiter(window: Window): RateLimiterAbstract;
   close(): void;
@@ -38,6 +40,7 @@ export const countersInPostgres = (pool: Pool): Counters => {
   const storeClient = autocommitting(pool);
   let clearsTable = true;
   return {
+    countsAll: false,
     limiter: (window) => {
       const clearExpiredByTimeout = clearsTable;
       // The first one clears the table for all.
@@ -70,6 +73,7 @@ export const countersInRedis = async (url: string, log: Logger): Promise<Counter
   // While it is away, and from the start, each process counts by itself.
   await storeClient.connect().catch(() => undefined);
   return {
+    countsAll: true,
     limiter: (window) => new RateLimiterRedis({ ...options(window), storeClient, rejectIfRedisNotReady: true }),
     close: () => storeClient.disconnect(),
   };

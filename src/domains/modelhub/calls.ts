@@ -11,6 +11,7 @@ import type { Callable, Price } from './deployments.ts';
 import { executionLogs } from './execution-tables.ts';
 import { refusalOf, type Refused } from './refusal.ts';
 import type { ModelRow } from './tables.ts';
+import { tellCall, watchCall } from './watched-calls.ts';
 
 /** Whose call it is, and where it is written down. */
 export type Caller = Pick<UnitOfWork, 'organizationId' | 'scope' | 'select'>;
@@ -184,6 +185,7 @@ export const reserveCall = async (caller: Caller, attempt: Attempt): Promise<str
   });
   const { refusal } = sole(rows);
   if (refusal !== null) throw refusalOf(refusal, model.name);
+  watchCall(id, callable);
   return id;
 };
 
@@ -234,6 +236,7 @@ export const settledCall = async (
     latencyMs: rounded(latencyMs),
     timeToFirstTokenMs: rounded(timeToFirstTokenMs),
   });
+  tellCall(id, { status, usage, latencyMs });
   return crossed.map(({ budgetId, percentage, used, limit, resetsAt }) => ({
     action: percentage < 100 ? 'budget.warned' : 'budget.exhausted',
     type: 'Budget',

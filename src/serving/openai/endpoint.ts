@@ -98,6 +98,7 @@ const answered = async (
       await answer({ ...folderRequest, context, signal });
     });
   } finally {
+    context.record?.end(`openai ${name}`, {}, false);
     await context.unit.rest();
   }
 };
