@@ -61,7 +61,7 @@ test('whoever sees a project hears of its tasks, and nobody else', async () => {
     task: { identifier, status: 'REVIEW', project: { key: 'LIVE' } },
   });
   expect(seeing.heard.every(({ task }) => task.project.key === 'LIVE')).toBe(true);
-  seeing.stop();
+  await seeing.stop();
 });
 
 test('who comes back is told whether the board is another', async () => {
@@ -70,7 +70,7 @@ test('who comes back is told whether the board is another', async () => {
   const missed = follow(viewer, id, new Date().toISOString());
   await until(() => missed.heard.length > 0);
   expect(missed.heard).toEqual([{ __typename: 'BoardOutdated', project: { key: 'BACK' } }]);
-  missed.stop();
+  await missed.stop();
   const later = new Date(Date.now() + 3_600_000).toISOString();
   const current = follow(viewer, id, later);
   for (let tries = 0; tries < 20 && current.heard.length === 0; tries += 1) {
@@ -78,7 +78,7 @@ test('who comes back is told whether the board is another', async () => {
     await until(() => current.heard.length > 0);
   }
   expect(current.heard.map(({ __typename }) => __typename)).not.toContain('BoardOutdated');
-  current.stop();
+  await current.stop();
 });
 
 test('what is refused is told to nobody', async () => {
@@ -93,5 +93,5 @@ test('what is refused is told to nobody', async () => {
   await taskIn(editor, id);
   await until(() => seeing.heard.length > heard);
   expect(seeing.heard).toHaveLength(heard + 1);
-  seeing.stop();
+  await seeing.stop();
 });

@@ -12,8 +12,7 @@ DROP TABLE project_links, project_collaborators, project_labels, projects, saved
 --> statement-breakpoint
 DROP FUNCTION app_release_prompt_sessions(), app_refuse_dependency_cycle(), app_refuse_task_cycle(), app_enter_projects(), app_in_project(uuid);
 --> statement-breakpoint
-DROP EXTENSION btree_gist;
---> statement-breakpoint
+-- The extension btree_gist stays: it may have been there before.
 CREATE OR REPLACE FUNCTION app_erase_organization(doomed uuid) RETURNS jsonb LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
