@@ -9,6 +9,7 @@ import { refuseFilteredRows } from '../rights.ts';
 import { emailOf, fillCompany, organizationId } from './company.ts';
 import { putter, type Fill, type Put } from './fill.ts';
 import { fillBank, fillDocuments } from './knowledge.ts';
+import { fillProjects } from './projects.ts';
 import type { Size } from './sizes.ts';
 import { fillConversations, fillMail, fillRooms } from './talk.ts';
 import { fillAnalytics, fillModelHub, fillOrders } from './work.ts';
@@ -24,6 +25,7 @@ const steps: readonly (readonly [what: string, fill: (fill: Fill) => Promise<voi
   ['rooms', fillRooms],
   ['mail', fillMail],
   ['orders', fillOrders],
+  ['projects', fillProjects],
   ['the model hub', fillModelHub],
   ['the knowledge bank', fillBank],
   ['analytics', fillAnalytics],

@@ -9,6 +9,7 @@ export interface Size {
   readonly roomMessages: number;
   readonly emailThreads: number;
   readonly orders: number;
+  readonly projects: number;
   readonly entries: number;
   readonly activities: number;
 }
@@ -24,6 +25,7 @@ export const sizes = {
     roomMessages: 60,
     emailThreads: 15,
     orders: 30,
+    projects: 3,
     entries: 10,
     activities: 200,
   },
@@ -37,6 +39,7 @@ export const sizes = {
     roomMessages: 6000,
     emailThreads: 1200,
     orders: 4000,
+    projects: 100,
     entries: 300,
     activities: 15_000,
   },

@@ -1,0 +1,158 @@
+import { generateNKeysBetween } from 'fractional-indexing';
+import { priorities, projectCollaborators, projectLabels, projects } from '../../domains/projects/project-tables.ts';
+import {
+  taskActivities,
+  taskComments,
+  taskDependencies,
+  taskLabels,
+  tasks,
+  taskStatuses,
+} from '../../domains/projects/task-tables.ts';
+import { timeEntries } from '../../domains/projects/time-tables.ts';
+import { Chance, madeAt, momentOf, rows, sampleId } from './chance.ts';
+import { organizationId, userOf, workspaceOf } from './company.ts';
+import type { Fill } from './fill.ts';
+
+const tasksInProject = 40;
+const dayMs = 86_400_000;
+
+/** Projects with their people, labels and boards, and what was said and worked on their tasks. */
+export const fillProjects = async ({ size, put }: Fill): Promise<void> => {
+  const chance = new Chance('projects');
+  const count = size.projects;
+  const projectIdOf = (number: number) => sampleId('project', number);
+  const labelIdOf = (number: number) => sampleId('label', number);
+  const peopleOf = (number: number) => [...new Set([0, 1, 2].map((each) => userOf((number * 3 + each) % size.users)))];
+  await put(
+    projects,
+    rows(count, (number) => ({
+      ...madeAt(number, count),
+      organizationId,
+      id: projectIdOf(number),
+      workspaceId: number % 4 === 3 ? null : workspaceOf(number % size.workspaces),
+      key: `P${number + 1}`.padEnd(2, 'X'),
+      name: chance.title(),
+      description: chance.text(1),
+      ownerId: peopleOf(number)[0],
+      createdById: peopleOf(number)[0],
+      status: 'ACTIVE' as const,
+      priority: chance.of(priorities),
+      budget: '10000.00',
+      hourlyRate: '80.00',
+      lastTaskNumber: tasksInProject,
+    })),
+  );
+  const ofProject = (number: number) => ({
+    ...madeAt(number, count),
+    organizationId,
+    projectId: projectIdOf(number),
+  });
+  await put(
+    projectCollaborators,
+    Array.from({ length: count }, (_, number) =>
+      peopleOf(number).map((userId, at) => ({
+        ...ofProject(number),
+        id: sampleId('collaborator', number * 3 + at),
+        userId,
+        role: at === 0 ? ('ADMIN' as const) : ('MEMBER' as const),
+      })),
+    ).flat(),
+  );
+  await put(
+    projectLabels,
+    rows(count, (number) => ({ ...ofProject(number), id: labelIdOf(number), name: 'Needs a look', color: '#cc3300' })),
+  );
+  const total = count * tasksInProject;
+  const positions = generateNKeysBetween(null, null, tasksInProject);
+  const taskIdOf = (number: number) => sampleId('task', number);
+  const projectOf = (number: number) => Math.floor(number / tasksInProject);
+  const workerOf = (number: number) => peopleOf(projectOf(number))[number % 2] ?? userOf(0);
+  const statuses = rows(total, () => chance.of(taskStatuses));
+  const statusOf = [...statuses];
+  await put(
+    tasks,
+    rows(total, (number) => {
+      const [status, moment] = [statusOf[number] ?? 'TODO', momentOf(number, total)];
+      return {
+        ...madeAt(number, total),
+        organizationId,
+        id: taskIdOf(number),
+        projectId: projectIdOf(projectOf(number)),
+        number: (number % tasksInProject) + 1,
+        title: chance.title(),
+        description: chance.text(1),
+        status,
+        priority: chance.of(priorities),
+        assigneeId: number % 5 === 0 ? null : workerOf(number),
+        createdById: workerOf(number + 1),
+        position: positions[number % tasksInProject] ?? '',
+        estimatedHours: String(1 + chance.below(24)),
+        dueDate:
+          number % 3 === 0 ? null : new Date(Date.parse(moment) + chance.below(60) * dayMs).toISOString().slice(0, 10),
+        completedAt: status === 'DONE' ? moment : null,
+        cancelledAt: status === 'CANCELLED' ? moment : null,
+      };
+    }),
+  );
+  const ofTask = (number: number) => ({
+    ...madeAt(number, total),
+    organizationId,
+    projectId: projectIdOf(projectOf(number)),
+    taskId: taskIdOf(number),
+  });
+  await put(
+    taskActivities,
+    rows(total, (number) => ({
+      ...ofTask(number),
+      id: sampleId('task activity', number),
+      kind: 'CREATED' as const,
+      actorId: workerOf(number + 1),
+    })),
+  );
+  const some = (step: number) => Array.from({ length: Math.floor(total / step) }, (_, at) => at * step);
+  await put(
+    taskLabels,
+    some(6).map((number) => ({
+      ...ofTask(number),
+      id: sampleId('task label', number),
+      labelId: labelIdOf(projectOf(number)),
+    })),
+  );
+  // Each waits for the one before it in its project.
+  await put(
+    taskDependencies,
+    some(4)
+      .filter((number) => number % tasksInProject > 0)
+      .map((number) => ({
+        ...ofTask(number),
+        id: sampleId('dependency', number),
+        dependsOnProjectId: projectIdOf(projectOf(number)),
+        dependsOnId: taskIdOf(number - 1),
+        kind: 'BLOCKS' as const,
+      })),
+  );
+  await put(
+    taskComments,
+    some(3).map((number) => ({
+      ...ofTask(number),
+      id: sampleId('task comment', number),
+      authorId: workerOf(number),
+      text: chance.text(1),
+    })),
+  );
+  await put(
+    timeEntries,
+    some(2).map((number) => {
+      // An hour of its own each, so that nobody works on two things at a time.
+      const start = Date.UTC(2020, 0, 1) + number * 3_600_000;
+      return {
+        ...ofTask(number),
+        id: sampleId('time entry', number),
+        userId: workerOf(number),
+        startedAt: new Date(start).toISOString(),
+        endedAt: new Date(start + (10 + chance.below(50)) * 60_000).toISOString(),
+        hourlyRate: '80.00',
+      };
+    }),
+  );
+};
