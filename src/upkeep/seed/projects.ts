@@ -16,13 +16,15 @@ import type { Fill } from './fill.ts';
 const tasksInProject = 40;
 const dayMs = 86_400_000;
 
+const projectIdOf = (number: number): string => sampleId('project', number);
+const labelIdOf = (number: number): string => sampleId('label', number);
+const taskIdOf = (number: number): string => sampleId('task', number);
+
 /** Projects with their people, labels and boards, and what was said and worked on their tasks. */
 export const fillProjects = async ({ size, put }: Fill): Promise<void> => {
   const chance = new Chance('projects');
   const count = size.projects;
-  const projectIdOf = (number: number) => sampleId('project', number);
-  const labelIdOf = (number: number) => sampleId('label', number);
-  const peopleOf = (number: number) => [...new Set([0, 1, 2].map((each) => userOf((number * 3 + each) % size.users)))];
+  const peopleOf = (number: number) => [0, 1].map((each) => userOf((number * 3 + each) % size.users));
   await put(
     projects,
     rows(count, (number) => ({
@@ -47,16 +49,18 @@ export const fillProjects = async ({ size, put }: Fill): Promise<void> => {
     organizationId,
     projectId: projectIdOf(number),
   });
+  // Two of them each, of whom the first is the owner.
   await put(
     projectCollaborators,
-    Array.from({ length: count }, (_, number) =>
-      peopleOf(number).map((userId, at) => ({
+    rows(count * 2, (at) => {
+      const number = Math.floor(at / 2);
+      return {
         ...ofProject(number),
-        id: sampleId('collaborator', number * 3 + at),
-        userId,
-        role: at === 0 ? ('ADMIN' as const) : ('MEMBER' as const),
-      })),
-    ).flat(),
+        id: sampleId('collaborator', at),
+        userId: peopleOf(number)[at % 2] ?? userOf(0),
+        role: at % 2 === 0 ? ('ADMIN' as const) : ('MEMBER' as const),
+      };
+    }),
   );
   await put(
     projectLabels,
@@ -64,7 +68,6 @@ export const fillProjects = async ({ size, put }: Fill): Promise<void> => {
   );
   const total = count * tasksInProject;
   const positions = generateNKeysBetween(null, null, tasksInProject);
-  const taskIdOf = (number: number) => sampleId('task', number);
   const projectOf = (number: number) => Math.floor(number / tasksInProject);
   const workerOf = (number: number) => peopleOf(projectOf(number))[number % 2] ?? userOf(0);
   const statuses = rows(total, () => chance.of(taskStatuses));
@@ -109,31 +112,30 @@ export const fillProjects = async ({ size, put }: Fill): Promise<void> => {
       actorId: workerOf(number + 1),
     })),
   );
-  const some = (step: number) => Array.from({ length: Math.floor(total / step) }, (_, at) => at * step);
+  const some = <Row>(step: number, row: (number: number) => Row) =>
+    rows(Math.floor(total / step), (at) => row(at * step));
   await put(
     taskLabels,
-    some(6).map((number) => ({
+    some(6, (number) => ({
       ...ofTask(number),
       id: sampleId('task label', number),
       labelId: labelIdOf(projectOf(number)),
     })),
   );
-  // Each waits for the one before it in its project.
+  // The second of each four tasks of a board waits for the first.
   await put(
     taskDependencies,
-    some(4)
-      .filter((number) => number % tasksInProject > 0)
-      .map((number) => ({
-        ...ofTask(number),
-        id: sampleId('dependency', number),
-        dependsOnProjectId: projectIdOf(projectOf(number)),
-        dependsOnId: taskIdOf(number - 1),
-        kind: 'BLOCKS' as const,
-      })),
+    some(4, (number) => ({
+      ...ofTask(number + 1),
+      id: sampleId('dependency', number),
+      dependsOnProjectId: projectIdOf(projectOf(number)),
+      dependsOnId: taskIdOf(number),
+      kind: 'BLOCKS' as const,
+    })),
   );
   await put(
     taskComments,
-    some(3).map((number) => ({
+    some(3, (number) => ({
       ...ofTask(number),
       id: sampleId('task comment', number),
       authorId: workerOf(number),
@@ -142,7 +144,7 @@ export const fillProjects = async ({ size, put }: Fill): Promise<void> => {
   );
   await put(
     timeEntries,
-    some(2).map((number) => {
+    some(2, (number) => {
       // An hour of its own each, so that nobody works on two things at a time.
       const start = Date.UTC(2020, 0, 1) + number * 3_600_000;
       return {
