@@ -378,7 +378,12 @@ const filled = async (
     ...(await promptsOf(want, workspaceId)),
     ...(await filledStudio(owner, workspaceId, secret)),
     ...(await filledOrders(owner, Conversation, secret)),
-    ...(await filledProjects(bed, owner, { workspaceId, Document: added.id, File: file.id })),
+    ...(await filledProjects(
+      whole(bed, organizationId),
+      owner,
+      { workspaceId, Document: added.id, File: file.id },
+      secret,
+    )),
     ...(await filledKnowledge(bed, owner, { workspaceId, messageId: answer.id }, secret)),
     ...(await filledTemplates(owner, workspaceId, secret)),
     ...(await filledTraining(owner, secret)),

@@ -1,5 +1,6 @@
-import { byAdmins, byEditors, inWorkspace, type Fixture, type Fixtures } from './fixture.ts';
+import { secret, whole } from './cast.ts';
 import { filledProjects } from './filled-projects.ts';
+import { byAdmins, byEditors, inWorkspace, type Fixture, type Fixtures } from './fixture.ts';
 
 type Gets = Fixture['gets'];
 
@@ -15,9 +16,10 @@ export const ofOwn: Gets = { ...byAdmins, otherwise: 'NOT_FOUND', keyWithoutScop
 /** A project like that of the cast. */
 export const fresh: NonNullable<Fixture['target']> = (_owner, ids, bed) =>
   filledProjects(
-    bed,
+    whole(bed, String(ids.Organization)),
     { organizationId: String(ids.Organization), userId: String(ids.User) },
     { workspaceId: String(ids.Workspace), Document: String(ids.Document), File: String(ids.File) },
+    secret,
   );
 
 /** Projects and tasks. */
