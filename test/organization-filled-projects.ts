@@ -27,6 +27,11 @@ interface Places {
   readonly secret: string;
 }
 
+/** Hours of which each is worked once: time of one person does not overlap. */
+const hours = (function* () {
+  for (let hour = 0; ; hour++) yield hour;
+})();
+
 /**
  * Fills the tables of projects, of an organization that the unit sees whole: a project of a workspace, and one of a member alone. Gives global ids by type, `OwnProject`
  * and `OwnTask` among them. It can be done again and again.
@@ -130,7 +135,7 @@ export const fillProjects = async (
       { ...link, id: ids.ProjectLink, taskId: firstId, kind: 'DOCUMENT', documentId },
       { ...link, kind: 'URL', url: `https://example.com/${secret}` },
     ]);
-    const begun = Date.UTC(2001, 0, 1) + randomInt(200_000) * 3_600_000;
+    const begun = Date.UTC(2001, 0, 1) + hours.next().value * 3_600_000;
     const ended = { startedAt: new Date(begun).toISOString(), endedAt: new Date(begun + 1_800_000).toISOString() };
     await database
       .insert(timeEntries)

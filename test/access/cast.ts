@@ -26,6 +26,7 @@ import { filledMetrics } from './filled-metrics.ts';
 import { filledRooms } from './filled-rooms.ts';
 import { filledKnowledge } from './filled-knowledge.ts';
 import { filledOrders } from './filled-orders.ts';
+import { filledProjectEnds } from './filled-project-ends.ts';
 import { filledProjects } from './filled-projects.ts';
 import { filledStudio } from './filled-studio.ts';
 import { filledSync } from './filled-sync.ts';
@@ -91,6 +92,7 @@ export const castOf = async (bed: Testbed): Promise<Cast> => {
   const userIds = { Guest: members.guest.userId, Viewer: viewer.userId, Editor: members.editor.userId };
   const office = await officeDocumentOf(owner, userIds);
   const rooms = await filledRooms(owner, Workspace, members.guest.userId, secret);
+  const ends = await filledProjectEnds(owner, { ...ids, ...rooms }, secret);
   const Narrowed = await narrowedDocument(owner, Workspace, viewer.userId);
   await owner.want(`{ search(workspaceId: "${Workspace}", query: "${secret}") { edges { score } } }`);
   await bed.server.installation.services.searches.flush();
@@ -115,6 +117,7 @@ export const castOf = async (bed: Testbed): Promise<Cast> => {
       ...ids,
       ...office,
       ...rooms,
+      ...ends,
       ...userIds,
       Workspace,
       Narrowed,

@@ -1,8 +1,8 @@
+import type { UnitOfWork } from '../../src/database/unit-of-work.ts';
 import { fillProjects } from '../organization-filled-projects.ts';
 import { uuidOf } from '../talk.ts';
-import type { UnitOfWork } from '../../src/database/unit-of-work.ts';
 
-/** Projects of the owner with all that belongs to one: one of the filled workspace, and one of their own. The unit sees the organization whole. */
+/** Projects of a member with all that belongs to one: one of a workspace, and one of their own. The unit sees the organization whole. */
 export const filledProjects = (
   whole: UnitOfWork,
   { organizationId, userId }: { readonly organizationId: string; readonly userId: string },

@@ -28,7 +28,7 @@ const byMembers: Fixture['gets'] = {
 };
 
 /** A session of the owner that is shared with the workspace, with a run of which nobody is at work; written past the API, which makes none. */
-const planted =
+export const planted =
   (fields: Partial<typeof promptSessions.$inferInsert> = {}): NonNullable<Fixture['target']> =>
   async (_owner, ids, bed) => {
     const id = (name: string): string => uuidOf(String(ids[name]));
