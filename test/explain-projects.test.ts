@@ -44,7 +44,9 @@ const fillParts = async (run: (text: string) => Promise<unknown>, by: (what: num
   const rows = (table: string, columns: string, kind: number, values: string, count = partCount) =>
     run(`insert into ${table} (organization_id, id, created_at, ${columns})
       select ${inSql(organization, `n % ${tenants}`)}, ${inSql(kind, 'n')}, ${time('n')}, ${values} from generate_series(0, ${count - 1}) n`);
-  const own = `${inSql(project, `case when n / ${tenants} % 10 < 7 then n % ${tenants} else n % 80 end`)}`;
+  const placeOf = (number: string) =>
+    inSql(project, `case when ${number} / ${tenants} % 10 < 7 then n % ${tenants} else ${number} % 80 end`);
+  const own = placeOf('n');
   const first = `${inSql(project, `n % ${tenants}`)}`;
   const isFirst = (rest: number) => `n / ${tenants} % 20 = ${rest}`;
   const ofTask = (rest = 1) =>
@@ -64,13 +66,15 @@ const fillParts = async (run: (text: string) => Promise<unknown>, by: (what: num
     mention,
     `${ofTask()}, ${inSql(comment, 'n')}, ${somebody}, case when ${by(14)} % 2 = 0 then now() end`,
   );
+  // Nothing has to do with itself.
+  const later = `(n + 100 * ${tenants})`;
   await rows(
     'task_dependencies',
     'project_id, task_id, depends_on_project_id, depends_on_id, kind',
     dependency,
-    `${ofTask(1)}, case when ${isFirst(2)} or not ${isFirst(1)} then ${first} else ${own} end,
-      case when ${isFirst(2)} then ${inSql(task, `n % ${tenants}`)} when ${isFirst(1)} then ${inSql(task, 'n')} else ${inSql(task, `n % ${tenants} + ${tenants} * (n / ${tenants} % 7)`)} end,
-      (array['BLOCKS', 'DUPLICATES'])[n / ${tenants} % 2 + 1]`,
+    `case when ${isFirst(1)} then ${first} else ${placeOf(later)} end, case when ${isFirst(1)} then ${inSql(task, `n % ${tenants}`)} else ${inSql(task, later)} end,
+      case when ${isFirst(2)} then ${first} else ${placeOf(later)} end,
+      case when ${isFirst(1)} then ${inSql(task, later)} when ${isFirst(2)} then ${inSql(task, `n % ${tenants}`)} else ${inSql(task, `${later} - 20 * ${tenants}`)} end, 'BLOCKS'`,
   );
   await rows('project_labels', 'project_id, name, color', label, `${first}, 'l' || n, '#00ff00'`, 200);
   const marks = `${own}, ${inSql(task, 'n')}`;
@@ -350,12 +354,12 @@ onPostgres.each(partLists)(
 );
 
 onPostgres('labels and watchers are looked up by their tasks, in the order of the list', async () => {
-  const filters: readonly (readonly [object, string])[] = [
-    [{ labelId: { eq: idOf(label, 0) } }, 'task_labels_label_id_key'],
-    [{ labelId: { in: [idOf(label, 0), idOf(label, 4)] } }, 'task_labels_label_id_key'],
-    [{ not: { labelId: { eq: idOf(label, 0) } } }, 'task_labels_label_id_key'],
-    [{ watching: { eq: true } }, 'task_watchers_user_id_key'],
-    [{ watching: { eq: false } }, 'task_watchers_user_id_key'],
+  const filters: readonly (readonly [object, RegExp])[] = [
+    [{ labelId: { eq: idOf(label, 0) } }, /^task_labels_label_id_(key|index)$/],
+    [{ labelId: { in: [idOf(label, 0), idOf(label, 4)] } }, /^task_labels_label_id_(key|index)$/],
+    [{ not: { labelId: { eq: idOf(label, 0) } } }, /^task_labels_label_id_(key|index)$/],
+    [{ watching: { eq: true } }, /^task_watchers_(user_id_key|created_at_index)$/],
+    [{ watching: { eq: false } }, /^task_watchers_(user_id_key|created_at_index)$/],
   ];
   for (const scope of [member, administrator])
     for (const [filter, lookedUp] of filters)
@@ -365,12 +369,10 @@ onPostgres('labels and watchers are looked up by their tasks, in the order of th
       ] as const) {
         const args = { first: 20, filter, orderBy: [{ field, direction: 'ASC' }] };
         const { indexes, scans, most, sorted } = await effortsOf(scope, (unit) => read(unit, args));
-        expect({ filter, indexes, scans, sorted }).toEqual({
-          filter,
-          indexes: [lookedUp, index].toSorted(),
-          scans: [],
-          sorted: false,
-        });
+        expect({ filter, scans, sorted }).toEqual({ filter, scans: [], sorted: false });
+        expect(indexes).toHaveLength(2);
+        expect(indexes).toContain(index);
+        expect(indexes.filter((name) => lookedUp.test(name))).toHaveLength(1);
         expect(most).toBeLessThanOrEqual(21);
       }
 });
@@ -391,7 +393,7 @@ onPostgres('sums of time read what they sum, and nothing beside it', async () =>
   for (const scope of [member, administrator])
     for (const [name, read, bound] of sums) {
       const { scans, most, indexes } = await effortsOf(scope, read);
-      found.push({ name, scans, fine: most <= bound || most, indexes });
+      if (scans.length > 0 || most > bound) found.push({ name, scans, most, indexes });
     }
   expect(found).toEqual([]);
 });
