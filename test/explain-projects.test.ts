@@ -47,7 +47,7 @@ const fillParts = async (run: (text: string) => Promise<unknown>, by: (what: num
   const placeOf = (number: string) =>
     inSql(project, `case when ${number} / ${tenants} % 10 < 7 then n % ${tenants} else ${number} % 80 end`);
   const own = placeOf('n');
-  const first = `${inSql(project, `n % ${tenants}`)}`;
+  const first = inSql(project, `n % ${tenants}`);
   const isFirst = (rest: number) => `n / ${tenants} % 20 = ${rest}`;
   const ofTask = (rest = 1) =>
     `case when ${isFirst(rest)} then ${first} else ${own} end, case when ${isFirst(rest)} then ${inSql(task, `n % ${tenants}`)} else ${inSql(task, 'n')} end`;

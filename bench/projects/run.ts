@@ -154,6 +154,8 @@ const statuses = ['TODO', 'IN_PROGRESS', 'REVIEW', 'DONE', 'CANCELLED'];
 const priorities = ['LOW', 'MEDIUM', 'HIGH', 'CRITICAL'];
 const batch = 1000;
 
+const day = (index: number) => new Date(Date.UTC(2027, 0, 1) + (index % 365) * 86_400_000).toISOString().slice(0, 10);
+
 /** A project with tasks and dependencies, written past the API. The same numbers make the same project. */
 const filled = async (
   client: GraphqlClient,
@@ -171,7 +173,6 @@ const filled = async (
   const of = { organization_id: String(place?.['organization_id']), project_id: project };
   const ids = Array.from({ length: count }, () => newId());
   const positions = generateNKeysBetween(null, null, count);
-  const day = (index: number) => new Date(Date.UTC(2027, 0, 1) + (index % 365) * 86_400_000).toISOString().slice(0, 10);
   const rows = ids.map((id, index) => {
     const status = statuses[index % 5] ?? 'TODO';
     return {
