@@ -63,7 +63,7 @@ test('whoever sees a project hears of its tasks, and nobody else', async () => {
     task: { identifier, status: 'REVIEW', project: { key: 'LIVE' } },
   });
   expect(seeing.heard.every(({ task }) => task.project.key === 'LIVE')).toBe(true);
-  seeing.stop();
+  void seeing.stop();
 });
 
 test('who comes back is told whether the board is another', async () => {
@@ -72,7 +72,7 @@ test('who comes back is told whether the board is another', async () => {
   const missed = follow(viewer, id, new Date().toISOString());
   await until(() => missed.heard.length > 0);
   expect(missed.heard).toEqual([{ __typename: 'BoardOutdated', project: { key: 'BACK' } }]);
-  missed.stop();
+  void missed.stop();
   const later = new Date(Date.now() + 3_600_000).toISOString();
   const current = follow(viewer, id, later);
   for (let tries = 0; tries < 20 && current.heard.length === 0; tries += 1) {
@@ -80,7 +80,7 @@ test('who comes back is told whether the board is another', async () => {
     await until(() => current.heard.length > 0);
   }
   expect(current.heard.map(({ __typename }) => __typename)).not.toContain('BoardOutdated');
-  current.stop();
+  void current.stop();
 });
 
 test('who comes back after a task was deleted is told', async () => {
@@ -95,7 +95,7 @@ test('who comes back after a task was deleted is told', async () => {
   const missed = follow(viewer, id, after);
   await until(() => missed.heard.length > 0);
   expect(missed.heard).toEqual([{ __typename: 'BoardOutdated', project: { key: 'GONE' } }]);
-  missed.stop();
+  void missed.stop();
 });
 
 test('what is refused is told to nobody', async () => {
@@ -110,5 +110,5 @@ test('what is refused is told to nobody', async () => {
   await taskIn(editor, id);
   await until(() => seeing.heard.length > heard);
   expect(seeing.heard).toHaveLength(heard + 1);
-  seeing.stop();
+  void seeing.stop();
 });

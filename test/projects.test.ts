@@ -132,7 +132,7 @@ test('projects that are called alike have keys of their own, also when they begi
   const begun = await Promise.all(
     Array.from({ length: 12 }, () => editor.want(createProject, { input: { name: 'Cartography of the moon' } })),
   );
-  const keys = begun.map((data: Data) => data.createProject.project.key).toSorted();
+  const keys = begun.map((data: Data): string => data.createProject.project.key).toSorted();
   expect(keys).toEqual(
     [
       'CARTOGRAPH',
