@@ -1,7 +1,9 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { colleagueOf, type Colleague } from './company.ts';
 import { createTask, projectOf, taskIn } from './project-talk.ts';
 import { until } from './room-talk.ts';
+import { act } from './task-talk.ts';
 import { workspaceOf } from './talk.ts';
 import { startTestbed, type Person, type Testbed } from './testbed.ts';
 
@@ -79,6 +81,21 @@ test('who comes back is told whether the board is another', async () => {
   }
   expect(current.heard.map(({ __typename }) => __typename)).not.toContain('BoardOutdated');
   await current.stop();
+});
+
+test('who comes back after a task was deleted is told', async () => {
+  const id = await projectOf(editor, { workspaceId, key: 'GONE' });
+  const { id: taskId } = await taskIn(editor, id);
+  await taskIn(editor, id);
+  await pause(50);
+  // A minute is taken off what is named.
+  const after = new Date(Date.now() + 60_000).toISOString();
+  await pause(50);
+  await act(editor, 'deleteTask', { id: taskId }, 'deletedId');
+  const missed = follow(viewer, id, after);
+  await until(() => missed.heard.length > 0);
+  expect(missed.heard).toEqual([{ __typename: 'BoardOutdated', project: { key: 'GONE' } }]);
+  await missed.stop();
 });
 
 test('what is refused is told to nobody', async () => {

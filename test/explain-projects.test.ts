@@ -3,6 +3,8 @@ import postgres from 'postgres';
 import { encodeCursor } from '../src/database/cursor.ts';
 import type { Scope, UnitOfWork } from '../src/database/unit-of-work.ts';
 import { projectList } from '../src/domains/projects/project-loaders.ts';
+import { commentsByTask, mentionsByUser } from '../src/domains/projects/comment-loaders.ts';
+import { dependenciesByTask, dependentsByTask } from '../src/domains/projects/dependency-loaders.ts';
 import { savedViewList } from '../src/domains/projects/saved-view-loaders.ts';
 import {
   boardColumnId,
@@ -11,7 +13,14 @@ import {
   tasksByBoardColumn,
   tasksByProject,
 } from '../src/domains/projects/task-loaders.ts';
-import { explained } from './plans.ts';
+import {
+  figuresByProject,
+  figuresByTask,
+  hoursWithPartsByTask,
+  timeEntriesByTask,
+  timeEntryList,
+} from '../src/domains/projects/time-loaders.ts';
+import { effort, explained } from './plans.ts';
 import { startTestbed, type Testbed } from './testbed.ts';
 
 /** 200,000 rows and their plans say nothing on the embedded database, and take too long there. */
@@ -19,14 +28,69 @@ const onPostgres = process.env.TEST_POSTGRES_URL ? test : test.skip;
 
 const tenants = 4;
 const taskCount = 200_000;
+/** Of what belongs to tasks: each twentieth row of a tenant to its first task, the others to one of their own. */
+const partCount = 100_000;
 const idOf = (kind: number, number: number): string =>
   `0189${String(kind).padStart(4, '0')}-0000-7000-8000-${number.toString(16).padStart(12, '0')}`;
 const inSql = (kind: number, number: string) =>
   `('0189${String(kind).padStart(4, '0')}-0000-7000-8000-' || lpad(to_hex((${number})::bigint), 12, '0'))::uuid`;
-const [organization, user, workspace, membership, project, task, view] = [1, 2, 3, 4, 5, 6, 7] as const;
+const [organization, user, workspace, membership, project, task, view, label] = [1, 2, 3, 4, 5, 6, 7, 8] as const;
+const [entry, comment, mention, dependency, marked, watcher] = [9, 10, 11, 12, 13, 14] as const;
 const time = (number: string) => `timestamptz '2026-01-01' + (${number}) * interval '1 second'`;
 
 let bed: Testbed & { ownerUrl: string | undefined };
+
+const fillParts = async (run: (text: string) => Promise<unknown>, by: (what: number) => string): Promise<void> => {
+  const rows = (table: string, columns: string, kind: number, values: string, count = partCount) =>
+    run(`insert into ${table} (organization_id, id, created_at, ${columns})
+      select ${inSql(organization, `n % ${tenants}`)}, ${inSql(kind, 'n')}, ${time('n')}, ${values} from generate_series(0, ${count - 1}) n`);
+  const placeOf = (number: string) =>
+    inSql(project, `case when ${number} / ${tenants} % 10 < 7 then n % ${tenants} else ${number} % 80 end`);
+  const own = placeOf('n');
+  const first = inSql(project, `n % ${tenants}`);
+  const isFirst = (rest: number) => `n / ${tenants} % 20 = ${rest}`;
+  const ofTask = (rest = 1) =>
+    `case when ${isFirst(rest)} then ${first} else ${own} end, case when ${isFirst(rest)} then ${inSql(task, `n % ${tenants}`)} else ${inSql(task, 'n')} end`;
+  const somebody = inSql(user, `${by(13)} % 50 * ${tenants}`);
+  const started = time('n * 10');
+  await rows(
+    'time_entries',
+    'project_id, task_id, user_id, started_at, ended_at, hourly_rate',
+    entry,
+    `${ofTask()}, ${somebody}, ${started}, ${started} + interval '9 seconds', 60`,
+  );
+  await rows('task_comments', 'project_id, task_id, author_id, text', comment, `${ofTask()}, ${somebody}, 'c'`);
+  await rows(
+    'task_mentions',
+    'project_id, task_id, comment_id, user_id, read_at',
+    mention,
+    `${ofTask()}, ${inSql(comment, 'n')}, ${somebody}, case when ${by(14)} % 2 = 0 then now() end`,
+  );
+  // Nothing has to do with itself.
+  const later = `(n + 100 * ${tenants})`;
+  await rows(
+    'task_dependencies',
+    'project_id, task_id, depends_on_project_id, depends_on_id, kind',
+    dependency,
+    `case when ${isFirst(1)} then ${first} else ${placeOf(later)} end, case when ${isFirst(1)} then ${inSql(task, `n % ${tenants}`)} else ${inSql(task, later)} end,
+      case when ${isFirst(2)} then ${first} else ${placeOf(later)} end,
+      case when ${isFirst(1)} then ${inSql(task, later)} when ${isFirst(2)} then ${inSql(task, `n % ${tenants}`)} else ${inSql(task, `${later} - 20 * ${tenants}`)} end, 'BLOCKS'`,
+  );
+  await rows('project_labels', 'project_id, name, color', label, `${first}, 'l' || n, '#00ff00'`, 200);
+  const marks = `${own}, ${inSql(task, 'n')}`;
+  await rows(
+    'task_labels',
+    'project_id, task_id, label_id',
+    marked,
+    `${marks}, ${inSql(label, `n % ${tenants} + ${by(16)} % 20 * ${tenants}`)}`,
+  );
+  await rows(
+    'task_watchers',
+    'project_id, task_id, user_id',
+    watcher,
+    `${marks}, ${inSql(user, `${by(17)} % 10 * ${tenants}`)}`,
+  );
+};
 
 /** Row n belongs to tenant n mod 4. The first project of each has most of its tasks, the first task of each has one part of each twenty tasks. */
 const fill = async (url: string): Promise<void> => {
@@ -62,6 +126,7 @@ const fill = async (url: string): Promise<void> => {
   await run(`insert into saved_views (organization_id, id, user_id, list, name, audience, created_at)
     select ${tenant}, ${inSql(view, 'n')}, ${inSql(user, `case when n / ${tenants} % 8 = 0 then 0 else n % 400 end`)}, 'TASKS', md5(n::text), case when n / ${tenants} % 8 = 1 then 'ORGANIZATION' else 'OWNER' end, ${time('n')}
     from generate_series(0, 19999) n`);
+  await fillParts(run, by);
   await run('analyze');
   await owner.end();
 };
@@ -213,4 +278,122 @@ onPostgres('projects and saved views come from their ordered indexes', async () 
       const args = { first: 20, orderBy: [{ field, direction: 'DESC' }] };
       expect({ index, faults: await faultsOf(scope, read, args, [index], 500) }).toEqual({ index, faults: [] });
     }
+});
+
+/** What the plans of a read look into and how many rows their largest step gives. */
+const effortsOf = async (scope: Scope, read: (unit: UnitOfWork) => Promise<unknown>) => {
+  const plans = await explained(bed, scope, (unit) => {
+    unit.enter('projects');
+    return read(unit);
+  });
+  expect(plans).toHaveLength(1);
+  const nodes = plans[0] ?? [];
+  return { ...effort(nodes), sorted: nodes.some((node) => node['Node Type'] === 'Sort') };
+};
+
+const somebody = idOf(user, 0);
+const partLists: readonly (readonly [string, Read, string, readonly string[]])[] = [
+  ['all time', (unit, args) => timeEntryList(unit, args), 'STARTED_AT', ['time_entries_started_at_index']],
+  [
+    'time on a task',
+    (unit, args) => timeEntriesByTask(unit, args, whole),
+    'STARTED_AT',
+    ['time_entries_task_id_index'],
+  ],
+  [
+    'time in a large project',
+    (unit, args) => timeEntryList(unit, { ...args, filter: { projectId: { eq: big } } }),
+    'STARTED_AT',
+    // Most time is of this project.
+    ['time_entries_project_id_index', 'time_entries_started_at_index'],
+  ],
+  [
+    'time in a small project',
+    (unit, args) => timeEntryList(unit, { ...args, filter: { projectId: { eq: idOf(project, 8) } } }),
+    'STARTED_AT',
+    ['time_entries_project_id_index'],
+  ],
+  [
+    'time of a person',
+    (unit, args) => timeEntryList(unit, { ...args, filter: { userId: { eq: somebody } } }),
+    'STARTED_AT',
+    ['time_entries_user_id_index'],
+  ],
+  ['comments', (unit, args) => commentsByTask(unit, args, whole), 'CREATED_AT', ['task_comments_created_at_index']],
+  [
+    'what a task waits for',
+    (unit, args) => dependenciesByTask(unit, args, whole),
+    'CREATED_AT',
+    ['task_dependencies_task_id_index'],
+  ],
+  [
+    'what waits for a task',
+    (unit, args) => dependentsByTask(unit, args, whole),
+    'CREATED_AT',
+    ['task_dependencies_depends_on_id_index'],
+  ],
+  ['mentions', (unit, args) => mentionsByUser(unit, args, somebody), 'CREATED_AT', ['task_mentions_created_at_index']],
+  [
+    'unread mentions',
+    (unit, args) => mentionsByUser(unit, { ...args, filter: { unread: { eq: true } } }, somebody),
+    'CREATED_AT',
+    ['task_mentions_created_at_index', 'task_mentions_unread_index'],
+  ],
+];
+
+onPostgres.each(partLists)(
+  '%s come from an ordered index, and few more rows are read',
+  async (_, read, field, indexes) => {
+    const faults = [];
+    for (const scope of [member, administrator])
+      for (const direction of ['ASC', 'DESC'])
+        for (const page of [{ first: 20 }, { last: 20 }])
+          faults.push(...(await faultsOf(scope, read, { orderBy: [{ field, direction }], ...page }, indexes, 200)));
+    expect(faults).toEqual([]);
+  },
+);
+
+onPostgres('labels and watchers are looked up by their tasks, in the order of the list', async () => {
+  const filters: readonly (readonly [object, RegExp])[] = [
+    [{ labelId: { eq: idOf(label, 0) } }, /^task_labels_label_id_(key|index)$/],
+    [{ labelId: { in: [idOf(label, 0), idOf(label, 4)] } }, /^task_labels_label_id_(key|index)$/],
+    [{ not: { labelId: { eq: idOf(label, 0) } } }, /^task_labels_label_id_(key|index)$/],
+    [{ watching: { eq: true } }, /^task_watchers_(user_id_key|created_at_index)$/],
+    [{ watching: { eq: false } }, /^task_watchers_(user_id_key|created_at_index)$/],
+  ];
+  for (const scope of [member, administrator])
+    for (const [filter, lookedUp] of filters)
+      for (const [read, field, index] of [
+        [ofAll, 'DUE_DATE', 'tasks_due_date_index'],
+        [ofProject, 'PRIORITY', 'tasks_project_priority_index'],
+      ] as const) {
+        const args = { first: 20, filter, orderBy: [{ field, direction: 'ASC' }] };
+        const { indexes, scans, most, sorted } = await effortsOf(scope, (unit) => read(unit, args));
+        expect({ filter, scans, sorted }).toEqual({ filter, scans: [], sorted: false });
+        expect(indexes).toHaveLength(2);
+        expect(indexes).toContain(index);
+        expect(indexes.filter((name) => lookedUp.test(name))).toHaveLength(1);
+        expect(most).toBeLessThanOrEqual(21);
+      }
+});
+
+onPostgres('sums of time read what they sum, and nothing beside it', async () => {
+  const small = [2, 3, 4, 5].map((number) => idOf(project, number * 4));
+  const some = Array.from({ length: 20 }, (_, number) => idOf(task, number * 4 + 40));
+  const together = (each: (id: string) => Promise<unknown>, ids: readonly string[]) => Promise.all(ids.map(each));
+  const sums: readonly (readonly [string, (unit: UnitOfWork) => Promise<unknown>, number])[] = [
+    // A fifth of the 25,000 entries of the tenant is not of its largest project.
+    ['large project', (unit) => figuresByProject(unit).load(big), 20_000],
+    ['small projects', (unit) => together((id) => figuresByProject(unit).load(id), small), 1500],
+    ['task', (unit) => figuresByTask(unit).load(whole), 1251],
+    ['tasks', (unit) => together((id) => figuresByTask(unit).load(id), some), 20],
+    ['task and its parts', (unit) => hoursWithPartsByTask(unit).load(whole), 5000],
+  ];
+  const found = [];
+  for (const scope of [member, administrator])
+    for (const [name, read, bound] of sums) {
+      const { scans, most, indexes } = await effortsOf(scope, read);
+      if (scans.length > 0 || most > bound) found.push({ name, scans, most, indexes });
+    }
+  expect(found).toEqual([]);
 });

@@ -104,6 +104,31 @@ test('a conversation shows the tasks that came from it', async () => {
   expect(conversation.tasks).toEqual({ totalCount: 1, edges: [{ node: { id } }] });
 });
 
+test('a link that is removed while it or its task goes is gone once', async () => {
+  const projectId = await projectOf(editor, { workspaceId });
+  const faultsOf = async (name: string, input: object): Promise<unknown[]> => {
+    const type = `${name.charAt(0).toUpperCase()}${name.slice(1)}Input!`;
+    const { errors } = await editor.ask(`mutation ($input: ${type}) { ${name}(input: $input) { deletedId } }`, {
+      input,
+    });
+    return errors.map(({ extensions }) => [extensions.code, extensions.type]);
+  };
+  const gone = [['NOT_FOUND', 'ProjectLink']];
+  for (let round = 0; round < 4; round += 1) {
+    const { id: taskId } = await taskIn(editor, projectId);
+    const id = await linked(editor, { taskId, url: `https://example.com/${round}` });
+    const twice = await Promise.all([faultsOf('removeProjectLink', { id }), faultsOf('removeProjectLink', { id })]);
+    expect(twice.toSorted((one, other) => one.length - other.length)).toEqual([[], gone]);
+    const other = await linked(editor, { taskId, url: 'https://example.com' });
+    const [removed, deleted] = await Promise.all([
+      faultsOf('removeProjectLink', { id: other }),
+      faultsOf('deleteTask', { id: taskId }),
+    ]);
+    expect(deleted).toEqual([]);
+    expect([[], gone]).toContainEqual(removed);
+  }
+});
+
 test('what is refused changes nothing', async () => {
   const [open, hidden] = [await projectOf(editor, { workspaceId }), await projectOf(outsider)];
   const { id: taskId } = await taskIn(editor, open);

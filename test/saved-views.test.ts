@@ -96,6 +96,41 @@ test('a view finds what each who asks it sees themselves, in its order and by pa
   expect(nobody.savedView.tasks.totalCount).toBe(0);
 });
 
+test('time is asked likewise: that of the projects that one sees', async () => {
+  const hidden = await projectOf(outsider);
+  const places = [
+    [editor, (await taskIn(editor, projectId)).id, '2026-01-01'],
+    [editor, (await taskIn(editor, projectId)).id, '2026-01-03'],
+    [outsider, (await taskIn(outsider, hidden)).id, '2026-01-02'],
+  ] as const;
+  for (const [person, taskId, day] of places)
+    await person.want(
+      'mutation ($input: CreateTimeEntryInput!) { createTimeEntry(input: $input) { timeEntry { id } } }',
+      { input: { taskId, startedAt: `${day}T10:00:00.000Z`, endedAt: `${day}T11:00:00.000Z`, note: day } },
+    );
+  const { id } = await kept(manager, {
+    list: 'TIME_ENTRIES',
+    filter: { startedAt: { gte: '2026-01-01T00:00:00.000Z' }, running: { eq: false } },
+    orderBy: [{ field: 'STARTED_AT', direction: 'ASC' }],
+    audience: 'ORGANIZATION',
+  });
+  const query = `query ($id: ID!, $after: String) { savedView(id: $id) { valid tasks { totalCount }
+    timeEntries(first: 1, after: $after) { totalCount pageInfo { endCursor } edges { node { note } } } } }`;
+  const found = async (person: Person, after: string | null = null): Promise<Data> =>
+    ((await person.want(query, { id, after })) as Data).savedView;
+  const notes = ({ timeEntries }: Data) => [
+    timeEntries.totalCount,
+    timeEntries.edges.map(({ node }: Data) => node.note),
+  ];
+  const first = await found(editor);
+  expect([first.valid, first.tasks, ...notes(first)]).toEqual([true, null, 2, ['2026-01-01']]);
+  expect(notes(await found(viewer, first.timeEntries.pageInfo.endCursor))).toEqual([2, ['2026-01-03']]);
+  expect(notes(await found(outsider))).toEqual([1, ['2026-01-02']]);
+  expect(notes(await found(manager))).toEqual([0, []]);
+  const tasks: Data = await editor.want(query, { id: (await kept(editor, {})).id });
+  expect(tasks.savedView.timeEntries).toBeNull();
+});
+
 test('projects, orders and documents are asked likewise, each with its own types', async () => {
   const day = '2020-01-01T00:00:00.000Z';
   const views = {

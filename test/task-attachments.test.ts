@@ -1,8 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { sql } from 'drizzle-orm';
 import { database } from '../src/database/client.ts';
-import { renewFileReaders } from '../src/domains/content/file-readers.ts';
-import { filesOfProject, filesOfTasks } from '../src/domains/projects/attachment-loaders.ts';
 import { fingerprint, whole } from './access/cast.ts';
 import { colleagueOf, type Colleague } from './company.ts';
 import { answering, projectOf, taskIn } from './project-talk.ts';
@@ -98,26 +96,12 @@ test('a file at two tasks is read as long as one of them has it, and not when bo
   for (const task of [part, second]) await put(editor, task, file);
   const reading = async () => [await opens(viewer, file), await opens(guest, file)];
   expect(await reading()).toEqual([true, true]);
-  // As whoever removes a task, with its parts, and a project.
-  const organizationId = uuidOf(ada.organizationId);
-  await whole(bed, ada.organizationId).transact(async () => {
-    const files = await filesOfTasks(organizationId, [uuidOf(first)]);
-    expect(files).toEqual([uuidOf(file)]);
-  });
-  const unit = whole(bed, ada.organizationId);
-  await unit.transact(async () => {
-    const files = await filesOfTasks(organizationId, [uuidOf(first)]);
-    await database.execute(sql`delete from tasks where id = ${uuidOf(first)}`);
-    await renewFileReaders(unit, files);
-  });
+  await act(editor, 'deleteTask', { id: first, withParts: true }, 'deletedId');
   expect(await reading()).toEqual([false, true]);
-  await unit.transact(async () => {
-    const files = await filesOfProject(organizationId, uuidOf(two));
-    expect(files).toEqual([uuidOf(file)]);
-    await database.execute(sql`delete from projects where id = ${uuidOf(two)}`);
-    await renewFileReaders(unit, files);
-  });
+  await act(editor, 'archiveProject', { id: two }, 'project { id }');
+  await act(editor, 'deleteProject', { id: two }, 'deletedId');
   expect(await reading()).toEqual([false, false]);
+  expect((await deleting(editor, file)).errors).toEqual([]);
 });
 
 test('a file of a room can be put to a task by who is in the room', async () => {

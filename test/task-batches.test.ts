@@ -71,6 +71,33 @@ test('tasks of several projects change together, each with its history, in the o
   ]);
 });
 
+test('who works in a project without seeing its workspace gives work to the workspace’s people, and to nobody else', async () => {
+  const projectId = await project();
+  const worker = await colleagueOf(bed, ada.organizationId, 'Worker', 'MEMBER');
+  await act(ada, 'addProjectCollaborators', { projectId, userIds: [worker.userId] }, 'collaborators { id }');
+  const input = { projectId, title: 't', assigneeId: viewer.userId };
+  const { task } = await act(worker, 'createTask', input, 'task { assignee { id } }');
+  expect(task.assignee).toEqual({ id: viewer.userId });
+  const [first = '', second = ''] = await tasksIn(projectId, 2);
+  const one = await act(worker, 'updateTask', { id: first, assigneeId: viewer.userId }, 'task { assignee { id } }');
+  expect(one.task.assignee).toEqual({ id: viewer.userId });
+  const many = await act(
+    worker,
+    'updateTasks',
+    { ids: [first, second], patch: { assigneeId: editor.userId } },
+    'tasks { assignee { id } }',
+  );
+  expect(many.tasks).toEqual([{ assignee: { id: editor.userId } }, { assignee: { id: editor.userId } }]);
+  const before = await fingerprint(bed, ada.organizationId);
+  const assigneeId = outsider.userId;
+  expect(await refusal(worker, 'createTask', { projectId, title: 't', assigneeId })).toBe('BAD_USER_INPUT assigneeId');
+  expect(await refusal(worker, 'updateTask', { id: first, assigneeId })).toBe('BAD_USER_INPUT assigneeId');
+  expect(await refusal(worker, 'updateTasks', { ids: [first], patch: { assigneeId } })).toBe(
+    'BAD_USER_INPUT patch.assigneeId',
+  );
+  expect(await fingerprint(bed, ada.organizationId)).toEqual(before);
+});
+
 test('labels are put to many tasks and taken from them', async () => {
   const projectId = await project();
   const [late, bug] = [
@@ -175,7 +202,7 @@ test('a bulk edit costs as many statements whatever the number of tasks, and one
     (await asked(editor, 'deleteTasks', { ids }, 'deletedIds')).statements.length - ids.length;
   const firstDeleted = await deleting(few);
   expect(await deleting(many)).toBe(firstDeleted);
-  expect(firstDeleted).toBe(8);
+  expect(firstDeleted).toBe(10);
 });
 
 test('bulk edits of the same projects in any order at once all come through', async () => {

@@ -174,6 +174,18 @@ test('a sheet becomes tasks, with all that its columns say', async () => {
   ).toEqual([{ count: '4' }]);
 });
 
+test('a sheet assigns the people of the workspace, also by who works in the project alone', async () => {
+  const projectId = await projectOf(editor, { workspaceId });
+  const worker = await colleagueOf(bed, ada.organizationId, 'Worker', 'MEMBER');
+  await editor.want(
+    'mutation ($input: AddProjectCollaboratorsInput!) { addProjectCollaborators(input: $input) { __typename } }',
+    { input: { projectId, userIds: [worker.userId] } },
+  );
+  const result = await imported(worker, projectId, `title,assignee\nCoast,${editorEmail}`);
+  expect(result).toMatchObject({ created: 1, failed: [] });
+  expect(await tasksOf(editor, projectId)).toMatchObject([{ title: 'Coast', assignee: { email: editorEmail } }]);
+});
+
 test('labels come back from an export, too', async () => {
   const first = await projectOf(editor, { workspaceId });
   await imported(editor, first, 'title,labels,parent\nA,"sea; ""a;b""",2\nB,"\'=x",\nC,,1\n');

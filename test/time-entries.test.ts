@@ -157,6 +157,36 @@ test('a timer that was begun before its project was archived is stopped', async 
   expect(listed.timeEntries.totalCount).toBe(0);
 });
 
+test('time on a task that is deleted at the same moment is written, or the task is not found', async () => {
+  const person = await editor();
+  const faultOf = ({ errors: [error] }: Awaited<ReturnType<Person['ask']>>): string =>
+    error === undefined ? 'done' : [error.extensions.code, error.extensions.type].filter(Boolean).join(' ');
+  const outcomes: string[] = [];
+  for (let round = 0; round < 12; round += 1) {
+    const projectId = await projectOf(person, { workspaceId });
+    const { id: taskId } = await taskIn(person, projectId);
+    const span = { startedAt: ago(round + 2), endedAt: ago(round + 1.5) };
+    const wholeProject = round % 2 === 1;
+    if (wholeProject) await did(person, 'archiveProject', { id: projectId });
+    const [removed, written] = await Promise.all([
+      wholeProject
+        ? person.ask(textOf('deleteProject'), { input: { id: projectId, withTime: true } })
+        : person.ask(textOf('deleteTask'), { input: { id: taskId } }),
+      round % 4 < 2
+        ? person.ask(textOf('createTimeEntry'), { input: { taskId, ...span } })
+        : person.ask(textOf('startTimer'), { input: { taskId, stopRunning: true } }),
+    ]);
+    outcomes.push(`${wholeProject ? 'project' : 'task'}: ${faultOf(removed)}, ${faultOf(written)}`);
+  }
+  const possible = new Set([
+    'task: done, NOT_FOUND Task',
+    'task: CONFLICT, done',
+    'project: done, NOT_FOUND Task',
+    'project: done, CONFLICT',
+  ]);
+  expect(outcomes.filter((outcome) => !possible.has(outcome))).toEqual([]);
+});
+
 test('a timer that was forgotten ends after 24 hours', async () => {
   const person = await editor();
   const { id: taskId } = await taskIn(person, await projectOf(person));

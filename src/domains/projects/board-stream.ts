@@ -10,6 +10,7 @@ import { projectById, projectsUnit } from './project-loaders.ts';
 import type { ProjectRow } from './project-tables.ts';
 import { taskById } from './task-loaders.ts';
 import { tasks } from './task-tables.ts';
+import { instantOf } from './time-rules.ts';
 
 /** How old the knowledge of a subscriber's rights may be at a delivery. Whether they see the project is read at each. */
 const recheckMs = 3000;
@@ -85,8 +86,10 @@ const openingOf = async (context: Context, projectId: string, after: string | nu
   try {
     const project = await found('Project', projectId, projectById(unit));
     if (after === null) return null;
-    const since = new Date(Date.parse(after) - overlapMs).toISOString();
-    if (project.updatedAt >= since) return { __typename: 'BoardOutdated', project, at: new Date().toISOString() };
+    const changedSince = Date.parse(after) - overlapMs;
+    const since = new Date(changedSince).toISOString();
+    if (instantOf(project.updatedAt) >= changedSince)
+      return { __typename: 'BoardOutdated', project, at: new Date().toISOString() };
     const isNewer = and(
       eq(tasks.organizationId, unit.organizationId),
       eq(tasks.projectId, projectId),

@@ -72,16 +72,17 @@ export const linkTask = (means: ProjectMeans, input: LinkTaskInput): Promise<Pro
 export const removeProjectLink = (means: ProjectMeans, id: string): Promise<string> => {
   const unit = projectsUnit(means);
   return unit.transact(async ({ organizationId }) => {
-    const { projectId, taskId } = await found('ProjectLink', id, projectLinkById(unit));
-    const ofTask = taskId === null ? null : await lockTask(means, taskId);
-    const held = ofTask ?? (await lockToWork(means, projectId));
+    const { projectId } = await found('ProjectLink', id, projectLinkById(unit));
+    const held = await lockToWork(means, projectId);
+    // What it belongs to is known from here on: its task may have gone meanwhile, and it with its task.
     const [link] = await database
       .delete(projectLinks)
       .where(and(eq(projectLinks.organizationId, organizationId), eq(projectLinks.id, id)))
       .returning();
     if (link === undefined) throw new NotFound('ProjectLink', id);
-    if (ofTask !== null) await noteActivity(means, ofTask.task, { kind: 'UNLINKED', subjectId: id }, 'changed');
-    else tellBoard(unit, means.services, { kind: 'updated', projectId });
+    const { taskId } = link;
+    if (taskId === null) tellBoard(unit, means.services, { kind: 'updated', projectId });
+    else await noteActivity(means, { id: taskId, projectId }, { kind: 'UNLINKED', subjectId: id }, 'changed');
     record(means, held, link, 'unlinked');
     return id;
   });

@@ -5,9 +5,11 @@ import { wholeOf } from '../../database/unit-of-work.ts';
 import { BadUserInput, Conflict, Forbidden, type InputIssue } from '../../errors.ts';
 import type { DeleteProjectInput, TransferProjectInput, UpdateProjectInput } from '../../generated/resolvers.ts';
 import { globalId } from '../../ids.ts';
+import { renewFileReaders } from '../content/file-readers.ts';
 import { issuesOf } from '../content/validation.ts';
 import { viewerOf } from '../context.ts';
 import { promptSessions } from '../modelhub/prompt-tables.ts';
+import { filesOfProject } from './attachment-loaders.ts';
 import { tellBoard } from './board-events.ts';
 import {
   isProject,
@@ -189,7 +191,11 @@ export const deleteProject = (means: ProjectMeans, { id, withTime }: DeleteProje
         timeEntries: entries,
       });
     // As the organization: its tasks may have to do with those of projects that the viewer does not see.
-    await unit.nested(whole, () => database.delete(projects).where(isProject(organizationId, id)));
+    await unit.nested(whole, async (inner) => {
+      const files = await filesOfProject(organizationId, id);
+      await database.delete(projects).where(isProject(organizationId, id));
+      await renewFileReaders(inner, files);
+    });
     unit.record({
       action: 'project.deleted',
       type: 'Project',
@@ -233,8 +239,7 @@ export const transferProject = (means: ProjectMeans, { id, ownerId }: TransferPr
       throw new Forbidden('PROJECT_MANAGE', 'Only its owner gives a project away.');
     requireOpen(held);
     if (project.ownerId === ownerId) return project;
-    // As the organization: who manages a project need not see its workspace.
-    await unit.nested(wholeOf(organizationId), (whole) => requireSeer(whole, project, ownerId, 'ownerId'));
+    await requireSeer(unit, project, ownerId, 'ownerId');
     await database
       .insert(projectCollaborators)
       .values({ organizationId, projectId: id, userId: ownerId, role: 'ADMIN', addedById: userId })

@@ -1,6 +1,6 @@
 import { and, eq, sql, type SQL } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
-import type { UnitOfWork } from '../../database/unit-of-work.ts';
+import { wholeOf, type UnitOfWork } from '../../database/unit-of-work.ts';
 import { BadUserInput, Conflict, Forbidden, NotFound } from '../../errors.ts';
 import { viewerOf, type Context, type Viewer } from '../context.ts';
 import { atLeast, requireActive, roleIn, workspaceRanks } from '../permissions.ts';
@@ -105,18 +105,22 @@ export const seesProject = ({ id, workspaceId }: Pick<ProjectRow, 'id' | 'worksp
 
 /**
  * Whether a member sees a project: who belongs to it, who sees its workspace, and the organization's administrators; null for who is no member. Holds their
- * membership fast. Only as far as the unit sees the workspace.
+ * membership fast.
  */
 export const memberSees = async (
-  { organizationId }: UnitOfWork,
+  unit: UnitOfWork,
   project: Pick<ProjectRow, 'id' | 'workspaceId'>,
   userId: string,
 ): Promise<boolean | null> => {
-  const [member] = await database
-    .select({ sees: seesProject(project) })
-    .from(memberships)
-    .where(and(eq(memberships.organizationId, organizationId), eq(memberships.userId, userId)))
-    .for('key share');
+  const { organizationId } = unit;
+  // As the organization: who works in a project need not see its workspace.
+  const [member] = await unit.nested(wholeOf(organizationId), () =>
+    database
+      .select({ sees: seesProject(project) })
+      .from(memberships)
+      .where(and(eq(memberships.organizationId, organizationId), eq(memberships.userId, userId)))
+      .for('key share'),
+  );
   return member?.sees ?? null;
 };
 

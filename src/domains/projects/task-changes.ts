@@ -34,7 +34,10 @@ export const isTask = (organizationId: string, id: string) =>
 export const lockTask = async (means: ProjectMeans, id: string): Promise<HeldTask> => {
   const unit = projectsUnit(means);
   const { projectId } = await found('Task', id, taskById(unit));
-  const held = await lockToWork(means, projectId);
+  const held = await lockToWork(means, projectId).catch((error: unknown) => {
+    // Its project went since, and it with it.
+    throw error instanceof NotFound ? new NotFound('Task', id) : error;
+  });
   const [task] = await database.select().from(tasks).where(isTask(unit.organizationId, id)).for('no key update');
   if (task === undefined) throw new NotFound('Task', id);
   return { ...held, task };

@@ -2,8 +2,11 @@ import { and, asc, eq, inArray, sql } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import { uuidArray } from '../../database/loader.ts';
 import { Conflict } from '../../errors.ts';
+import { renewFileReaders } from '../content/file-readers.ts';
+import { filesOfTasks } from './attachment-loaders.ts';
 import { tellBoard } from './board-events.ts';
 import type { ProjectMeans } from './project-rights.ts';
+import { projects } from './project-tables.ts';
 import type { HeldTask } from './task-changes.ts';
 import { lockTasks, requireTaskIds, type FieldOf } from './task-locks.ts';
 import { tasks } from './task-tables.ts';
@@ -42,7 +45,10 @@ export const deleteTasks = (
         fieldOfRoot(doomed.filter(({ id }) => timed.has(id))),
         'Time was recorded on this task, or on a part of it.',
       );
+    const files = await filesOfTasks(organizationId, ids);
     await database.delete(tasks).where(and(eq(tasks.organizationId, organizationId), inArray(tasks.id, [...ids])));
+    await renewFileReaders(unit, files);
+    await touchProjects(organizationId, held);
     tell(means, held, doomed);
     return parts.size;
   });
@@ -75,6 +81,15 @@ const withTime = async (organizationId: string, ids: readonly string[]): Promise
     .from(timeEntries)
     .where(and(eq(timeEntries.organizationId, organizationId), sql`${timeEntries.taskId} = ${named}`));
   return new Set(rows.map(({ id }) => id));
+};
+
+/** Moves on when the projects were last changed: a task that is gone says nothing itself to who comes back to a board. */
+const touchProjects = async (organizationId: string, held: readonly HeldTask[]): Promise<void> => {
+  const ids = [...new Set(held.map(({ project }) => project.id))];
+  await database
+    .update(projects)
+    .set({ lastTaskNumber: sql`${projects.lastTaskNumber}` })
+    .where(and(eq(projects.organizationId, organizationId), inArray(projects.id, ids)));
 };
 
 const tell = ({ unit, services }: ProjectMeans, held: readonly HeldTask[], doomed: readonly Doomed[]): void => {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { and, eq, inArray, sql } from 'drizzle-orm';
 import { v7 } from 'uuid';
 import { database } from '../../database/client.ts';
+import { wholeOf } from '../../database/unit-of-work.ts';
 import { viewerOf } from '../context.ts';
 import { users } from '../identity/tables.ts';
 import { memberships } from '../tenancy/tables.ts';
@@ -27,19 +28,23 @@ export interface Named {
 
 /** Looks up what rows name in a project that is locked. */
 export const namedIn = async (
-  { unit: { organizationId } }: Pick<ProjectMeans, 'unit'>,
+  { unit }: Pick<ProjectMeans, 'unit'>,
   { project }: HeldProject,
   drafts: readonly Draft[],
 ): Promise<Named> => {
+  const { organizationId } = unit;
   const addresses = [...new Set(drafts.flatMap(({ assignee }) => assignee ?? []))];
   const numbers = [...new Set(drafts.flatMap(({ parent }) => (parent && 'number' in parent ? parent.number : [])))];
   const names = [...new Set(drafts.flatMap(({ labels }) => labels.map((name) => name.toLowerCase())))];
-  const people = await database
-    .select({ email: sql<string>`lower(${users.email})`, userId: memberships.userId, sees: seesProject(project) })
-    .from(memberships)
-    .innerJoin(users, eq(users.id, memberships.userId))
-    .where(and(eq(memberships.organizationId, organizationId), inArray(sql`lower(${users.email})`, addresses)))
-    .for('key share', { of: memberships });
+  // As the organization: who works in a project need not see its workspace.
+  const people = await unit.nested(wholeOf(organizationId), () =>
+    database
+      .select({ email: sql<string>`lower(${users.email})`, userId: memberships.userId, sees: seesProject(project) })
+      .from(memberships)
+      .innerJoin(users, eq(users.id, memberships.userId))
+      .where(and(eq(memberships.organizationId, organizationId), inArray(sql`lower(${users.email})`, addresses)))
+      .for('key share', { of: memberships }),
+  );
   const parents = await database
     .select({ id: tasks.id, number: tasks.number })
     .from(tasks)

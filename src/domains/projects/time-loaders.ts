@@ -123,7 +123,10 @@ export const figuresByTask = loadOne(
   (figures) => figures.taskId,
 );
 
-/** Hours of tasks and all their parts. Those without time are left out. */
+/**
+ * Hours of tasks and all their parts. Those without time are left out. Parts and entries are looked up in their indexes: joined, as many parts were expected as to read
+ * those of all tasks.
+ */
 export const hoursWithPartsByTask = loadOne(
   () =>
     database
@@ -133,15 +136,19 @@ export const hoursWithPartsByTask = loadOne(
           with recursive parts (root, id) as (
             select root, root from unnest(${bound.keys}::uuid[]) as given (root)
             union
-            select parts.root, ${tasks.id} from parts join ${tasks}
-              on ${tasks.organizationId} = ${bound.organizationId} and ${tasks.parentId} = parts.id
+            select parts.root, part.id from parts cross join lateral (
+              select ${tasks.id} from ${tasks}
+              where ${tasks.organizationId} = ${bound.organizationId} and ${tasks.parentId} = parts.id offset 0
+            ) as part
           )
           select root, id from parts
         ) as parts`,
       )
-      .innerJoin(
-        timeEntries,
-        and(eq(timeEntries.organizationId, bound.organizationId), sql`${timeEntries.taskId} = parts.id`),
+      .crossJoin(
+        sql`lateral (
+          select ${timeEntries.startedAt}, ${timeEntries.endedAt} from ${timeEntries}
+          where ${timeEntries.organizationId} = ${bound.organizationId} and ${timeEntries.taskId} = parts.id offset 0
+        ) as time_entries`,
       )
       .groupBy(sql`parts.root`),
   (figures) => figures.taskId,

@@ -11,6 +11,7 @@ import type { SavedViewRow } from '../project-tables.ts';
 import { savedViewById, savedViewList } from '../saved-view-loaders.ts';
 import { createSavedView, deleteSavedView, updateSavedView } from '../saved-views.ts';
 import { taskList } from '../task-loaders.ts';
+import { timeEntryList } from '../time-loaders.ts';
 import { askedWith, questionIssues, type Asked } from '../view-questions.ts';
 
 /** What a view finds in its list; null for a view of another, and for one that does not fit its list. */
@@ -52,6 +53,8 @@ export const resolvers: Resolvers = {
       askedOf(view, 'TASKS', schema, (asked) => taskList(projectsUnit(context), { ...args, ...asked })),
     projects: (view, args, context, { schema }) =>
       askedOf(view, 'PROJECTS', schema, (asked) => projectList(projectsUnit(context), { ...args, ...asked })),
+    timeEntries: (view, args, context, { schema }) =>
+      askedOf(view, 'TIME_ENTRIES', schema, (asked) => timeEntryList(projectsUnit(context), { ...args, ...asked })),
     orders: (view, args, { unit }, { schema }) =>
       askedOf(view, 'ORDERS', schema, (asked) => orderList(unit, { ...args, ...asked })),
     documents: (view, args, { unit }, { schema }) =>
