@@ -73,7 +73,7 @@ describe.each(arrangements)('the sample (%s)', (arrangement) => {
   test('has the same rows in each run, of all domains, and comes once', async () => {
     for (const each of [ground, other]) {
       const outcome = await each.run('db:seed', '--size', 'demo');
-      expect(outcome.stderr).toContain('9 of 9: analytics\n');
+      expect(outcome.stderr).toContain('10 of 10: analytics\n');
       expect(outcome).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+ rows in .* Sign in as person-0@/) });
     }
     const content = await contentOf(ground);
