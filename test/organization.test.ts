@@ -125,6 +125,7 @@ test('its type says what it allows', async () => {
       'activityDays',
       'eventDays',
       'metricDays',
+      'eventLogDays',
     ],
   });
   await retype(bed, ada.organizationId, 'ENTERPRISE');

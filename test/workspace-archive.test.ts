@@ -10,6 +10,7 @@ import {
 } from 'graphql';
 import { buildSchema } from '../src/gateway/schema.ts';
 import { colleagueOf, type Colleague } from './company.ts';
+import { projectOf, taskIn } from './project-talk.ts';
 import { conversationIn, workspaceOf } from './talk.ts';
 import { uploaded } from './uploading.ts';
 import { startTestbed, type Person, type Testbed } from './testbed.ts';
@@ -117,6 +118,15 @@ const changes: Readonly<Record<string, string>> = {
   updateAgentSettings: '(input: { workspaceId: $workspace, maxSteps: 5 }) { agentSettings { maxSteps } }',
   deleteConversation: '(input: { id: $conversation }) { deletedId }',
   createRoom: '(input: { kind: CHANNEL, name: "Other", workspaceId: $workspace }) { room { id } }',
+  createProject: '(input: { name: "Other", workspaceId: $workspace }) { project { id } }',
+  createTask: '(input: { projectId: $project, title: "Other" }) { task { id } }',
+  linkProject: '(input: { projectId: $project, url: "https://example.com" }) { link { id } }',
+  linkTask: '(input: { taskId: $task, url: "https://example.com" }) { link { id } }',
+  createSavedView:
+    '(input: { list: TASKS, name: "Other", audience: WORKSPACE, workspaceId: $workspace }) { savedView { id } }',
+  updateSavedView: '(input: { id: $view, version: 1, name: "Other" }) { savedView { id } }',
+  createWebhook:
+    '(input: { workspaceId: $workspace, url: "https://example.com/hook", events: ["task.*"] }) { webhook { id } }',
   leaveWorkspace: '(input: { workspaceId: $workspace }) { deletedId }',
 };
 /** They act on the archive itself. */
@@ -131,6 +141,8 @@ const naming = [
   'createTrainingExamplesFromFeedback',
   'exportAnalytics',
   'exportConversations',
+  'exportEventLog',
+  'exportTasks',
   'exportTrainingData',
   'inviteMember',
   // What people look at in an archive.
@@ -170,6 +182,9 @@ interface Filled extends Readonly<Record<string, string>> {
   readonly share: string;
   readonly feedback: string;
   readonly template: string;
+  readonly project: string;
+  readonly task: string;
+  readonly view: string;
 }
 const filled = async (name: string): Promise<Filled> => {
   const workspaceId = await workspaceOf(ada, { name, systemPrompt: 'One.' });
@@ -221,6 +236,12 @@ const filled = async (name: string): Promise<Filled> => {
     'mutation ($input: CreatePromptTemplateInput!) { createPromptTemplate(input: $input) { promptTemplate { id } } }',
     { input: { name, category: 'Roses', type: 'SYSTEM', content: 'One.' } },
   );
+  const project = await projectOf(ada, { workspaceId });
+  const { id: task } = await taskIn(ada, project);
+  const { createSavedView }: { createSavedView: { savedView: { id: string } } } = await ada.want(
+    'mutation ($input: CreateSavedViewInput!) { createSavedView(input: $input) { savedView { id } } }',
+    { input: { list: 'TASKS', name, audience: 'WORKSPACE', workspaceId } },
+  );
   const place = { workspaceId, userId: keeper.userId, role: 'EDITOR' };
   const add = 'mutation ($input: AddWorkspaceMemberInput!) { addWorkspaceMember(input: $input) { member { id } } }';
   for (const input of [place, { ...place, userId: viewer.userId, role: 'VIEWER' }]) await ada.want(add, { input });
@@ -248,6 +269,9 @@ const filled = async (name: string): Promise<Filled> => {
     share: shareConversation.share.id,
     feedback: giveFeedback.feedback.id,
     template: createPromptTemplate.promptTemplate.id,
+    project,
+    task,
+    view: createSavedView.savedView.id,
   };
 };
 

@@ -29,5 +29,6 @@ export const filledProjectEnds = async (owner: Person, ids: Ids, secret: string)
     ProjectsView: await view('PROJECTS'),
     OrdersView: await view('ORDERS'),
     DocumentsView: await view('DOCUMENTS'),
+    TimeView: await view('TIME_ENTRIES'),
   };
 };

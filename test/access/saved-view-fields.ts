@@ -48,6 +48,7 @@ export const fixtures: Fixtures = {
   connections: {
     'SavedView.tasks': found('SavedView', 'tasks'),
     'SavedView.projects': found('ProjectsView', 'projects'),
+    'SavedView.timeEntries': found('TimeView', 'timeEntries'),
     'SavedView.orders': found('OrdersView', 'orders'),
     'SavedView.documents': found('DocumentsView', 'documents'),
   },

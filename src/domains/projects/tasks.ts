@@ -10,6 +10,7 @@ import { conversationById } from '../conversations/loaders.ts';
 import { issuesOf } from '../content/validation.ts';
 import { viewerOf } from '../context.ts';
 import { found } from '../nodes.ts';
+import { requireActive } from '../permissions.ts';
 import { tellBoard } from './board-events.ts';
 import { isProject, lockToWork, requireSeer, type ProjectMeans } from './project-rights.ts';
 import { amountIssues, dateIssues, longTextIssues, metadataIssues } from './project-rules.ts';
@@ -126,13 +127,14 @@ export const createTask = (means: ProjectMeans, input: CreateTaskInput): Promise
   const issues = taskIssues(input);
   if (issues.length > 0) throw new BadUserInput(issues);
   const { unit } = means;
-  const { userId } = viewerOf(means);
+  const viewer = viewerOf(means);
   const { projectId, assigneeId, conversationId, parentId } = input;
   return unit.transact(async ({ organizationId }) => {
     const { project } = await lockToWork(means, projectId);
     if (assigneeId) await requireSeer(unit, project, assigneeId, 'assigneeId');
     if (parentId) await requireTaskOf(organizationId, projectId, parentId);
     const conversation = conversationId ? await found('Conversation', conversationId, conversationById(unit)) : null;
+    if (conversation !== null) requireActive(viewer, conversation.workspaceId);
     const id = newId();
     const fresh: NewTask = {
       id,
@@ -149,7 +151,7 @@ export const createTask = (means: ProjectMeans, input: CreateTaskInput): Promise
       conversationId: conversation?.id ?? null,
       originWorkspaceId: conversation?.workspaceId ?? null,
     };
-    const task = sole(await insertTasks(unit, projectId, userId, [fresh]));
+    const task = sole(await insertTasks(unit, projectId, viewer.userId, [fresh]));
     const { number } = task;
     tellBoard(unit, means.services, { kind: 'created', projectId, taskId: id });
     unit.record({
