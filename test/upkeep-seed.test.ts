@@ -7,6 +7,8 @@ const momentary: Readonly<Record<string, readonly string[]>> = {
   'public.passwords': ['hash'],
   'public.stale_windows': ['id'],
   'public.model_prices': ['id', 'effective_from', 'starts_at'],
+  // The log dates what comes late.
+  'public.events': ['id'],
   'knowledge.entry_versions': ['id'],
 };
 
@@ -35,7 +37,8 @@ const contentOf = async (ground: Ground): Promise<string[]> => {
 const filled =
   `users passwords memberships groups group_memberships workspaces workspace_memberships documents document_chunks
   chunk_embeddings chunk_postings conversations messages citations feedback rooms room_memberships room_messages room_message_terms
-  email_threads emails email_terms orders order_events order_notes execution_logs prompt_sessions prompts prompt_runs user_activities
+  email_threads emails email_terms orders order_events order_notes projects project_collaborators project_labels tasks task_labels
+  task_activities task_dependencies task_comments time_entries execution_logs prompt_sessions prompts prompt_runs user_activities
   analytics_events events stale_windows`
     .split(/\s+/)
     .map((name) => `public.${name}`);
