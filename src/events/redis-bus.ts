@@ -14,6 +14,8 @@ interface Envelope {
 const timeoutMs = 2000;
 /** How often it is made sure that the server still hears: a connection whose other end is gone without a word stays open. */
 const pulseMs = 5000;
+/** How long after a message was lost on a connection that stands the others are told. */
+const againMs = 100;
 
 /**
  * Carries messages to all processes that share a Redis, and a number of a database there: delivered here at once, elsewhere by the server. While Redis is
@@ -90,7 +92,8 @@ export class RedisBus implements Bus {
       // Told once until the others know.
       if (!this.#owesWord) this.#log.warn({ message: Error.isError(error) ? error.name : '' }, 'Messages were lost.');
       this.#owesWord = true;
-      if (this.#publisher.status === 'ready') this.#confess();
+      // Later, and not at once: a connection that has just died may still call itself ready, and refuse at once.
+      if (this.#publisher.status === 'ready') setTimeout(() => this.#confess(), againMs).unref();
     });
     this.#sending.add(sent);
     void sent.finally(() => this.#sending.delete(sent));
@@ -98,7 +101,7 @@ export class RedisBus implements Bus {
 
   /** Lets the others know that they have missed something. */
   #confess(): void {
-    if (!this.#owesWord || this.#closed) return;
+    if (!this.#owesWord || this.#closed || this.#publisher.status !== 'ready') return;
     this.#owesWord = false;
     this.#send({ from: this.#name, topic: null, message: {} });
   }
