@@ -31,7 +31,6 @@ export class RedisBus implements Bus {
   readonly #sending = new Set<Promise<unknown>>();
   /** Something could not be told to the others, and they do not know yet. */
   #owesWord = false;
-  #hasHeard = false;
   #pulse: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -58,9 +57,11 @@ export class RedisBus implements Bus {
     for (const client of [this.#publisher, this.#subscriber])
       client.on('error', (error: Error) => this.#log.warn({ message: error.name }, 'Redis cannot be reached.'));
     this.#subscriber.on('message', (_channel, payload: string) => this.#hear(payload));
-    this.#subscriber.on('ready', () => void this.#listen());
+    let listening: Promise<void> | undefined;
+    this.#subscriber.on('ready', () => void (listening = this.#listen()));
     this.#publisher.on('ready', () => this.#confess());
     await Promise.allSettled([this.#publisher.connect(), this.#subscriber.connect()]);
+    await listening;
     this.#pulse = setInterval(() => this.#feelPulse(), pulseMs).unref();
     return this;
   }
@@ -114,12 +115,11 @@ export class RedisBus implements Bus {
     else this.#local.deliver(topic, message);
   }
 
-  /** Once it is known that everything is heard again, those who can look up what came meanwhile are told to. */
+  /** Once it is known that everything is heard, those who can look up what came meanwhile are told to. */
   async #listen(): Promise<void> {
     try {
       await this.#subscriber.subscribe(this.#channel);
-      if (this.#hasHeard) this.#local.interrupt();
-      this.#hasHeard = true;
+      this.#local.interrupt();
     } catch {
       if (!this.#closed) this.#subscriber.disconnect(true);
     }
