@@ -80,22 +80,22 @@ test('who works in a project opens tasks; who only sees it is refused, and nothi
 
 test('tasks that are opened at the same time have numbers of their own, and the board their order', async () => {
   const id = await projectOf(editor, { workspaceId });
-  const made = await Promise.all(Array.from({ length: 20 }, () => taskIn(editor, id)));
+  const made = await Promise.all(Array.from({ length: 50 }, () => taskIn(editor, id)));
   expect(made.map(({ number }) => number).toSorted((a, b) => a - b)).toEqual(
-    Array.from({ length: 20 }, (_, index) => index + 1),
+    Array.from({ length: 50 }, (_, index) => index + 1),
   );
   const board = `query ($id: ID!) { project(id: $id) { board { status tasks(first: 50) { totalCount edges { node { number position } } } } } }`;
   const { data, statements } = await editor.ask(board, { id });
   const columns: Data[] = (data as Data).project.board;
   expect(columns.map(({ status, tasks: { totalCount } }) => [status, totalCount])).toEqual([
-    ['TODO', 20],
+    ['TODO', 50],
     ['IN_PROGRESS', 0],
     ['REVIEW', 0],
     ['DONE', 0],
     ['CANCELLED', 0],
   ]);
   expect(columns[0].tasks.edges.map(({ node }: Data) => node.number)).toEqual(
-    Array.from({ length: 20 }, (_, index) => index + 1),
+    Array.from({ length: 50 }, (_, index) => index + 1),
   );
   // The project, the columns' tasks, and their numbers.
   expect(statements).toHaveLength(3);
