@@ -8,9 +8,6 @@ const maxAskedSeconds = 24 * hour;
 /** Each pause is longer or shorter by up to so many percent, so that what failed together does not come again together. */
 const jitterPercent = 20;
 
-/** Tries of a delivery. */
-export const maxAttempts = pauses.length + 1;
-
 /** Milliseconds until the next try, after so many; null: that was the last. `askedSeconds` is what the server asked for. */
 export const pauseAfter = (attempts: number, askedSeconds = 0): number | null => {
   const seconds = pauses[attempts - 1];

@@ -4,11 +4,14 @@ import { listOf } from '../../database/list.ts';
 import { bound, loadMany, loadOne } from '../../database/loader.ts';
 import { webhookAttempts, webhookDeliveries, webhookSubscriptions } from './webhook-tables.ts';
 
-const { encryptedSecret, encryptedPreviousSecret, sendingUntil, ...webhookColumns } =
-  getTableColumns(webhookSubscriptions);
-/** All of a webhook that people may see, and apart from it what signs. */
+const {
+  encryptedSecret: _secret,
+  encryptedPreviousSecret: _previousSecret,
+  sendingUntil: _sendingUntil,
+  ...webhookColumns
+} = getTableColumns(webhookSubscriptions);
+/** All of a webhook that people may see: without what signs. */
 export { webhookColumns };
-export const secretColumns = { encryptedSecret, encryptedPreviousSecret, sendingUntil };
 
 export const webhookById = loadOne(
   () =>

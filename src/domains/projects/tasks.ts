@@ -1,5 +1,5 @@
 import { eq, and, max, sql } from 'drizzle-orm';
-import { generateKeyBetween, generateNKeysBetween } from 'fractional-indexing';
+import { generateNKeysBetween } from 'fractional-indexing';
 import { database } from '../../database/client.ts';
 import { sole } from '../../database/rows.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
@@ -39,10 +39,7 @@ export const timesOf = (status: TaskRow['status'], now = new Date().toISOString(
   cancelledAt: status === 'CANCELLED' ? now : null,
 });
 
-/** The place behind all tasks of a project that is locked. */
-export const lastPosition = async (organizationId: string, projectId: string): Promise<string> =>
-  generateKeyBetween(await highestPosition(organizationId, projectId), null);
-
+/** The place of the last task of a project that is locked; null where there is none. */
 const highestPosition = async (organizationId: string, projectId: string): Promise<string | null> => {
   const { last } = sole(
     await database
