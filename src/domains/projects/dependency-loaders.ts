@@ -2,10 +2,7 @@ import { and, eq, getTableColumns, inArray, sql } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import { listOf } from '../../database/list.ts';
 import { bound, loadOne } from '../../database/loader.ts';
-import { taskDependencies, tasks } from './task-tables.ts';
-
-/** Where a task stands that others still wait for. */
-export const openStatuses = ['TODO', 'IN_PROGRESS', 'REVIEW'] as const;
+import { openStatuses, taskDependencies, tasks } from './task-tables.ts';
 
 export const taskDependencyById = loadOne(
   () =>

@@ -19,20 +19,10 @@ import {
   type HeldProject,
   type ProjectMeans,
 } from './project-rights.ts';
-import { amountIssues, dateIssues, keyIssues, longTextIssues } from './project-rules.ts';
+import { amountIssues, dateIssues, keyIssues, longTextIssues, metadataIssues } from './project-rules.ts';
 import { projectCollaborators, projects, type ProjectRow } from './project-tables.ts';
 import { keyTaken, maxName } from './projects.ts';
 import { timeEntries } from './time-tables.ts';
-
-const maxMetadata = 16_000;
-
-const metadataIssues = (metadata: unknown): InputIssue[] => {
-  if (metadata === undefined || metadata === null) return [];
-  if (typeof metadata !== 'object' || Array.isArray(metadata))
-    return [{ field: 'metadata', message: 'This is a JSON object.' }];
-  if (JSON.stringify(metadata).length <= maxMetadata) return [];
-  return [{ field: 'metadata', message: `This has at most ${maxMetadata.toLocaleString('en')} characters as JSON.` }];
-};
 
 const inputIssues = (input: UpdateProjectInput): InputIssue[] => [
   ...issuesOf('name', input.name ?? undefined, maxName),

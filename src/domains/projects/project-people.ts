@@ -12,7 +12,7 @@ import { collaboratorById, projectsUnit } from './project-loaders.ts';
 import { lockProject, lockToManage, memberSees, requireOpen, type ProjectMeans } from './project-rights.ts';
 import { amountIssues } from './project-rules.ts';
 import { projectCollaborators, type ProjectCollaboratorRow, type ProjectRow } from './project-tables.ts';
-import { taskActivities, tasks, taskWatchers } from './task-tables.ts';
+import { openStatuses, taskActivities, tasks, taskWatchers } from './task-tables.ts';
 import { isTimeEntry, lastMoment } from './time-rules.ts';
 import { timeEntries } from './time-tables.ts';
 
@@ -210,7 +210,7 @@ const unassign = async (means: ProjectMeans, projectId: string, userId: string):
         eq(tasks.organizationId, organizationId),
         eq(tasks.projectId, projectId),
         eq(tasks.assigneeId, userId),
-        inArray(tasks.status, ['TODO', 'IN_PROGRESS', 'REVIEW']),
+        inArray(tasks.status, [...openStatuses]),
       ),
     )
     .returning({ taskId: tasks.id });

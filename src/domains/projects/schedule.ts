@@ -4,11 +4,10 @@ import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { BadUserInput, Conflict } from '../../errors.ts';
 import { found } from '../nodes.ts';
 import { scheduleOf, type Edge, type Timing } from './critical-path.ts';
-import { openStatuses } from './dependency-loaders.ts';
 import { projectById } from './project-loaders.ts';
 import { amountIssues } from './project-rules.ts';
 import type { CriticalPathRow, ScheduledTaskRow } from './schedule-rows.ts';
-import { taskDependencies, tasks } from './task-tables.ts';
+import { openStatuses, taskDependencies, tasks } from './task-tables.ts';
 
 /** Open tasks of a project that is scheduled. */
 export const maxScheduledTasks = 10_000;

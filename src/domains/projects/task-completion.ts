@@ -7,8 +7,7 @@ import { globalId } from '../../ids.ts';
 import type { ProjectMeans } from './project-rights.ts';
 import type { CompletionWarningRow } from './rows.ts';
 import type { HeldTask } from './task-changes.ts';
-import { openStatuses } from './task-marks.ts';
-import { taskDependencies, tasks } from './task-tables.ts';
+import { openStatuses, taskDependencies, tasks } from './task-tables.ts';
 
 /** A task that is to be DONE, and where the input says so. */
 export interface Completing extends HeldTask {

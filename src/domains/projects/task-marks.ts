@@ -3,10 +3,7 @@ import { database } from '../../database/client.ts';
 import { listOf } from '../../database/list.ts';
 import { bound, loadMany, loadOne } from '../../database/loader.ts';
 import { projectLabels } from './project-tables.ts';
-import { taskLabels, tasks, taskWatchers } from './task-tables.ts';
-
-/** Where nothing more is to be done. */
-export const openStatuses = ['TODO', 'IN_PROGRESS', 'REVIEW'] as const;
+import { openStatuses, taskLabels, tasks, taskWatchers } from './task-tables.ts';
 
 export const projectLabelById = loadOne(
   () =>

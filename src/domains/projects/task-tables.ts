@@ -21,6 +21,8 @@ import { memberships } from '../tenancy/tables.ts';
 import { priorities, projectLabels, rankOfPriority, toProject } from './project-tables.ts';
 
 export const taskStatuses = ['TODO', 'IN_PROGRESS', 'REVIEW', 'DONE', 'CANCELLED'] as const;
+/** Where a task stands that others still wait for. */
+export const openStatuses = ['TODO', 'IN_PROGRESS', 'REVIEW'] as const;
 export const dependencyKinds = ['BLOCKS', 'RELATES', 'DUPLICATES'] as const;
 export const taskActivityKinds = [
   'CREATED',
