@@ -215,6 +215,9 @@ test('whatever looks like a secret is left out by name', async () => {
     'quota_counters.subject_key',
     'rooms.direct_key',
     'user_activities.credential_id',
+    'cache_entries.key',
+    'organization_setting_values.key',
+    'workspace_setting_values.key',
     'webhook_subscriptions.previous_secret_until',
     'workspaces.avatar_key',
   ];

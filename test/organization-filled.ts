@@ -75,9 +75,7 @@ export const filledCast = async (bed: Testbed): Promise<Filled> => {
       allWorkspaces: false,
     });
     await database.insert(apiKeyWorkspaces).values({ organizationId, apiKeyId, workspaceId });
-    await database
-      .insert(workspaceSettings)
-      .values({ organizationId, workspaceId, tone: text('tone'), webhookSecret: sealed });
+    await database.insert(workspaceSettings).values({ organizationId, workspaceId, tone: text('tone') });
     const role = 'MEMBER' as const;
     await database.insert(invites).values({
       organizationId,
@@ -141,7 +139,7 @@ export const filledCast = async (bed: Testbed): Promise<Filled> => {
   const places = { organizationId, workspaceId, memberId, groupId, secret };
   await fillAnalytics(whole, places);
   await fillBank(whole, places);
-  await fillPlatform(whole);
+  await fillPlatform(whole, { organizationId, workspaceId, memberId, secret, sealed });
   const { store } = bed.server.installation.services;
   // Such as the picture of a workspace, and what a crash left of an upload.
   for (const key of [`${organizationId}/avatars/${workspaceId}`, `incoming/${organizationId}/${newId()}`])

@@ -11,8 +11,12 @@ import { providerKeys } from '../src/domains/modelhub/tables.ts';
 import { idempotencyKeys } from '../src/domains/platform/idempotency-tables.ts';
 import { encryptedColumns, type EncryptedColumn } from '../src/domains/platform/encrypted-columns.ts';
 import { renewEncryption } from '../src/domains/platform/reencryption.ts';
+import {
+  organizationSettingValues,
+  systemSettingValues,
+  workspaceSettingValues,
+} from '../src/domains/platform/setting-tables.ts';
 import { webhookSubscriptions } from '../src/domains/platform/webhook-tables.ts';
-import { workspaceSettings } from '../src/domains/tenancy/tables.ts';
 import { openKeyRing, type KeyRing } from '../src/secrets/encryption.ts';
 import { mutate } from './account.ts';
 import { startOpenAiServer, type OpenAiServer } from './openai-server.ts';
@@ -103,6 +107,9 @@ beforeAll(async () => {
       .where(eq(users.id, uuidOf(ada.userId))),
   );
   await unitOf(bed, null).transact(() =>
+    database.insert(systemSettingValues).values({ key: 'test', encryptedValue: encryptedKey }),
+  );
+  await unitOf(bed, null).transact(() =>
     database
       .insert(idempotencyKeys)
       .values({ organizationId, requestId: 'test', fingerprint: 'test', encryptedResult: encryptedKey }),
@@ -112,7 +119,9 @@ beforeAll(async () => {
     await database
       .insert(datasources)
       .values({ ...ofWorkspace, name: 'Feed', kind: 'MANUAL', encryptedSecrets: encryptedKey });
-    await database.insert(workspaceSettings).values({ ...ofWorkspace, webhookSecret: encryptedKey });
+    const setting = { key: 'test', encryptedValue: encryptedKey };
+    await database.insert(organizationSettingValues).values({ organizationId, ...setting });
+    await database.insert(workspaceSettingValues).values({ ...ofWorkspace, ...setting });
     await database.insert(webhookSubscriptions).values({
       organizationId,
       url: 'http://127.0.0.1',
@@ -183,7 +192,6 @@ test('nothing else encrypts than what writes those columns, and mails', () => {
     'src/domains/modelhub/provider-keys.ts',
     'src/domains/platform/reencryption.ts',
     'src/domains/platform/webhook-subscriptions.ts',
-    'src/domains/tenancy/workspace-settings.ts',
     'src/gateway/idempotency.ts',
     'src/mail/postbox.ts',
   ]);

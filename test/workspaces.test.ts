@@ -13,8 +13,7 @@ const fields = `name slug language published chatMode ${settingsOfAnswers} archi
 const create = `mutation ($input: CreateWorkspaceInput!) { createWorkspace(input: $input) { workspace { id ${fields} } } }`;
 const update = `mutation ($input: UpdateWorkspaceInput!) { updateWorkspace(input: $input) { workspace { ${fields} } } }`;
 const read = `query ($id: ID!) { workspace(id: $id) { ${fields} } }`;
-const shown =
-  'branding { primaryColor accentColor logoUrl faviconUrl extra } tone welcomeMessage webhookUrl webhookSecretSet webhookEvents';
+const shown = 'branding { primaryColor accentColor logoUrl faviconUrl extra } tone welcomeMessage';
 const updateSettings = `mutation ($input: UpdateWorkspaceSettingsInput!) { updateWorkspaceSettings(input: $input) { settings { ${shown} } } }`;
 const readSettings = `query ($id: ID!) { workspace(id: $id) { settings { ${shown} } } }`;
 const ask =
@@ -249,9 +248,6 @@ describe('settings', () => {
     branding: { primaryColor: null, accentColor: null, logoUrl: null, faviconUrl: null, extra: null },
     tone: null,
     welcomeMessage: null,
-    webhookUrl: null,
-    webhookSecretSet: false,
-    webhookEvents: [],
   };
   const all = {
     branding: {
@@ -263,46 +259,26 @@ describe('settings', () => {
     },
     tone: 'Plain and kind.',
     welcomeMessage: 'Good morning.',
-    webhookUrl: 'https://example.com/hook',
-    webhookEvents: ['document.processed', 'message.asked'],
   };
-  const secret = 'whsec_0123456789abcdef';
 
   test('there are defaults until somebody says something; absent stays and null clears', async () => {
     const set = (input: object) => keeper.want(updateSettings, { input: { workspaceId: garden, ...input } });
     expect(await keeper.want(readSettings, { id: garden })).toEqual({ workspace: { settings: nothing } });
-    const events = ['message.asked', 'document.processed', 'message.asked'];
     const branding = { ...all.branding, primaryColor: '#00AAFF' };
-    await set({ ...all, branding, webhookEvents: events, webhookSecret: secret });
-    const now = { ...all, webhookSecretSet: true };
-    expect(await keeper.want(readSettings, { id: garden })).toEqual({ workspace: { settings: now } });
+    await set({ ...all, branding });
+    expect(await keeper.want(readSettings, { id: garden })).toEqual({ workspace: { settings: all } });
     await set({});
     await set({ tone: null, branding: { logoUrl: null, extra: { a: 1 } } });
-    const less = { ...now, tone: null, branding: { ...all.branding, logoUrl: null, extra: { a: 1 } } };
+    const less = { ...all, tone: null, branding: { ...all.branding, logoUrl: null, extra: { a: 1 } } };
     expect(await keeper.want(readSettings, { id: garden })).toEqual({ workspace: { settings: less } });
-    await set({ branding: null, webhookSecret: null, webhookUrl: null, webhookEvents: [], welcomeMessage: ' ' });
+    await set({ branding: null, welcomeMessage: ' ' });
     expect(await keeper.want(readSettings, { id: garden })).toEqual({ workspace: { settings: nothing } });
   });
 
-  test('the secret is stored encrypted and stands in no event', async () => {
-    await keeper.want(updateSettings, { input: { workspaceId: garden, webhookSecret: secret } });
-    const unit = unitOf(bed, ada.organizationId);
-    const rows = await unit.run(() =>
-      database.execute<{ text: string }>(
-        sql`select to_jsonb(s)::text as text from workspace_settings s union all select to_jsonb(e)::text from events e`,
-      ),
-    );
-    await unit.rest();
-    const told = rows.map(({ text }) => text).join();
-    expect(told).toContain('workspace_settings.updated');
-    expect(told).toContain('"webhook_secret": "ey');
-    expect(told).not.toContain(secret);
-  });
-
-  test('a viewer reads how it presents itself, not where it reports, and changes nothing', async () => {
+  test('a viewer reads how it presents itself, and changes nothing', async () => {
     await keeper.want(updateSettings, { input: { workspaceId: garden, ...all } });
-    const { data, errors } = await viewer.ask(
-      `query ($id: ID!) { workspace(id: $id) { settings { branding { primaryColor } tone welcomeMessage webhookUrl webhookSecretSet webhookEvents } } }`,
+    const data = await viewer.want(
+      `query ($id: ID!) { workspace(id: $id) { settings { branding { primaryColor } tone welcomeMessage } } }`,
       { id: garden },
     );
     expect(data).toEqual({
@@ -311,15 +287,9 @@ describe('settings', () => {
           branding: { primaryColor: '#00aaff' },
           tone: all.tone,
           welcomeMessage: all.welcomeMessage,
-          webhookUrl: null,
-          webhookSecretSet: null,
-          webhookEvents: null,
         },
       },
     });
-    expect(errors.map(({ path, extensions }) => [path?.at(-1), extensions.code, extensions.permission])).toEqual(
-      ['webhookUrl', 'webhookSecretSet', 'webhookEvents'].map((field) => [field, 'FORBIDDEN', 'WORKSPACE_MANAGE']),
-    );
     const input = { workspaceId: garden, tone: 'Rude.' };
     expect(await viewer.codes(updateSettings, { input })).toEqual(['FORBIDDEN']);
     const stranger = await bed.signUp('Stranger');
@@ -329,16 +299,10 @@ describe('settings', () => {
 
   test('every bound holds, and a refusal changes nothing', async () => {
     const input = (more: object) => ({ workspaceId: garden, ...more });
-    const long = (length: number) => `https://example.com/${'a'.repeat(length - 'https://example.com/'.length)}`;
     const extra = (length: number) => ({ a: 'x'.repeat(length - '{"a":""}'.length) });
     for (const fine of [
       { tone: 't'.repeat(500) },
       { welcomeMessage: 'w'.repeat(2000) },
-      { webhookUrl: long(2000) },
-      { webhookUrl: 'http://localhost:8080/hook' },
-      { webhookUrl: 'http://127.0.0.1/hook' },
-      { webhookSecret: 's'.repeat(16) },
-      { webhookSecret: 's'.repeat(200) },
       { branding: { extra: extra(16_000) } },
     ])
       await keeper.want(updateSettings, { input: input(fine) });
@@ -346,17 +310,6 @@ describe('settings', () => {
     const wrong: readonly (readonly [string, object])[] = [
       ['tone', { tone: 't'.repeat(501) }],
       ['welcomeMessage', { welcomeMessage: 'w'.repeat(2001) }],
-      ['webhookUrl', { webhookUrl: long(2001) }],
-      ['webhookUrl', { webhookUrl: 'http://example.com/hook' }],
-      ['webhookUrl', { webhookUrl: 'http://localhost.example.com/hook' }],
-      ['webhookUrl', { webhookUrl: 'ftp://example.com/hook' }],
-      ['webhookUrl', { webhookUrl: 'https://me:secret@example.com/hook' }],
-      ['webhookSecret', { webhookSecret: 's'.repeat(15) }],
-      ['webhookSecret', { webhookSecret: 's'.repeat(201) }],
-      ['webhookSecret', { webhookSecret: 'has a space in the middle' }],
-      ['webhookEvents', { webhookEvents: Array.from({ length: 101 }, () => 'a.b') }],
-      ['webhookEvents', { webhookEvents: null }],
-      ['webhookEvents.1', { webhookEvents: ['a.b', 'Document'] }],
       ['branding.primaryColor', { branding: { primaryColor: 'red' } }],
       ['branding.accentColor', { branding: { accentColor: '#12345g' } }],
       ['branding.logoUrl', { branding: { logoUrl: 'http://example.com/logo.svg' } }],

@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm';
 import { index, integer, jsonb, text, uuid } from 'drizzle-orm/pg-core';
 import { moment, oneOf, tenantTable, word } from '../database/tenant-table.ts';
 
@@ -20,6 +21,8 @@ export const jobs = tenantTable(
     targetType: text(),
     targetId: uuid(),
     requestedById: uuid(),
+    /** The schedule that began it; null: nobody's clock did. No foreign key, for it outlives the schedule. */
+    scheduleId: uuid(),
     error: text(),
     result: jsonb().$type<Record<string, unknown>>(),
     startedAt: moment(),
@@ -31,6 +34,9 @@ export const jobs = tenantTable(
     index('jobs_kind_index').on(job.organizationId, job.kind, job.createdAt, job.id),
     index('jobs_state_index').on(job.organizationId, job.state, job.createdAt, job.id),
     index('jobs_target_id_index').on(job.organizationId, job.targetId),
+    index('jobs_schedule_id_index')
+      .on(job.organizationId, job.scheduleId, job.createdAt, job.id)
+      .where(sql`${job.scheduleId} is not null`),
   ],
 );
 export type JobRow = typeof jobs.$inferSelect;

@@ -49,7 +49,7 @@ export const fixtures: Fixtures = {
   },
   mutations: {
     updateWorkspaceSettings: {
-      field: `updateWorkspaceSettings(input: { workspaceId: $Workspace, tone: "${secret}", webhookUrl: "https://example.com/" }) { settings { tone webhookUrl } }`,
+      field: `updateWorkspaceSettings(input: { workspaceId: $Workspace, tone: "${secret}" }) { settings { tone } }`,
       gets: byWorkspaceAdmins,
     },
     setWorkspaceAvatar: {

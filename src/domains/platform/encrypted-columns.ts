@@ -12,13 +12,15 @@ export interface EncryptedColumn {
  */
 export const encryptedColumns: readonly EncryptedColumn[] = [
   { table: 'platform_provider_keys', column: 'encrypted_key', holder: 'INSTALLATION' },
+  { table: 'system_setting_values', column: 'encrypted_value', holder: 'INSTALLATION' },
   { table: 'idempotency_keys', column: 'encrypted_result', holder: 'INSTALLATION' },
   { table: 'users', column: 'web_push_subscription', holder: 'INSTALLATION' },
   { table: 'two_factors', column: 'secret', holder: 'PERSON' },
   { table: 'api_configurations', column: 'encrypted_key', holder: 'ORGANIZATION' },
   { table: 'datasources', column: 'encrypted_secrets', holder: 'ORGANIZATION' },
+  { table: 'organization_setting_values', column: 'encrypted_value', holder: 'ORGANIZATION' },
+  { table: 'workspace_setting_values', column: 'encrypted_value', holder: 'ORGANIZATION' },
   { table: 'provider_keys', column: 'encrypted_key', holder: 'ORGANIZATION' },
   { table: 'webhook_subscriptions', column: 'encrypted_secret', holder: 'ORGANIZATION' },
   { table: 'webhook_subscriptions', column: 'encrypted_previous_secret', holder: 'ORGANIZATION' },
-  { table: 'workspace_settings', column: 'webhook_secret', holder: 'ORGANIZATION' },
 ];

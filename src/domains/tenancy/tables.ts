@@ -361,7 +361,7 @@ export interface Branding {
   readonly extra?: object;
 }
 
-/** How a workspace presents itself, and where it reports what happens in it; one row for each workspace that has said so. */
+/** How a workspace presents itself; one row for each workspace that has said so. */
 export const workspaceSettings = tenantTable(
   'workspace_settings',
   'workspace',
@@ -372,11 +372,6 @@ export const workspaceSettings = tenantTable(
     /** How answers should sound. */
     tone: text(),
     welcomeMessage: text(),
-    webhookUrl: text(),
-    /** Encrypted; what is sent to the address is signed with it. */
-    webhookSecret: text(),
-    /** Events that are sent; none when empty. */
-    webhookEvents: text().array().notNull().default([]),
   },
   (settings) => [
     unique('workspace_settings_workspace_id_key').on(settings.organizationId, settings.workspaceId),
@@ -387,11 +382,10 @@ export const workspaceSettings = tenantTable(
     }).onDelete('cascade'),
   ],
 );
-/** What is read of the settings: the secret never is. */
 export type WorkspaceSettingsRow = Pick<
   typeof workspaceSettings.$inferSelect,
-  'workspaceId' | 'branding' | 'tone' | 'welcomeMessage' | 'webhookUrl' | 'webhookEvents'
-> & { readonly webhookSecretSet: boolean };
+  'workspaceId' | 'branding' | 'tone' | 'welcomeMessage'
+>;
 
 const toWorkspace = (table: string, organizationId: PgColumn, workspaceId: PgColumn) =>
   foreignKey({

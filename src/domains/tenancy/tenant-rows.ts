@@ -55,9 +55,10 @@ const tablesOf = (unit: UnitOfWork, schema: string): Promise<TenantTable[]> =>
 export const withheldColumns: Readonly<Record<string, readonly string[]>> = {
   api_configurations: ['encrypted_key'],
   datasources: ['encrypted_secrets'],
+  organization_setting_values: ['encrypted_value'],
   provider_keys: ['encrypted_key'],
   webhook_subscriptions: ['encrypted_secret', 'encrypted_previous_secret'],
-  workspace_settings: ['webhook_secret'],
+  workspace_setting_values: ['encrypted_value'],
 };
 
 /** A way to look at a table, and which of the rows seen are not seen by an earlier one. */

@@ -27,15 +27,11 @@ export const membersByWorkspace = listOf({
   filters: { role: workspaceMemberships.role, createdAt: workspaceMemberships.createdAt },
 });
 
-/** What is read of the settings: the secret never is. */
 export const settingsColumns = {
   workspaceId: workspaceSettings.workspaceId,
   branding: workspaceSettings.branding,
   tone: workspaceSettings.tone,
   welcomeMessage: workspaceSettings.welcomeMessage,
-  webhookUrl: workspaceSettings.webhookUrl,
-  webhookEvents: workspaceSettings.webhookEvents,
-  webhookSecretSet: sql<boolean>`${workspaceSettings.webhookSecret} is not null`.as('webhook_secret_set'),
 };
 
 /** Settings by workspace; null where nobody has said anything. */

@@ -13,37 +13,28 @@ export const untouchedSettings = (workspaceId: string): WorkspaceSettingsRow => 
   branding: {},
   tone: null,
   welcomeMessage: null,
-  webhookUrl: null,
-  webhookEvents: [],
-  webhookSecretSet: false,
 });
 
 /**
- * Changes how a workspace presents itself and where it reports: absent leaves as it is, null clears.
+ * Changes how a workspace presents itself: absent leaves as it is, null clears.
  * Throws BadUserInput, Conflict (archived), Forbidden (needs ADMIN in it), NotFound.
  */
 export const updateWorkspaceSettings = async (
   context: Context,
   input: UpdateWorkspaceSettingsInput,
 ): Promise<WorkspaceSettingsRow> => {
-  const { unit, services } = context;
+  const { unit } = context;
   const { workspaceId } = input;
-  const issues = issuesOf(input, services.settings.mode !== 'production');
-  // Before the transaction: it opens none, and nothing slow belongs into one.
-  const webhookSecret =
-    issues.length === 0 && input.webhookSecret ? await services.keyRing.encrypt(input.webhookSecret) : null;
+  const issues = issuesOf(input);
   return unit.transact(async ({ organizationId }) => {
     await lockActiveWorkspace(context, workspaceId);
     if (issues.length > 0) throw new BadUserInput(issues);
     const current = (await settingsByWorkspace(unit).load(workspaceId)) ?? untouchedSettings(workspaceId);
-    const { branding, tone, welcomeMessage, webhookUrl, webhookEvents } = input;
+    const { branding, tone, welcomeMessage } = input;
     const fields = {
       ...(branding !== undefined && { branding: branding === null ? {} : branded(current.branding, branding) }),
       ...(tone !== undefined && { tone: tone?.trim() || null }),
       ...(welcomeMessage !== undefined && { welcomeMessage: welcomeMessage?.trim() || null }),
-      ...(webhookUrl !== undefined && { webhookUrl: webhookUrl?.href ?? null }),
-      ...(webhookEvents !== undefined && { webhookEvents: [...new Set(webhookEvents)].sort() }),
-      ...(input.webhookSecret !== undefined && { webhookSecret }),
     };
     if (Object.keys(fields).length === 0) return current;
     const written = sole(
@@ -77,17 +68,12 @@ const absent = (value: unknown): value is null | undefined => value === null || 
 const issue = (field: string, fine: boolean, message: string): InputIssue[] => (fine ? [] : [{ field, message }]);
 
 const maxUrl = 2000;
-const localhosts = new Set(['localhost', '127.0.0.1', '[::1]']);
 
-const isSafe = (url: URL | null | undefined, { orLocal = false } = {}): boolean => {
-  if (absent(url)) return true;
-  const encrypted = url.protocol === 'https:' || (orLocal && url.protocol === 'http:' && localhosts.has(url.hostname));
-  return encrypted && url.href.length <= maxUrl && url.username === '' && url.password === '';
-};
+const isSafe = (url: URL | null | undefined): boolean =>
+  absent(url) || (url.protocol === 'https:' && url.href.length <= maxUrl && url.username === '' && url.password === '');
 const isColor = (text: string | null | undefined): boolean => absent(text) || /^#[0-9a-f]{6}$/i.test(text);
 const isExtra = (value: unknown): boolean =>
   absent(value) || (typeof value === 'object' && !Array.isArray(value) && JSON.stringify(value).length <= 16_000);
-const isEvent = (name: string): boolean => /^[a-z][a-z_]{0,62}\.[a-z][a-z_]{0,62}$/.test(name);
 
 const picture = 'A picture has an address that begins with https://, of at most 2,000 characters.';
 const color = 'A colour is #rrggbb.';
@@ -100,20 +86,8 @@ const brandingIssues = (branding: WorkspaceBrandingInput): InputIssue[] => [
   ...issue('branding.extra', isExtra(branding.extra), 'This is an object of at most 16,000 characters as JSON.'),
 ];
 
-const issuesOf = (input: UpdateWorkspaceSettingsInput, orLocal: boolean): InputIssue[] => {
-  const { branding, tone, welcomeMessage, webhookUrl, webhookSecret, webhookEvents } = input;
-  const address = `An address begins with https://${orLocal ? ' or http://localhost' : ''}, has at most 2,000 characters and holds no password.`;
-  const secret = 'A secret has 16 to 200 printable ASCII characters without spaces.';
-  return [
-    ...(absent(branding) ? [] : brandingIssues(branding)),
-    ...issue('tone', (tone?.length ?? 0) <= 500, 'A tone has at most 500 characters.'),
-    ...issue('welcomeMessage', (welcomeMessage?.length ?? 0) <= 2000, 'A welcome has at most 2,000 characters.'),
-    ...issue('webhookUrl', isSafe(webhookUrl, { orLocal }), address),
-    ...issue('webhookSecret', absent(webhookSecret) || /^[!-~]{16,200}$/.test(webhookSecret), secret),
-    ...issue('webhookEvents', (webhookEvents?.length ?? 0) <= 100, 'At most 100 events.'),
-    ...(webhookEvents ?? []).flatMap((name, at) =>
-      issue(`webhookEvents.${at}`, isEvent(name), 'The name of an event is like document.processed.'),
-    ),
-    ...issue('webhookEvents', webhookEvents !== null, 'Give an empty list for no events.'),
-  ];
-};
+const issuesOf = ({ branding, tone, welcomeMessage }: UpdateWorkspaceSettingsInput): InputIssue[] => [
+  ...(absent(branding) ? [] : brandingIssues(branding)),
+  ...issue('tone', (tone?.length ?? 0) <= 500, 'A tone has at most 500 characters.'),
+  ...issue('welcomeMessage', (welcomeMessage?.length ?? 0) <= 2000, 'A welcome has at most 2,000 characters.'),
+];

@@ -1,10 +1,10 @@
 import { BadUserInput, NotFound } from '../../../errors.ts';
 import type { Resolvers } from '../../../generated/resolvers.ts';
 import { globalId } from '../../../ids.ts';
-import { viewerOf, type Context } from '../../context.ts';
+import { viewerOf } from '../../context.ts';
 import { avatarUrl } from '../../identity/avatars.ts';
 import { found } from '../../nodes.ts';
-import { requirePermission, roleIn } from '../../permissions.ts';
+import { roleIn } from '../../permissions.ts';
 import { memberUserById, workspaceById, workspaceBySlug, workspaceList } from '../loaders.ts';
 import type { WorkspaceMembershipRow } from '../tables.ts';
 import { membersByWorkspace, settingsByWorkspace, workspaceMembershipById } from '../workspace-loaders.ts';
@@ -26,10 +26,6 @@ import {
 } from '../workspaces.ts';
 
 const maxSlug = 100;
-
-/** Where a workspace reports is its managers' affair. */
-const requireManager = (context: Context, workspaceId: string): void =>
-  requirePermission(viewerOf(context), 'WORKSPACE_MANAGE', workspaceId);
 
 const gone = (id: string) => ({ deletedId: globalId('WorkspaceMembership', id) });
 
@@ -77,20 +73,6 @@ export const resolvers: Resolvers = {
   WorkspaceMembership: {
     user: ({ userId }, _args, { unit }) => found('User', userId, memberUserById(unit)),
     workspace: ({ workspaceId }, _args, { unit }) => found('Workspace', workspaceId, workspaceById(unit)),
-  },
-  WorkspaceSettings: {
-    webhookUrl: ({ workspaceId, webhookUrl }, _args, context) => {
-      requireManager(context, workspaceId);
-      return webhookUrl;
-    },
-    webhookSecretSet: ({ workspaceId, webhookSecretSet }, _args, context) => {
-      requireManager(context, workspaceId);
-      return webhookSecretSet;
-    },
-    webhookEvents: ({ workspaceId, webhookEvents }, _args, context) => {
-      requireManager(context, workspaceId);
-      return webhookEvents;
-    },
   },
 };
 
