@@ -3,7 +3,7 @@ import { jobsAlone, type UnitOfWork } from '../src/database/unit-of-work.ts';
 import { cacheEntries } from '../src/domains/platform/cache-tables.ts';
 import { sealUpTo } from '../src/domains/platform/event-sealing.ts';
 import { dueJobSchedules, jobSchedules } from '../src/domains/platform/schedule-tables.ts';
-import { organizationSettingValues, workspaceSettingValues } from '../src/domains/platform/setting-tables.ts';
+import { organizationSettingValues, workspaceSettingValues } from '../src/domains/tenancy/setting-tables.ts';
 import { firstIdAt, newId } from '../src/ids.ts';
 
 interface PlatformPlaces {

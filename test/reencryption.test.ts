@@ -15,7 +15,7 @@ import {
   organizationSettingValues,
   systemSettingValues,
   workspaceSettingValues,
-} from '../src/domains/platform/setting-tables.ts';
+} from '../src/domains/tenancy/setting-tables.ts';
 import { webhookSubscriptions } from '../src/domains/platform/webhook-tables.ts';
 import { openKeyRing, type KeyRing } from '../src/secrets/encryption.ts';
 import { mutate } from './account.ts';

@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm';
 import { check, foreignKey, jsonb, pgTable, text, unique, uuid, type PgColumn } from 'drizzle-orm/pg-core';
 import { globalColumns, personalTable, tenantTable } from '../../database/tenant-table.ts';
 import { users } from '../identity/tables.ts';
-import { organizations, workspaces } from '../tenancy/tables.ts';
+import { organizations, workspaces } from './tables.ts';
 
 /** What is set somewhere: values that differ from what would be in force otherwise. `setting-registry.ts` says which keys there are. */
 const ownColumns = () => ({
