@@ -29,6 +29,9 @@ import * as tasks from '../src/domains/projects/task-tables.ts';
 import * as time from '../src/domains/projects/time-tables.ts';
 import * as knowledge from '../src/domains/knowledge/tables.ts';
 import * as analytics from '../src/domains/analytics/tables.ts';
+import * as cache from '../src/domains/platform/cache-tables.ts';
+import * as schedules from '../src/domains/platform/schedule-tables.ts';
+import * as settings from '../src/domains/tenancy/setting-tables.ts';
 import * as eventSeals from '../src/domains/platform/event-tables.ts';
 import * as idempotency from '../src/domains/platform/idempotency-tables.ts';
 import * as identity from '../src/domains/identity/tables.ts';
@@ -126,6 +129,12 @@ const sources: Readonly<Record<string, string>> = {
   'O analytics_userengagement':
     'id user_id session_duration page_views conversations_count orders_created date created_at',
   'W analytics_events': 'workspace product_usage observability',
+  'C system_settings': 'label value createdAt lastUpdatedAt',
+  'C event_logs': 'event metadata userId occurredAt',
+  'C cache_data': 'name data belongsTo byId expiresAt createdAt lastUpdatedAt',
+  'O core_systemsetting': 'id key value description created_at updated_at',
+  'W webhook_subscriptions': 'registration workspace',
+  'W jobs': 'task state schedule',
   'N AI_Interaction': 'prompts responses model tokens cost performance module',
   'D Project': 'name description organization owner collaborators status metadata',
   'D ProjectCollaborator': 'project user role',
@@ -167,7 +176,7 @@ const tablesOf = (...modules: object[]): string[] => [
 ];
 /** The domains whose tables the page tells of, by its headings. */
 const parts: Readonly<Record<string, readonly string[]>> = {
-  'Identity and tenancy': tablesOf(identity, tenancy),
+  'Identity and tenancy': tablesOf(identity, tenancy, settings),
   Content: tablesOf(content, datasources, office, sync),
   'Conversations and messaging': tablesOf(conversations, answers, prompts, embeds, visits, agents, rooms, emails),
   'Model hub': tablesOf(hub, executions, quotas, usage, routing, studio, apis),
@@ -179,6 +188,8 @@ const parts: Readonly<Record<string, readonly string[]>> = {
     webhooks,
     eventSeals,
     idempotency,
+    cache,
+    schedules,
   ),
 };
 
