@@ -103,7 +103,6 @@ ALTER TABLE "jobs" ADD COLUMN "schedule_id" uuid;--> statement-breakpoint
 ALTER TABLE "cache_entries" ADD CONSTRAINT "cache_entries_organization_id_fkey" FOREIGN KEY ("organization_id") REFERENCES "public"."organizations"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "cache_entries" ADD CONSTRAINT "cache_entries_workspace_id_fkey" FOREIGN KEY ("organization_id","workspace_id") REFERENCES "public"."workspaces"("organization_id","id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "cache_entries" ADD CONSTRAINT "cache_entries_user_id_fkey" FOREIGN KEY ("organization_id","user_id") REFERENCES "public"."memberships"("organization_id","user_id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
-ALTER TABLE "due_job_schedules" ADD CONSTRAINT "due_job_schedules_schedule_id_fkey" FOREIGN KEY ("organization_id","schedule_id") REFERENCES "public"."job_schedules"("organization_id","id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "due_job_schedules" ADD CONSTRAINT "due_job_schedules_organization_id_fkey" FOREIGN KEY ("organization_id") REFERENCES "public"."organizations"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "job_schedules" ADD CONSTRAINT "job_schedules_user_id_fkey" FOREIGN KEY ("organization_id","user_id") REFERENCES "public"."memberships"("organization_id","user_id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "organization_setting_values" ADD CONSTRAINT "organization_setting_values_organization_id_fkey" FOREIGN KEY ("organization_id") REFERENCES "public"."organizations"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
@@ -114,7 +113,7 @@ CREATE INDEX "cache_entries_expires_at_index" ON "cache_entries" USING btree ("o
 CREATE INDEX "cache_entries_workspace_id_index" ON "cache_entries" USING btree ("organization_id","workspace_id") WHERE "cache_entries"."workspace_id" is not null;--> statement-breakpoint
 CREATE INDEX "cache_entries_user_id_index" ON "cache_entries" USING btree ("organization_id","user_id") WHERE "cache_entries"."user_id" is not null;--> statement-breakpoint
 CREATE INDEX "due_job_schedules_due_at_index" ON "due_job_schedules" USING btree ("due_at");--> statement-breakpoint
-CREATE INDEX "due_job_schedules_schedule_id_index" ON "due_job_schedules" USING btree ("organization_id","schedule_id");--> statement-breakpoint
+CREATE INDEX "due_job_schedules_organization_id_index" ON "due_job_schedules" USING btree ("organization_id");--> statement-breakpoint
 CREATE INDEX "job_schedules_created_at_index" ON "job_schedules" USING btree ("organization_id","created_at","id");--> statement-breakpoint
 CREATE INDEX "job_schedules_name_index" ON "job_schedules" USING btree ("organization_id","name","id");--> statement-breakpoint
 CREATE INDEX "job_schedules_user_id_index" ON "job_schedules" USING btree ("organization_id","user_id");--> statement-breakpoint

@@ -49,16 +49,11 @@ export const dueJobSchedules = pgTable(
   },
   (due) => [
     foreignKey({
-      name: 'due_job_schedules_schedule_id_fkey',
-      columns: [due.organizationId, due.scheduleId],
-      foreignColumns: [jobSchedules.organizationId, jobSchedules.id],
-    }).onDelete('cascade'),
-    foreignKey({
       name: 'due_job_schedules_organization_id_fkey',
       columns: [due.organizationId],
       foreignColumns: [organizations.id],
     }).onDelete('cascade'),
     index('due_job_schedules_due_at_index').on(due.dueAt),
-    index('due_job_schedules_schedule_id_index').on(due.organizationId, due.scheduleId),
+    index('due_job_schedules_organization_id_index').on(due.organizationId),
   ],
 );
