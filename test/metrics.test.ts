@@ -4,12 +4,13 @@ import { ingestKind } from '../src/domains/content/document-changes.ts';
 import { startOpenAiServer, type OpenAiServer } from './openai-server.ts';
 import { conversationIn, modelFor, promote, workspaceOf } from './talk.ts';
 import { startTestbed, type Testbed } from './testbed.ts';
+import { answering, Receiver, settled, webhookOf } from './webhooks.ts';
 
 const token = 'a token for the scraper';
 
 let bed: Testbed;
 beforeAll(async () => {
-  bed = await startTestbed({ METRICS_PORT: '0', METRICS_TOKEN: token });
+  bed = await startTestbed({ METRICS_PORT: '0', METRICS_TOKEN: token, ALLOW_PRIVATE_ADDRESSES: 'on' });
 });
 afterAll(() => bed.stop());
 
@@ -153,6 +154,23 @@ test('a job that waits shows by its kind, with its age; without the setting ther
   expect(await of()).toEqual({ kind: ingestKind, waiting: 1, active: 0, oldestSeconds: 0 });
   expect(idle.server.metricsUrl).toBeUndefined();
   await idle.stop();
+});
+
+test('what is sent to webhooks is counted by its outcome', async () => {
+  const receiver = await new Receiver().start();
+  const ada = await bed.signUp();
+  const { id } = await webhookOf(ada, { url: receiver.url(), events: ['order.*'] });
+  const send = () => ada.want('mutation ($id: ID!) { testWebhook(input: { id: $id }) { delivery { id } } }', { id });
+  const counts = 'tessera_webhook_attempt_duration_seconds_count';
+  const grown = await grownBy(async () => {
+    await send();
+    await settled(ada, id, 1);
+    receiver.answer = answering(500);
+    await send();
+    await until(`${counts}{outcome="failed"}`, 1);
+  }, counts);
+  receiver.stop();
+  expect(grown).toEqual({ [`${counts}{outcome="delivered"}`]: 1, [`${counts}{outcome="failed"}`]: 1 });
 });
 
 test('a call of a model is counted by its provider, with tokens and cost', async () => {

@@ -52,6 +52,13 @@ export const jobEnded = happening<{
   readonly durationMs: number;
 }>('job');
 
+/** A message was sent to the server of a webhook. */
+export const webhookTried = happening<{
+  /** `failed` where the server did not take it, or did not answer. */
+  readonly outcome: 'delivered' | 'failed';
+  readonly durationMs: number;
+}>('webhook');
+
 /** A call of a model was settled. */
 export const modelCallEnded = happening<{
   /** Names that a platform admin gave. */

@@ -1,5 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { jobEnded, modelCallEnded, operationEnded, requestEnded } from './happenings.ts';
+import { jobEnded, modelCallEnded, operationEnded, requestEnded, webhookTried } from './happenings.ts';
 
 /** What is asked at each reading of the metrics. What this process does not have is left out. */
 export interface Sources {
@@ -52,7 +52,7 @@ export class Metrics {
     collectDefaultMetrics({ register: this.#registry });
     this.#gauges(sources);
     this.#readQueue = this.#queueGauges(sources.queue);
-    this.#deafen = [this.#requests(), this.#operations(), this.#jobs(), this.#modelCalls()];
+    this.#deafen = [this.#requests(), this.#operations(), this.#jobs(), this.#webhooks(), this.#modelCalls()];
   }
 
   get contentType(): string {
@@ -113,6 +113,16 @@ export class Metrics {
       buckets: longSeconds,
     });
     return jobEnded.hear(({ kind, outcome, durationMs }) => durations.observe({ kind, outcome }, durationMs / 1000));
+  }
+
+  #webhooks(): () => void {
+    const durations = this.#histogram({
+      name: 'tessera_webhook_attempt_duration_seconds',
+      help: 'Time of tries to deliver to the servers of webhooks, by outcome.',
+      labelNames: ['outcome'],
+      buckets: seconds,
+    });
+    return webhookTried.hear(({ outcome, durationMs }) => durations.observe({ outcome }, durationMs / 1000));
   }
 
   #modelCalls(): () => void {

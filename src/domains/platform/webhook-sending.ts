@@ -2,6 +2,7 @@ import pLimit from 'p-limit';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { globalId } from '../../ids.ts';
 import type { Run } from '../../queue/queue.ts';
+import { webhookTried } from '../../telemetry/happenings.ts';
 import type { Work } from '../services.ts';
 import { beginSending, claim, keepSending, nextDue, senderMs, stopSending, type Claimed } from './webhook-claiming.ts';
 import { fanOutStale } from './webhook-fan-out.ts';
@@ -67,7 +68,9 @@ const sendAll = async ({ services }: Work, { url, signing, deliveries }: Claimed
   return limit.map([...deliveries], async (delivery) => {
     const body = JSON.stringify(delivery.payload);
     const headers = sign(globalId('WebhookDelivery', delivery.id), new Date(), body);
-    return { delivery, outcome: await send(services.outbound, url, body, headers) };
+    const outcome = await send(services.outbound, url, body, headers);
+    webhookTried.tell({ outcome: outcome.error === null ? 'delivered' : 'failed', durationMs: outcome.durationMs });
+    return { delivery, outcome };
   });
 };
 
