@@ -24,6 +24,7 @@ import { throttlesOn, unthrottled } from './domains/identity/throttle.ts';
 import { Outbox } from './domains/knowledge/outbox.ts';
 import { knowledgePart } from './domains/knowledge/schema.ts';
 import type { AgentTools } from './domains/agent-tool.ts';
+import type { ScheduledWorks } from './domains/scheduled-work.ts';
 import { RequestJournal } from './domains/analytics/request-journal.ts';
 import type { Jobs, Schedules, Services } from './domains/services.ts';
 import { KeyUses } from './domains/modelhub/key-uses.ts';
@@ -152,6 +153,7 @@ export const openInstallation = async (
       queue,
       jobs,
       tools: await readAll<AgentTools>('tools'),
+      scheduledWork: await readAll<ScheduledWorks>('scheduledWork', 'scheduled-work'),
       store: await openStore(storeSettings(settings)),
       keyRing,
       mail: openPostbox(transport, queue, keyRing),
@@ -227,10 +229,11 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** What the files of this name in all domains export under it. */
 const readAll = async <Entries extends Readonly<Record<string, unknown>>>(
-  name: 'jobs' | 'schedules' | 'tools',
+  name: 'jobs' | 'schedules' | 'tools' | 'scheduledWork',
+  file: string = name,
 ): Promise<Entries> => {
   const domains = await Promise.all(
-    globSync(`src/domains/*/${name}.ts`, { cwd: root })
+    globSync(`src/domains/*/${file}.ts`, { cwd: root })
       .sort()
       // The cast is safe: each of these files exports its entries under this name and type.
       .map((path) => import(pathToFileURL(join(root, path)).href) as Promise<Record<typeof name, Entries>>),

@@ -127,6 +127,8 @@ const changes: Readonly<Record<string, string>> = {
   updateSavedView: '(input: { id: $view, version: 1, name: "Other" }) { savedView { id } }',
   createWebhook:
     '(input: { workspaceId: $workspace, url: "https://example.com/hook", events: ["task.*"] }) { webhook { id } }',
+  createJobSchedule:
+    '(input: { name: "Other", cron: "0 3 * * *", work: { ask: { workspaceId: $workspace, text: "Roses?" } } }) { jobSchedule { id } }',
   leaveWorkspace: '(input: { workspaceId: $workspace }) { deletedId }',
 };
 /** They act on the archive itself. */
@@ -148,6 +150,8 @@ const naming = [
   // What people look at in an archive.
   'recordEvents',
   'sharePromptSession',
+  // In an archive too, one's schedules are changed; what they are given there is looked at as when they are made.
+  'updateJobSchedule',
   'updateRoutingRule',
 ];
 /** Where nothing is archived, these find nothing to do. */

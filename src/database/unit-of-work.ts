@@ -80,6 +80,8 @@ export interface Origin {
   readonly requestId: string;
   readonly address: string | null;
   readonly userAgent: string | null;
+  /** The schedule of a member's that began it; absent: none did. */
+  readonly scheduleId?: string;
   /** The trace it is part of; absent where nobody asked. */
   readonly trace?: Trace;
 }

@@ -16,6 +16,7 @@ import type { Settings } from '../settings.ts';
 import type { FileStore } from '../storage/store.ts';
 import type { AgentTools } from './agent-tool.ts';
 import type { Viewer } from './context.ts';
+import type { ScheduledWorks } from './scheduled-work.ts';
 import type { Throttles } from './identity/throttle.ts';
 import type { UnitOfWork } from '../database/unit-of-work.ts';
 
@@ -140,6 +141,8 @@ export interface Services {
   readonly jobs: Jobs;
   /** What agents can do, by name. */
   readonly tools: AgentTools;
+  /** What members can have begun by a clock, by kind. */
+  readonly scheduledWork: ScheduledWorks;
   readonly store: FileStore;
   readonly keyRing: KeyRing;
   readonly mail: Postbox;

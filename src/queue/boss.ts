@@ -127,6 +127,7 @@ export class BossQueue implements Queue {
         targetType: target.type,
         targetId: target.id,
         requestedById: userId,
+        scheduleId: unit.options.origin.scheduleId ?? null,
       });
       const payload: Payload = { organizationId, userId, data, asked: askedIn(unit) };
       await this.#boss.send(kind, payload, { id, startAfter: startAfterSeconds, db: fromDrizzle(database, sql) });

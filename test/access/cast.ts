@@ -24,6 +24,7 @@ import { filledEmbed } from './filled-embed.ts';
 import { filledEvents } from './filled-events.ts';
 import { filledMetrics } from './filled-metrics.ts';
 import { filledRooms } from './filled-rooms.ts';
+import { filledJobSchedule } from './filled-job-schedules.ts';
 import { filledKnowledge } from './filled-knowledge.ts';
 import { filledOrders } from './filled-orders.ts';
 import { filledProjectEnds } from './filled-project-ends.ts';
@@ -393,6 +394,7 @@ const filled = async (
     ...(await filledSync(bed, owner, workspaceId, secret)),
     ...(await filledEmbed(bed, owner, workspaceId, secret)),
     ...(await filledWebhook(bed, owner, workspaceId, secret)),
+    ...(await filledJobSchedule(owner, workspaceId, secret)),
     ...(await mailboxOf(owner)),
     ...(await filledApis(owner, `${secret} customers`)),
     ...(await filledMetrics(bed, organizationId, workspaceId)),

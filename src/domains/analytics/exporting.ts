@@ -30,7 +30,7 @@ export const exportWork = z.object({
 });
 /** See {@link exportWork}. */
 export type ExportWork = z.infer<typeof exportWork>;
-type Filter = ExportWork['filter'];
+export type Filter = ExportWork['filter'];
 
 interface Terms {
   readonly permission: Permission;
@@ -87,7 +87,8 @@ const timeIssues = (from: Date, to: Date): InputIssue[] => {
   return days <= maxDays ? [] : [{ field: 'to', message: `A time has at most ${maxDays.toLocaleString('en')} days.` }];
 };
 
-const filterIssues = (kind: AnalyticsKind, filter: Filter): InputIssue[] =>
+/** What a kind is not filtered by. */
+export const filterIssues = (kind: AnalyticsKind, filter: Filter): InputIssue[] =>
   Object.entries(filter)
     .filter(([name, value]) => value !== null && !terms[kind].filters.some((each) => each === name))
     .map(([name]) => ({ field: `filter.${name}`, message: `${kind} are not filtered by this.` }));

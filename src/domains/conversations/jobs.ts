@@ -6,6 +6,8 @@ import { giveUpParsing, parseFile } from './parsing.ts';
 import { trainingExportKind } from './training-export.ts';
 import { runTrainingExport } from './training-export-run.ts';
 import { trainingFeedbackKind } from './training-feedback.ts';
+import { askKind, askRetries } from './scheduled-question.ts';
+import { runScheduledQuestion } from './scheduled-question-run.ts';
 import { runTrainingFeedback } from './training-feedback-run.ts';
 
 /** Work of this domain that comes later. */
@@ -20,6 +22,14 @@ export const jobs: Jobs = {
     expireSeconds: 6 * 3600,
     run: runTrainingExport,
     // Examples that it took for its file are not marked as used, and are taken again by the next export.
+    giveUp: async () => undefined,
+  },
+  // As long as an agent may take, and what its try before it may have left to be waited for. An answer that is being written then is ended by the watch.
+  [askKind]: {
+    concurrency: 2,
+    retries: askRetries,
+    expireSeconds: 1800,
+    run: runScheduledQuestion,
     giveUp: async () => undefined,
   },
   // What was made stays.

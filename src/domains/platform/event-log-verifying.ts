@@ -32,20 +32,21 @@ export type Verifying =
 export const verifyEventLog = async (context: Context, { known }: VerifyEventLogInput): Promise<Verifying> => {
   const { unit, services } = context;
   const noted = known ?? null;
-  requireHead(noted);
+  requireHead(noted, 'known');
   const whole = unit.as(wholeOf(unit.organizationId, viewerOf(context).userId));
-  if (await isLong(whole)) return { verification: null, jobId: await enqueued(context, noted) };
+  if (await isLong(whole)) return { verification: null, jobId: await verifyLater(context, noted) };
   const verification = await verified(whole, noted);
   await unit.transact(async () => tell(unit, verification));
   services.log.info({ organizationId: unit.organizationId, fault: verification.fault }, 'A log was verified.');
   return { verification, jobId: null };
 };
 
-const requireHead = (known: ChainHead | null): void => {
+/** Throws BadUserInput for what was never told as the head of a chain. */
+export const requireHead = (known: ChainHead | null, field: string): void => {
   if (known === null) return;
-  if (known.sequence < 1) throw new BadUserInput('known.sequence', 'Seals are counted from 1.');
+  if (known.sequence < 1) throw new BadUserInput(`${field}.sequence`, 'Seals are counted from 1.');
   if (!/^[0-9a-f]{64}$/.test(known.digest))
-    throw new BadUserInput('known.digest', 'A digest has 64 hexadecimal digits in lower case.');
+    throw new BadUserInput(`${field}.digest`, 'A digest has 64 hexadecimal digits in lower case.');
 };
 
 const isLong = async (unit: UnitOfWork): Promise<boolean> => {
@@ -61,7 +62,8 @@ const isLong = async (unit: UnitOfWork): Promise<boolean> => {
   return seals.length > soon;
 };
 
-const enqueued = (context: Context, known: ChainHead | null): Promise<string> => {
+/** Has the log verified by a job, however long it is; gives the job's id. */
+export const verifyLater = (context: Context, known: ChainHead | null): Promise<string> => {
   const { unit, services } = context;
   return unit.transact(async ({ organizationId }) => {
     const target = { type: 'Organization', id: organizationId };

@@ -1,4 +1,4 @@
-import { boolean, foreignKey, index, jsonb, pgTable, text, uuid } from 'drizzle-orm/pg-core';
+import { boolean, foreignKey, index, integer, jsonb, pgTable, text, uuid } from 'drizzle-orm/pg-core';
 import { moment, tenantTable } from '../../database/tenant-table.ts';
 import { memberships, organizations } from '../tenancy/tables.ts';
 
@@ -25,6 +25,8 @@ export const jobSchedules = tenantTable(
     lastRunAt: moment(),
     /** Why the last run could not be begun, for a person; null: it was. */
     lastError: text(),
+    /** Times in a row at which it could not be begun. */
+    failuresInARow: integer().notNull().default(0),
   },
   (schedule) => [
     foreignKey({

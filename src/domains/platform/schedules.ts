@@ -4,12 +4,18 @@ import { exportKind } from './event-log-export.ts';
 import { trimAll } from './event-retention.ts';
 import { sealAll } from './event-sealing.ts';
 import { forgetKeys } from './idempotency.ts';
+import { beginDueJobs } from './job-schedule-clock.ts';
 import { renewEncryption } from './reencryption.ts';
 import { catchUpWebhooks } from './webhook-catching-up.ts';
 import { purgeWebhooks } from './webhook-retention.ts';
 
 /** Work of the installation that comes again and again. */
 export const schedules: Schedules = {
+  'platform.begin-due-jobs': {
+    cron: '* * * * *',
+    expireSeconds: 600,
+    run: async (work, signal) => void (await beginDueJobs(work, signal)),
+  },
   'platform.catch-up-webhooks': { cron: '* * * * *', expireSeconds: 600, run: catchUpWebhooks },
   'platform.purge-webhooks': { cron: '12 4 * * *', expireSeconds: 3600, run: purgeWebhooks },
   /** Often, so that an old key can be dropped on the day it is replaced; it does nothing while there is one key. */

@@ -22,17 +22,32 @@ export const exportWork = z.object({
 });
 export type ExportWork = z.infer<typeof exportWork>;
 
+/** Which tasks, and how. */
+interface Wanted {
+  readonly projectId: string | null;
+  readonly filter: unknown;
+  readonly format: ExportWork['format'];
+}
+
 /** Begins to write tasks into a file of the viewer's own; gives the job's id. Throws BadUserInput, NotFound (project, view). */
 export const exportTasks = (context: Context, schema: GraphQLSchema, input: ExportTasksInput): Promise<string> => {
-  const { services } = context;
-  const { self, credential } = viewerOf(context);
   const projectId = input.projectId ?? null;
   if (projectId === null && !input.filter && !input.savedViewId)
     throw new BadUserInput('projectId', 'Give a project, a filter or a view.');
   if (input.filter && input.savedViewId) throw new BadUserInput('savedViewId', 'Give a filter or a view, not both.');
+  const { format = 'CSV' } = input;
+  return projectsUnit(context).transact(async () => {
+    const filter = input.savedViewId ? await filterOf(context, schema, input.savedViewId) : input.filter;
+    return beginTaskExport(context, { projectId, filter, format });
+  });
+};
+
+/** Does so once it is known which tasks. Throws BadUserInput, NotFound (project). */
+export const beginTaskExport = (context: Context, { projectId, filter, format }: Wanted): Promise<string> => {
+  const { services } = context;
+  const { self, credential } = viewerOf(context);
   const unit = projectsUnit(context);
   return unit.transact(async ({ organizationId }) => {
-    const filter = input.savedViewId ? await filterOf(context, schema, input.savedViewId) : input.filter;
     // Checked as that of the list, and kept with the ids that it stands for.
     conditionOf(taskFilters, filter);
     const project = projectId === null ? null : await found('Project', projectId, projectById(unit));
@@ -41,7 +56,7 @@ export const exportTasks = (context: Context, schema: GraphQLSchema, input: Expo
     const work: ExportWork = {
       projectId,
       filter: z.json().parse(JSON.parse(JSON.stringify(filter ?? null))),
-      format: input.format ?? 'CSV',
+      format,
       credential: { kind: credential.kind, id: credential.id },
     };
     const workspaceId = project?.workspaceId ?? null;
