@@ -92,7 +92,8 @@ export class BossQueue implements Queue {
         targetId: target.id,
         requestedById: userId,
       });
-      const payload: Payload = { organizationId, userId, data, asked: askedIn(unit) };
+      const carried = { jobId: id, queueId: id, kind };
+      const payload: Payload = { organizationId, userId, data, carried, asked: askedIn(unit) };
       await this.#boss.send(kind, payload, { id, startAfter: startAfterSeconds, db: fromDrizzle(database, sql) });
       unit.afterCommit(() => this.#wake(kind));
       return id;
@@ -100,13 +101,14 @@ export class BossQueue implements Queue {
   }
 
   cancel(unit: UnitOfWork, job: Pick<JobRow, 'id' | 'kind' | 'queueId'>): Promise<Cancelled | null> {
-    const { id: jobId, kind } = job;
+    const { kind } = job;
     const queueId = queueIdOf(job);
+    const carried = { jobId: job.id, queueId, kind };
     const { bus } = this.#options;
     return unit.transact(async () => {
-      const marked = await mark(unit, bus, { jobId, queueId }, { state: 'CANCELLED', finishedAt: now() });
+      const marked = await mark(unit, bus, carried, { state: 'CANCELLED', finishedAt: now() });
       if (marked === null) return null;
-      unit.afterCommit(() => tellCancelled(bus, { jobId, queueId }));
+      unit.afterCommit(() => tellCancelled(bus, carried));
       // An earlier version's, perhaps.
       if (!this.#kinds.has(kind)) return { data: null };
       const db = fromDrizzle(database, sql);
@@ -116,11 +118,7 @@ export class BossQueue implements Queue {
     });
   }
 
-  retry(
-    unit: UnitOfWork,
-    job: JobRow,
-    prepare: (data: Payload['data']) => Promise<Revived>,
-  ): Promise<JobRow | null> {
+  retry(unit: UnitOfWork, job: JobRow, prepare: (data: Payload['data']) => Promise<Revived>): Promise<JobRow | null> {
     const { id, kind } = job;
     return unit.transact(async ({ organizationId }) => {
       if (!this.#kinds.has(kind)) return null;
@@ -142,16 +140,12 @@ export class BossQueue implements Queue {
           ...(!isKept && { progress: 0, result: null }),
         })
         .where(
-          and(
-            eq(jobs.organizationId, organizationId),
-            eq(jobs.id, id),
-            inArray(jobs.state, ['FAILED', 'CANCELLED']),
-          ),
+          and(eq(jobs.organizationId, organizationId), eq(jobs.id, id), inArray(jobs.state, ['FAILED', 'CANCELLED'])),
         )
         .returning();
       if (queued === undefined) return null;
       await this.#boss.deleteJob(kind, given.id, { db });
-      const payload: Payload = { ...given.data, data, jobId: id, asked: askedIn(unit) };
+      const payload: Payload = { ...given.data, data, carried: { jobId: id, queueId, kind }, asked: askedIn(unit) };
       await this.#boss.send(kind, payload, { id: queueId, db });
       unit.afterCommit(() => {
         this.#options.bus.publish(jobTopic(id), {});
@@ -174,9 +168,7 @@ export class BossQueue implements Queue {
     for (const [kind, handler] of Object.entries(handlers))
       for (let started = 0; started < handler.concurrency; started++) await this.#startWorker(kind, handler, workOf);
     await this.#boss.work<Payload>(deadLetters, { ...fetching, localConcurrency: givenUpAtOnce }, async ([letter]) =>
-      letter === undefined
-        ? undefined
-        : giveUp(this.#options, letter as JobWithMetadata<Payload>, handlers, workOf),
+      letter === undefined ? undefined : giveUp(this.#options, letter as JobWithMetadata<Payload>, handlers, workOf),
     );
     for (const [kind, schedule] of Object.entries(schedules))
       await this.#boss.work(kind, seldom, () => this.#runAgain(kind, schedule, workOf));

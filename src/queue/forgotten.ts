@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm';
 import { fromDrizzle, type PgBoss } from 'pg-boss';
 import { database } from '../database/client.ts';
 import { markFailed } from './giving-up.ts';
-import { messageOf, unitOfJob, type BossOptions, type Payload } from './payload.ts';
+import { carriedBy, carriedByLetter, messageOf, unitOfJob, type BossOptions, type Payload } from './payload.ts';
 import { deadLetters } from './preparing.ts';
 
 /** Rows of one look; the next is a day later. */
@@ -13,6 +13,7 @@ interface Forgotten {
   readonly id: string;
   readonly name: string;
   readonly sourceId: string | null;
+  readonly sourceName: string | null;
   readonly data: Payload;
 }
 
@@ -20,7 +21,7 @@ interface Forgotten {
  * Work that waits for a day, of kinds that this version does not know: as long as two versions may work side by side. And letters whose last try
  * failed, too. Rows of schedules, and the package's own, have no organization.
  */
-const forgotten = `select id, name, source_id as "sourceId", data from pgboss.job
+const forgotten = `select id, name, source_id as "sourceId", source_name as "sourceName", data from pgboss.job
   where jsonb_exists(data, 'organizationId') and (
     state < 'active' and start_after < now() - interval '1 day' and not name = any($1::text[])
     or state = 'failed' and name = $2)
@@ -43,11 +44,11 @@ export const endForgotten = async (
   }
 };
 
-const end = async (boss: PgBoss, options: BossOptions, { id, name, sourceId, data }: Forgotten): Promise<void> => {
+const end = async (boss: PgBoss, options: BossOptions, row: Forgotten): Promise<void> => {
+  const { id, name } = row;
   const isLetter = name === deadLetters;
-  const queueId = isLetter ? (sourceId ?? '') : id;
-  const carried = { jobId: data.jobId ?? queueId, queueId };
-  const unit = unitOfJob(options, carried, data);
+  const carried = isLetter ? carriedByLetter(row) : carriedBy(row);
+  const unit = unitOfJob(options, carried, row.data);
   // Brings the queue into the package's cache: inside the transaction that would need a second connection.
   await boss.findJobs(name, { id });
   await unit.transact(async () => {
@@ -56,7 +57,8 @@ const end = async (boss: PgBoss, options: BossOptions, { id, name, sourceId, dat
     else await boss.cancel(name, id, { db });
     await markFailed(unit, options, carried, isLetter ? undefined : unknownKind);
   });
-  options.log.error({ kind: name, jobId: carried.jobId }, 'A forgotten job was ended.');
+  const { jobId, kind } = carried;
+  options.log.error({ kind, jobId }, 'A forgotten job was ended.');
 };
 
 const unknownKind = 'This version of Tessera does not know this kind of work.';

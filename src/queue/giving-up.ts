@@ -3,7 +3,7 @@ import type { JobWithMetadata } from 'pg-boss';
 import type { UnitOfWork } from '../database/unit-of-work.ts';
 import { tellEnd } from './ends.ts';
 import { mark, now } from './marks.ts';
-import { messageOf, unitOfJob, type BossOptions, type Carried, type Payload } from './payload.ts';
+import { carriedByLetter, messageOf, unitOfJob, type BossOptions, type Carried, type Payload } from './payload.ts';
 import type { JobHandler } from './queue.ts';
 import { jobs } from './tables.ts';
 
@@ -22,10 +22,9 @@ export const giveUp = async <Work>(
   workOf: (unit: UnitOfWork) => Work,
 ): Promise<void> => {
   const { data } = letter;
-  const kind = letter.sourceName ?? 'unknown';
   const isLast = letter.retryCount >= letter.retryLimit;
   const carried = carriedByLetter(letter);
-  const { jobId } = carried;
+  const { jobId, kind } = carried;
   const told = tellEnd(kind);
   const unit = unitOfJob(options, carried, data);
   try {
@@ -40,12 +39,6 @@ export const giveUp = async <Work>(
   if (isLast) options.log.error({ kind, jobId }, 'A job was given up, and what it worked on was left as it was.');
   else options.log.error({ kind, jobId }, 'A job was given up.');
   told('given_up');
-};
-
-/** The job of a dead letter, which is a copy of the queue's row under an id of its own. */
-const carriedByLetter = ({ data, sourceId }: Letter): Carried => {
-  const queueId = sourceId ?? '';
-  return { jobId: data.jobId ?? queueId, queueId };
 };
 
 /** Marks a job FAILED, by what its last run said of it; null when it has ended. */

@@ -10,8 +10,8 @@ export interface Payload {
   readonly organizationId: string;
   readonly userId: string | null;
   readonly data: Readonly<Record<string, unknown>>;
-  /** Our row, where the queue's row has an id of its own because the job was put back. */
-  readonly jobId?: string;
+  /** What is carried out; absent in what an earlier version wrote. */
+  readonly carried?: Carried;
   /** The request that asked for it; absent in what an earlier version wrote. */
   readonly asked?: Asked;
 }
@@ -22,16 +22,26 @@ export interface BossOptions extends Pick<UnitOptions, 'pool' | 'ledger' | 'part
   readonly observer: Observer;
 }
 
-/** A job's row, and the queue's row that carries it out: when the job is put back it gets another. */
+/** A job's row and kind, and the queue's row that carries it out: when the job is put back it gets another. */
 export interface Carried {
   readonly jobId: string;
   readonly queueId: string;
+  readonly kind: string;
 }
 
-export const carriedBy = ({ id, data }: Pick<JobWithMetadata<Payload>, 'id' | 'data'>): Carried => ({
-  jobId: data.jobId ?? id,
-  queueId: id,
-});
+/** What a row of the queue carries out. */
+export const carriedBy = ({ id, name, data }: Pick<JobWithMetadata<Payload>, 'id' | 'name' | 'data'>): Carried =>
+  data.carried ?? { jobId: id, queueId: id, kind: name };
+
+/** What a dead letter was to carry out, of which it is a copy. The package forgets where a letter came from as soon as its first try fails. */
+export const carriedByLetter = ({ data, sourceId, sourceName }: Sourced): Carried => {
+  const id = sourceId ?? '';
+  return data.carried ?? { jobId: id, queueId: id, kind: sourceName ?? 'unknown' };
+};
+type Sourced = Pick<JobWithMetadata<Payload>, 'data'> & {
+  readonly sourceId: string | null;
+  readonly sourceName: string | null;
+};
 
 /** Sees the whole organization that the job belongs to, as whoever asked for it. */
 export const unitOfJob = (

@@ -26,8 +26,7 @@ export const reviveParsing: Revive<Reviving> = ({ unit, viewer }, data) =>
     if (parsed === undefined) throw gone();
     if (viewer.userId !== parsed.userId) requirePermission(viewer, 'CONVERSATION_MANAGE', parsed.workspaceId);
     requireActive(viewer, parsed.workspaceId);
-    if (parsed.status !== 'FAILED')
-      throw new Conflict('target', 'This file was read.', { status: parsed.status });
+    if (parsed.status !== 'FAILED') throw new Conflict('target', 'This file was read.', { status: parsed.status });
     await database.update(parsedFiles).set({ status: 'PENDING', failure: null }).where(isParsed);
     unit.record({ action: 'parsed_file.retried', type: 'ParsedFile', id, workspaceId: parsed.workspaceId });
     return {};
