@@ -35,9 +35,14 @@ export const jobNow = async (person: Person, id: string): Promise<ToldJob> => {
   return job;
 };
 
-/** A job as soon as it is so; throws after half a minute. */
-export const jobWhen = async (person: Person, id: string, is: (job: ToldJob) => boolean): Promise<ToldJob> => {
-  for (const deadline = Date.now() + 30_000; ;) {
+/** A job as soon as it is so; throws when that takes longer than so many milliseconds. */
+export const jobWhen = async (
+  person: Person,
+  id: string,
+  is: (job: ToldJob) => boolean,
+  patienceMs = 30_000,
+): Promise<ToldJob> => {
+  for (const deadline = Date.now() + patienceMs; ;) {
     const job = await jobNow(person, id);
     if (is(job)) return job;
     if (Date.now() > deadline) throw new Error(`The job stays ${JSON.stringify(job)}.`);

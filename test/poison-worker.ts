@@ -12,7 +12,7 @@ export const pace = { heartbeatSeconds: 10, superviseSeconds: 1, lettersRetried:
 
 const handled = (other: Pick<JobHandler<unknown>, 'run'> & Partial<JobHandler<unknown>>): JobHandler<unknown> => ({
   concurrency: 2,
-  retries: 1,
+  retries: 2,
   expireSeconds: 60,
   giveUp: async () => undefined,
   revive: asItIs,
@@ -25,12 +25,16 @@ export const handlers: Readonly<Record<string, JobHandler<unknown>>> = {
     run: async (_work, { how }, { attempt }) => {
       if (how === 'kill') process.kill(process.pid, 'SIGKILL');
       if (how === 'kill once' && attempt === 1) process.kill(process.pid, 'SIGKILL');
-      if (how === 'hang') await pause(120_000);
       return { by: process.pid, attempt };
+    },
+  }),
+  'test.slow': handled({
+    run: async (_work, { how }) => {
+      if (how === 'hang') await pause(120_000);
+      return { by: process.pid };
     },
     expireSeconds: 3,
   }),
-  'test.other': handled({ run: async () => ({ by: process.pid }) }),
 };
 
 /** What a queue of a process of its own needs. */
