@@ -41,6 +41,7 @@ CREATE TABLE "job_schedules" (
 	"next_run_at" timestamp(3) with time zone,
 	"last_run_at" timestamp(3) with time zone,
 	"last_error" text,
+	"failures_in_a_row" integer DEFAULT 0 NOT NULL,
 	CONSTRAINT "job_schedules_pkey" PRIMARY KEY("organization_id","id")
 );
 --> statement-breakpoint
@@ -99,6 +100,8 @@ CREATE TABLE "workspace_setting_values" (
 );
 --> statement-breakpoint
 ALTER TABLE "workspace_setting_values" ENABLE ROW LEVEL SECURITY;--> statement-breakpoint
+DROP INDEX "jobs_target_id_index";--> statement-breakpoint
+ALTER TABLE "jobs" ADD COLUMN "queue_id" uuid;--> statement-breakpoint
 ALTER TABLE "jobs" ADD COLUMN "schedule_id" uuid;--> statement-breakpoint
 ALTER TABLE "cache_entries" ADD CONSTRAINT "cache_entries_organization_id_fkey" FOREIGN KEY ("organization_id") REFERENCES "public"."organizations"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "cache_entries" ADD CONSTRAINT "cache_entries_workspace_id_fkey" FOREIGN KEY ("organization_id","workspace_id") REFERENCES "public"."workspaces"("organization_id","id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
@@ -118,6 +121,7 @@ CREATE INDEX "job_schedules_created_at_index" ON "job_schedules" USING btree ("o
 CREATE INDEX "job_schedules_name_index" ON "job_schedules" USING btree ("organization_id","name","id");--> statement-breakpoint
 CREATE INDEX "job_schedules_user_id_index" ON "job_schedules" USING btree ("organization_id","user_id");--> statement-breakpoint
 CREATE INDEX "jobs_schedule_id_index" ON "jobs" USING btree ("organization_id","schedule_id","created_at","id") WHERE "jobs"."schedule_id" is not null;--> statement-breakpoint
+CREATE INDEX "jobs_target_id_index" ON "jobs" USING btree ("organization_id","target_id","created_at","id");--> statement-breakpoint
 ALTER TABLE "workspace_settings" DROP COLUMN "webhook_url";--> statement-breakpoint
 ALTER TABLE "workspace_settings" DROP COLUMN "webhook_secret";--> statement-breakpoint
 ALTER TABLE "workspace_settings" DROP COLUMN "webhook_events";--> statement-breakpoint

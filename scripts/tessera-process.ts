@@ -56,9 +56,9 @@ export const startTessera = async (
   return { ...started, url };
 };
 
-/** Starts `src/worker.ts` in the same way, and resolves when it says that it works. */
-export const startWorker = (environment: Record<string, string>): Promise<StartedProcess> =>
-  startProgram(commandOf('src/worker.ts'), environment, (output) => output.includes('Tessera works on jobs.'));
+/** Starts `src/worker.ts`, or another program like it, in the same way, and resolves when it says that it works. */
+export const startWorker = (environment: Record<string, string>, program = 'src/worker.ts'): Promise<StartedProcess> =>
+  startProgram(commandOf(program), environment, (output) => output.includes('Tessera works on jobs.'));
 
 /** A directory for the files and keys of a process, and how to remove it. */
 export const dataDirectory = async (): Promise<{ path: string; remove: () => Promise<void> }> => {

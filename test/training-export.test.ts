@@ -276,7 +276,7 @@ describe.each(knowledgePlaces)('exports of training data with the bank %s', (pla
       code: 'CONFLICT',
       field: 'organization',
     });
-    await unit.transact(() => services.queue.cancel(unit, { id, kind: trainingExportKind }));
+    await unit.transact(() => services.queue.cancel(unit, { id, kind: trainingExportKind, queueId: null }));
     expect((await exported(max, { format: 'CSV', filter: intentIs('none') })).result.fileId).toBeNull();
   });
 

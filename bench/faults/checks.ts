@@ -214,10 +214,11 @@ const ends: Rules = {
   'an answer is said to be running': `select message_id from running_answers`,
   'a call of a model is PENDING': `select id from execution_logs where status = 'PENDING'`,
   'a job has not ended': `select id from jobs where state in ('QUEUED', 'RUNNING')`,
-  'a job is not known to the queue': `select id from jobs j where not exists (select from pgboss.job b where b.id = j.id)`,
+  'a job is not known to the queue': `
+    select id from jobs j where state <> 'SUCCEEDED' and not exists (select from pgboss.job b where b.id = coalesce(j.queue_id, j.id))`,
   'the queue says otherwise of a job': `
-    select j.id from jobs j join pgboss.job b on b.id = j.id
-    where (j.state, b.state::text) not in (('SUCCEEDED', 'completed'), ('FAILED', 'failed'))`,
+    select j.id from jobs j join pgboss.job b on b.id = coalesce(j.queue_id, j.id)
+    where (j.state, b.state::text) <> ('FAILED', 'failed')`,
   'the queue has work left': `select id from pgboss.job where state < 'completed'`,
 };
 

@@ -176,8 +176,13 @@ export interface Work {
   readonly services: Services;
 }
 
+/** What a job is put back with: the same, and who wants it. */
+export interface Reviving extends Work {
+  readonly viewer: Viewer;
+}
+
 /** Handlers by the kind of work they do. */
-export type Jobs = Readonly<Record<string, JobHandler<Work>>>;
+export type Jobs = Readonly<Record<string, JobHandler<Work, Reviving>>>;
 
 /** Work that comes again and again, by its kind. Each domain's `schedules.ts` exports `schedules`. */
 export type Schedules = Readonly<Record<string, Schedule<Work>>>;

@@ -1,111 +1,75 @@
 import { and, eq, inArray, sql } from 'drizzle-orm';
 import { fromDrizzle, PgBoss, type Db, type JobWithMetadata } from 'pg-boss';
-import type { Logger } from 'pino';
 import { database } from '../database/client.ts';
 import type { Pool } from '../database/pool.ts';
-import { nowhere, UnitOfWork, wholeOf, type UnitOptions } from '../database/unit-of-work.ts';
-import type { Bus } from '../events/bus.ts';
+import { nowhere, UnitOfWork } from '../database/unit-of-work.ts';
+import { newId } from '../ids.ts';
+import type { QueueState } from '../telemetry/metrics.ts';
+import type { Asked } from '../telemetry/observer.ts';
+import { tellCancelled } from './cancelling.ts';
+import { carryOut } from './carrying-out.ts';
+import { tellEnd } from './ends.ts';
+import { endForgotten } from './forgotten.ts';
+import { giveUp } from './giving-up.ts';
+import { mark, now, queueIdOf } from './marks.ts';
+import { messageOf, type BossOptions, type Payload } from './payload.ts';
+import { deadLetters, prepareQueues, usualPace, type Clocks, type Kinds, type Pace } from './preparing.ts';
 import {
-  cancelled,
-  JobEnded,
   jobTopic,
   type Cancelled,
   type Enqueued,
   type JobHandler,
   type Queue,
-  type Run,
+  type Revived,
   type Schedule,
 } from './queue.ts';
 import { jobs, type JobRow } from './tables.ts';
-import { newId } from '../ids.ts';
-import { jobEnded } from '../telemetry/happenings.ts';
-import { inScope } from '../telemetry/log.ts';
-import type { QueueState } from '../telemetry/metrics.ts';
-import type { Asked, Observer } from '../telemetry/observer.ts';
-import type { WorkRecord } from '../telemetry/work-record.ts';
 
-/** What the queue's own row carries: enough to find the tenant and our row. */
-interface Payload {
-  readonly organizationId: string;
-  readonly userId: string | null;
-  readonly data: Readonly<Record<string, unknown>>;
-  /** The request that asked for it; absent in what an earlier version wrote. */
-  readonly asked?: Asked;
-}
-
-export interface BossOptions extends Pick<UnitOptions, 'pool' | 'ledger' | 'parts'> {
-  readonly bus: Bus;
-  readonly log: Logger;
-  readonly observer: Observer;
-}
-
-/** Seconds a worker may be silent before its job is given to another. */
-const heartbeatSeconds = 20;
 const pollingIntervalSeconds = 1;
-/** Where jobs go whose last run failed, or never came back. */
-const deadLetters = 'dead-letters';
 /** How a job is fetched and kept alive. */
 const fetching = { includeMetadata: true, pollingIntervalSeconds, heartbeatRefreshSeconds: 5 } as const;
-
 /** How it is looked for what comes again and again. */
 const seldom = { pollingIntervalSeconds: 30, heartbeatRefreshSeconds: 5 } as const;
+/** Jobs that are given up at a time: one that hangs is not in the way of the others. */
+const givenUpAtOnce = 2;
 
 /** The job queue on pg-boss: jobs are added in the transaction that needs them and worked on by this process if it wants to. */
 export class BossQueue implements Queue {
   readonly #boss: PgBoss;
   readonly #options: BossOptions;
   readonly #kinds: ReadonlySet<string>;
+  readonly #clocks: ReadonlySet<string>;
   readonly #workers = new Map<string, string[]>();
   readonly #stopping = new AbortController();
 
-  private constructor(boss: PgBoss, options: BossOptions, kinds: readonly string[]) {
+  private constructor(boss: PgBoss, options: BossOptions, kinds: readonly string[], clocks: readonly string[]) {
     this.#boss = boss;
     this.#kinds = new Set(kinds);
+    this.#clocks = new Set(clocks);
     this.#options = options;
   }
 
   /** Connects to the queue's schema, which the owner's migration has installed, and knows these kinds of work. */
   static async open(
     options: BossOptions,
-    kinds: Readonly<Record<string, Pick<JobHandler<never>, 'retries' | 'expireSeconds'>>>,
-    schedules: Readonly<Record<string, Pick<Schedule<never>, 'cron' | 'expireSeconds'>>> = {},
+    kinds: Kinds,
+    schedules: Clocks = {},
+    pace: Pace = usualPace,
   ): Promise<BossQueue> {
     const boss = new PgBoss({
       db: statementsOf(options.pool),
       schema: 'pgboss',
       migrate: false,
       createSchema: false,
-      superviseIntervalSeconds: 10,
-      monitorIntervalSeconds: 10,
+      superviseIntervalSeconds: pace.superviseSeconds,
+      monitorIntervalSeconds: pace.superviseSeconds,
       reindex: false,
       monitorVacuum: false,
     });
     boss.on('error', (error) => options.log.warn({ message: error.message }, 'The job queue had a fault.'));
     await boss.start();
-    // Giving up ends well as soon as the database lets it.
-    await boss.createQueue(deadLetters, { retryLimit: 1000, retryDelay: 5, heartbeatSeconds });
-    for (const [kind, { retries, expireSeconds }] of Object.entries(kinds)) {
-      const queue = {
-        retryLimit: retries,
-        retryDelay: 1,
-        retryBackoff: true,
-        expireInSeconds: expireSeconds,
-        heartbeatSeconds,
-        deadLetter: deadLetters,
-      };
-      await boss.createQueue(kind, queue);
-      // One that an earlier version made stays as it was otherwise.
-      await boss.updateQueue(kind, queue);
-      // Brings the queue into the package's cache: looking it up inside a caller's transaction would need a second connection.
-      await boss.findJobs(kind, { id: newId() });
-    }
-    for (const [kind, { cron, expireSeconds }] of Object.entries(schedules)) {
-      const queue = { retryLimit: 2, retryDelay: 60, expireInSeconds: expireSeconds, heartbeatSeconds };
-      await boss.createQueue(kind, { ...queue, policy: 'exclusive' });
-      await boss.updateQueue(kind, queue);
-      await boss.schedule(kind, cron, {});
-    }
-    return new BossQueue(boss, options, Object.keys(kinds));
+    await prepareQueues(boss, kinds, schedules, pace);
+    return new BossQueue(boss, options, Object.keys(kinds), Object.keys(schedules));
   }
 
   async enqueue(
@@ -129,24 +93,71 @@ export class BossQueue implements Queue {
         requestedById: userId,
         scheduleId: unit.options.origin.scheduleId ?? null,
       });
-      const payload: Payload = { organizationId, userId, data, asked: askedIn(unit) };
+      const carried = { jobId: id, queueId: id, kind };
+      const payload: Payload = { organizationId, userId, data, carried, asked: askedIn(unit) };
       await this.#boss.send(kind, payload, { id, startAfter: startAfterSeconds, db: fromDrizzle(database, sql) });
       unit.afterCommit(() => this.#wake(kind));
       return id;
     });
   }
 
-  cancel(unit: UnitOfWork, { id, kind }: Pick<JobRow, 'id' | 'kind'>): Promise<Cancelled | null> {
+  cancel(unit: UnitOfWork, job: Pick<JobRow, 'id' | 'kind' | 'queueId'>): Promise<Cancelled | null> {
+    const { kind } = job;
+    const queueId = queueIdOf(job);
+    const carried = { jobId: job.id, queueId, kind };
+    const { bus } = this.#options;
     return unit.transact(async () => {
-      if ((await this.#mark(unit, id, { state: 'CANCELLED', finishedAt: now() })) === null) return null;
-      unit.afterCommit(() => this.#options.bus.publish(jobTopic(id), cancelled));
+      const marked = await mark(unit, bus, carried, { state: 'CANCELLED', finishedAt: now() });
+      if (marked === null) return null;
+      unit.afterCommit(() => tellCancelled(bus, carried));
       // An earlier version's, perhaps.
       if (!this.#kinds.has(kind)) return { data: null };
       const db = fromDrizzle(database, sql);
-      const [job] = await this.#boss.findJobs<Payload>(kind, { id, db });
-      await this.#boss.cancel(kind, id, { db });
-      return { data: job?.data.data ?? null };
+      const [given] = await this.#boss.findJobs<Payload>(kind, { id: queueId, db });
+      await this.#boss.cancel(kind, queueId, { db });
+      return { data: given?.data.data ?? null };
     });
+  }
+
+  retry(unit: UnitOfWork, job: JobRow, prepare: (data: Payload['data']) => Promise<Revived>): Promise<JobRow | null> {
+    const { id, kind } = job;
+    return unit.transact(async ({ organizationId }) => {
+      if (!this.#kinds.has(kind)) return null;
+      const db = fromDrizzle(database, sql);
+      const [given] = await this.#boss.findJobs<Payload>(kind, { id: queueIdOf(job), db });
+      if (given === undefined) return null;
+      const { data = given.data.data, anew } = await prepare(given.data.data);
+      // Under an id of its own: the package knows its rows by their ids alone, and a run of before may not have ended yet.
+      const queueId = newId();
+      const isKept = anew !== true && job.result !== null;
+      const [queued] = await database
+        .update(jobs)
+        .set({
+          state: 'QUEUED',
+          queueId,
+          error: null,
+          startedAt: null,
+          finishedAt: null,
+          ...(!isKept && { progress: 0, result: null }),
+        })
+        .where(
+          and(eq(jobs.organizationId, organizationId), eq(jobs.id, id), inArray(jobs.state, ['FAILED', 'CANCELLED'])),
+        )
+        .returning();
+      if (queued === undefined) return null;
+      await this.#boss.deleteJob(kind, given.id, { db });
+      const payload: Payload = { ...given.data, data, carried: { jobId: id, queueId, kind }, asked: askedIn(unit) };
+      await this.#boss.send(kind, payload, { id: queueId, db });
+      unit.afterCommit(() => {
+        this.#options.bus.publish(jobTopic(id), {});
+        this.#wake(kind);
+      });
+      return queued;
+    });
+  }
+
+  endForgotten(signal: AbortSignal): Promise<void> {
+    return endForgotten(this.#boss, this.#options, this.#kinds.union(this.#clocks), signal);
   }
 
   /** Works on jobs of these kinds, and on what comes again and again, until the queue stops. */
@@ -157,8 +168,8 @@ export class BossQueue implements Queue {
   ): Promise<void> {
     for (const [kind, handler] of Object.entries(handlers))
       for (let started = 0; started < handler.concurrency; started++) await this.#startWorker(kind, handler, workOf);
-    await this.#boss.work<Payload>(deadLetters, fetching, async ([letter]) =>
-      letter === undefined ? undefined : this.#giveUp(letter as JobWithMetadata<Payload>, handlers, workOf),
+    await this.#boss.work<Payload>(deadLetters, { ...fetching, localConcurrency: givenUpAtOnce }, async ([letter]) =>
+      letter === undefined ? undefined : giveUp(this.#options, letter as JobWithMetadata<Payload>, handlers, workOf),
     );
     for (const [kind, schedule] of Object.entries(schedules))
       await this.#boss.work(kind, seldom, () => this.#runAgain(kind, schedule, workOf));
@@ -182,10 +193,13 @@ export class BossQueue implements Queue {
 
   /** Takes one job after the other while there are any, and only then waits for the next poll or for a new job. */
   async #startWorker<Work>(kind: string, handler: JobHandler<Work>, workOf: (unit: UnitOfWork) => Work): Promise<void> {
+    const means = { boss: this.#boss, options: this.#options, stopping: this.#stopping.signal };
     const worker = await this.#boss.work<Payload>(kind, fetching, async ([job]) => {
       if (job === undefined) return;
       // The package would wait for the next poll after every job.
-      await this.#run(job as JobWithMetadata<Payload>, handler, workOf).finally(() => this.#boss.notifyWorker(worker));
+      await carryOut(means, job as JobWithMetadata<Payload>, handler, workOf).finally(() =>
+        this.#boss.notifyWorker(worker),
+      );
     });
     this.#workers.set(kind, [...(this.#workers.get(kind) ?? []), worker]);
   }
@@ -210,157 +224,12 @@ export class BossQueue implements Queue {
   #wake(kind: string): void {
     for (const worker of this.#workers.get(kind) ?? []) this.#boss.notifyWorker(worker);
   }
-
-  /** Each line it logs names the request that asked for the job, and its trace. */
-  #run<Work>(job: JobWithMetadata<Payload>, handler: JobHandler<Work>, workOf: (unit: UnitOfWork) => Work) {
-    const asked = job.data.asked ?? { requestId: `job ${job.id}` };
-    const record = this.#options.observer.job(asked);
-    const scope = { requestId: asked.requestId, traceId: record.trace?.traceId ?? asked.trace?.traceId ?? '' };
-    return inScope(scope, () => this.#carryOut(job, handler, workOf, record));
-  }
-
-  async #carryOut<Work>(
-    job: JobWithMetadata<Payload>,
-    handler: JobHandler<Work>,
-    workOf: (unit: UnitOfWork) => Work,
-    record: WorkRecord,
-  ): Promise<void> {
-    const unit = this.#unitOf(job, record);
-    const attempt = job.retryCount + 1;
-    const mark = (values: Marks) => this.#mark(unit, job.id, values);
-    const cancelling = this.#cancelling(job.id);
-    const cancel = () => cancelling.abort(new JobEnded('The job was cancelled.'));
-    const told = tellEnd(job.name, (outcome) => {
-      const attributes = { 'tessera.job_id': job.id, 'tessera.attempt': attempt, 'tessera.outcome': outcome };
-      record.end(`job ${job.name}`, attributes, outcome === 'failed');
-    });
-    try {
-      // It has ended already when the end was written and only the package's word of it was lost, or when it was cancelled.
-      const begun = await mark({ state: 'RUNNING', attempts: attempt, startedAt: now() });
-      if (begun === null) return;
-      const run: Run = {
-        jobId: job.id,
-        attempt,
-        kept: begun.result,
-        signal: AbortSignal.any([this.#stopping.signal, cancelling.signal]),
-        // The bus may have lost the word of it.
-        progress: async (percent) => void ((await mark({ progress: Math.round(percent) })) ?? cancel()),
-        keep: async (other, result, percent) => {
-          const progress = Math.round(percent);
-          if ((await this.#mark(other, job.id, { result, progress })) !== null) return;
-          cancel();
-          throw new JobEnded('The job has ended.');
-        },
-      };
-      const result = await handler.run(workOf(unit), job.data.data, run);
-      await unit.transact(async () => {
-        await mark({ state: 'SUCCEEDED', progress: 100, result: result ?? null, finishedAt: now() });
-        // Here and not by the package afterwards, so that both rows say the same at every moment.
-        await this.#boss.complete(job.name, job.id, undefined, { db: fromDrizzle(database, sql) });
-      });
-      told('succeeded');
-    } catch (error) {
-      // Whatever it was doing, nobody waits for it.
-      if (cancelling.signal.aborted) return told('cancelled');
-      told('failed');
-      this.#options.log.warn({ kind: job.name, jobId: job.id, attempt, message: messageOf(error) }, 'A job failed.');
-      // After the last try it goes on to the dead letters, as it does after a crash.
-      if (job.retryCount < job.retryLimit) await mark({ state: 'QUEUED' });
-      throw new Error(messageOf(error), { cause: error });
-    } finally {
-      cancelling.stop();
-      await unit.rest();
-    }
-  }
-
-  /** Listens for the word that a job is cancelled, until it is stopped. */
-  #cancelling(id: string) {
-    const controller = new AbortController();
-    const messages = this.#options.bus.subscribe(jobTopic(id));
-    const listen = async () => {
-      for await (const message of messages)
-        if ('state' in message && message.state === cancelled.state)
-          controller.abort(new JobEnded('The job was cancelled.'));
-    };
-    // Whoever falls behind learns it from the row, the next time something is written there.
-    listen().catch(() => undefined);
-    return {
-      signal: controller.signal,
-      abort: (reason: JobEnded) => controller.abort(reason),
-      stop: () => void messages.return?.(),
-    };
-  }
-
-  /** Ends a job for good, with what it worked on. */
-  async #giveUp<Work>(
-    letter: JobWithMetadata<Payload>,
-    handlers: Readonly<Record<string, JobHandler<Work>>>,
-    workOf: (unit: UnitOfWork) => Work,
-  ): Promise<void> {
-    const { sourceName: kind, sourceId: jobId, data } = letter;
-    const told = tellEnd(kind ?? 'unknown');
-    this.#options.log.error({ kind, jobId }, 'A job was given up.');
-    const unit = this.#unitOf(letter);
-    await unit.transact(async () => {
-      const error = 'The work failed and was given up.';
-      const ended = await this.#mark(unit, jobId ?? '', { state: 'FAILED', error, finishedAt: now() });
-      if (ended !== null) await handlers[kind ?? '']?.giveUp(workOf(unit), data.data, 'FAILED');
-    });
-    told('given_up');
-  }
-
-  /** Sees the whole organization that the job belongs to, as whoever asked for it. */
-  #unitOf({ id, data: { organizationId, userId, asked } }: JobWithMetadata<Payload>, record?: WorkRecord): UnitOfWork {
-    const trace = record?.trace ?? asked?.trace;
-    const origin = { requestId: `job ${id}`, address: null, userAgent: null, ...(trace && { trace }) };
-    const { pool, ledger, parts } = this.#options;
-    return new UnitOfWork(wholeOf(organizationId, userId), {
-      pool,
-      ledger,
-      ...(parts && { parts }),
-      origin,
-      onStatement: record?.listener,
-    });
-  }
-
-  /** Writes down how far a job is, unless it has ended; null then. */
-  #mark(unit: UnitOfWork, id: string, values: Marks): Promise<Pick<JobRow, 'result'> | null> {
-    return unit.transact(async ({ organizationId }) => {
-      const ofJob = and(eq(jobs.organizationId, organizationId), eq(jobs.id, id));
-      const [marked] = await database
-        .update(jobs)
-        .set(values)
-        .where(and(ofJob, inArray(jobs.state, ['QUEUED', 'RUNNING'])))
-        .returning({ result: jobs.result });
-      if (marked === undefined) return null;
-      unit.afterCommit(() => this.#options.bus.publish(jobTopic(id), {}));
-      return marked;
-    });
-  }
 }
-
-/** Begins to measure a run; what it gives tells how that ended. */
-const tellEnd = (kind: string, ended: (outcome: Outcome) => void = () => undefined) => {
-  const began = performance.now();
-  return (outcome: Outcome): void => {
-    jobEnded.tell({ kind, outcome, durationMs: performance.now() - began });
-    ended(outcome);
-  };
-};
-
-type Outcome = 'succeeded' | 'failed' | 'cancelled' | 'given_up';
 
 const askedIn = ({ options: { origin } }: UnitOfWork): Asked => {
   const { requestId, trace } = origin;
   return trace === undefined ? { requestId } : { requestId, trace };
 };
-
-type Marks = Partial<typeof jobs.$inferInsert>;
-
-const now = () => new Date().toISOString();
-
-/** Messages of drivers can hold values; the queue stores what is thrown. */
-const messageOf = (error: unknown): string => (Error.isError(error) ? error.name : typeof error);
 
 /** Runs the package's statements, which concern its own schema only, one connection at a time. */
 const statementsOf = (pool: Pool): Db => ({

@@ -30,10 +30,10 @@ export const liveJob = async (
 /** Cancels the jobs of a kind for a target, in the unit's running transaction. What they worked on is left to the caller. */
 export const cancelJobs = async (unit: UnitOfWork, queue: Queue, kind: string, targetId: string): Promise<void> => {
   const found = await database
-    .select({ id: jobs.id })
+    .select({ id: jobs.id, queueId: jobs.queueId })
     .from(jobs)
     .where(live(unit.organizationId, kind, targetId));
-  for (const { id } of found) await queue.cancel(unit, { id, kind });
+  for (const { id, queueId } of found) await queue.cancel(unit, { id, kind, queueId });
 };
 
 /** Whether a job has not ended, be it by `cancelJobs`. */

@@ -43,8 +43,36 @@ export class JobEnded extends Error {}
 /** Why work is given up. */
 export type GivenUp = 'FAILED' | 'CANCELLED';
 
+/** A job that has ended and is to be put back. */
+export interface Ended {
+  readonly state: GivenUp;
+  /** What it kept of its work; null for nothing. */
+  readonly result: Readonly<Record<string, unknown>> | null;
+}
+
+/** How a job goes on that is put back. */
+export interface Revived {
+  /** What it is given from now on; as before when absent. */
+  readonly data?: Readonly<Record<string, unknown>>;
+  /** It begins anew, and what it kept is forgotten. */
+  readonly anew?: true;
+}
+
+/**
+ * Brings what a job worked on back from the final state that it was left in, in the transaction that puts the job back. Throws Conflict where
+ * that has gone on meanwhile, Forbidden.
+ */
+export type Revive<Reviving> = (
+  reviving: Reviving,
+  data: Readonly<Record<string, unknown>>,
+  ended: Ended,
+) => Promise<Revived>;
+
+/** Nothing was left in a final state: the job is put back as it is, and goes on with what it kept. */
+export const asItIs = async (): Promise<Revived> => ({});
+
 /** How one kind of work is done. It may run twice for one job (a crash in between), so it is idempotent. */
-export interface JobHandler<Work> {
+export interface JobHandler<Work, Reviving = never> {
   readonly concurrency: number;
   /** Tries after the first. */
   readonly retries: number;
@@ -59,6 +87,8 @@ export interface JobHandler<Work> {
    * marks the job FAILED; or while it may still run, in the one that marks it CANCELLED.
    */
   giveUp(work: Work, data: Readonly<Record<string, unknown>>, why: GivenUp): Promise<void>;
+  /** What is done when somebody has a job put back that has ended; or, where none of this kind is, a sentence that says what to do instead. */
+  readonly revive: Revive<Reviving> | { readonly instead: string };
 }
 
 /**
@@ -81,7 +111,19 @@ export interface Queue {
    * Ends a job that waits or runs in the unit's running transaction: it is not begun any more, and where it runs, in whatever process, its
    * signal aborts soon after the commit. Null when it has ended already.
    */
-  cancel(unit: UnitOfWork, job: Pick<JobRow, 'id' | 'kind'>): Promise<Cancelled | null>;
+  cancel(unit: UnitOfWork, job: Pick<JobRow, 'id' | 'kind' | 'queueId'>): Promise<Cancelled | null>;
+  /**
+   * Puts a job that FAILED or was CANCELLED back in the unit's running transaction: its row keeps its id, and it is begun at once, with all its
+   * tries. What still runs of it writes nothing more down. `prepare` gets what it was given and says how it goes on. Null when the queue no
+   * longer knows that (see `keptDays`), or when the job has not ended so.
+   */
+  retry(
+    unit: UnitOfWork,
+    job: JobRow,
+    prepare: (data: Readonly<Record<string, unknown>>) => Promise<Revived>,
+  ): Promise<JobRow | null>;
+  /** Ends what nobody would end: work of kinds that this version does not know and that waits for a day, and what could not be given up. */
+  endForgotten(signal: AbortSignal): Promise<void>;
   /** What waits and runs, of all processes. One statement, on an index of the queue's. */
   figures(): Promise<QueueState[]>;
 }
@@ -95,5 +137,5 @@ export interface Cancelled {
 /** Where the bus tells that a job's row has changed. */
 export const jobTopic = (jobId: string): string => `job:${jobId}`;
 
-/** What the bus tells there of a job that was cancelled. */
-export const cancelled = { state: 'CANCELLED' } as const;
+/** How long the queue knows what a job was given that failed or was cancelled; until then it can be put back. */
+export const keptDays = 30;

@@ -1,7 +1,9 @@
 import { byEditors, byEverybody, inWorkspace, type Fixtures } from './fixture.ts';
 import { idleKind, secret, whole } from './cast.ts';
 import { database } from '../../src/database/client.ts';
-import { globalId } from '../../src/ids.ts';
+import { UnitOfWork } from '../../src/database/unit-of-work.ts';
+import { bulkKind, type BulkWork } from '../../src/domains/content/bulk.ts';
+import { globalId, newId } from '../../src/ids.ts';
 import { jobs } from '../../src/queue/tables.ts';
 import { uuidOf } from '../talk.ts';
 import type { Person, Testbed } from '../testbed.ts';
@@ -32,7 +34,38 @@ const waitingJob = async (_owner: Person, ids: Ids, bed: Testbed) => {
   return { Fresh: globalId('Job', job?.id ?? '') };
 };
 
+/** A job of the owner's in the filled workspace that was called off; put back, it finds nothing that it may do. */
+const calledOffJob = async (_owner: Person, ids: Ids, bed: Testbed) => {
+  const [workspaceId, userId] = [uuidOf(String(ids.Workspace)), uuidOf(String(ids.User))];
+  const { services } = bed.server.installation;
+  const { scope, options } = whole(bed, String(ids.Organization));
+  const unit = new UnitOfWork({ ...scope, userId }, options);
+  const work: BulkWork = {
+    documents: { ids: [] },
+    operation: { kind: 'reprocess' },
+    credential: { kind: 'SESSION', id: newId() },
+  };
+  const id = await services.queue.enqueue(unit, {
+    kind: bulkKind,
+    data: work,
+    target: { type: 'Workspace', id: workspaceId },
+    workspaceId,
+    startAfterSeconds: 3600,
+  });
+  await services.queue.cancel(unit, { id, kind: bulkKind, queueId: null });
+  return { Fresh: globalId('Job', id) };
+};
+
 const forbidden = 'FORBIDDEN' as const;
+/** Whoever asked for it, and who holds the organization; the others see it. */
+const deciding = {
+  ...inWorkspace,
+  guest: forbidden,
+  viewer: forbidden,
+  editor: forbidden,
+  workspaceAdmin: forbidden,
+  manager: forbidden,
+};
 
 /** Documents moved, copied and changed by the hundred, and the jobs that do it. */
 export const fixtures: Fixtures = {
@@ -63,17 +96,15 @@ export const fixtures: Fixtures = {
     },
     cancelJob: {
       field: 'cancelJob(input: { id: $Fresh }) { job { state } }',
-      // Whoever asked for it, and who holds the organization; the others see it.
-      gets: {
-        ...inWorkspace,
-        guest: forbidden,
-        viewer: forbidden,
-        editor: forbidden,
-        workspaceAdmin: forbidden,
-        manager: forbidden,
-      },
+      gets: deciding,
       shows: /CANCELLED/,
       target: waitingJob,
+    },
+    retryJob: {
+      field: 'retryJob(input: { id: $Fresh }) { job { state targetType } }',
+      gets: deciding,
+      shows: /QUEUED/,
+      target: calledOffJob,
     },
   },
 };

@@ -1,3 +1,5 @@
+import { reviveWritten } from '../content/written-files.ts';
+import { withPermission } from '../reviving.ts';
 import type { Jobs } from '../services.ts';
 import { runExport } from './export-run.ts';
 import { exportKind } from './exporting.ts';
@@ -6,7 +8,21 @@ import { rebuild, rebuildKind } from './rebuilding.ts';
 /** Work of this domain that comes later. */
 export const jobs: Jobs = {
   // Nothing is left of a file that was not finished.
-  [exportKind]: { concurrency: 1, retries: 3, expireSeconds: 6 * 3600, run: runExport, giveUp: async () => undefined },
+  [exportKind]: {
+    concurrency: 1,
+    retries: 3,
+    expireSeconds: 6 * 3600,
+    run: runExport,
+    giveUp: async () => undefined,
+    revive: reviveWritten,
+  },
   // Marks that are left are found by the schedule.
-  [rebuildKind]: { concurrency: 1, retries: 3, expireSeconds: 3 * 3600, run: rebuild, giveUp: async () => undefined },
+  [rebuildKind]: {
+    concurrency: 1,
+    retries: 3,
+    expireSeconds: 3 * 3600,
+    run: rebuild,
+    giveUp: async () => undefined,
+    revive: withPermission('ANALYTICS_MANAGE'),
+  },
 };

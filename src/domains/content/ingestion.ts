@@ -70,7 +70,7 @@ export const giveUpIngestion: JobHandler<Work>['giveUp'] = (work, data, why) =>
 
 const cancelledReading = 'Reading this document was cancelled.';
 
-const taskOf = (data: Readonly<Record<string, unknown>>): Task => ({
+export const taskOf = (data: Readonly<Record<string, unknown>>): Task => ({
   id: String(data.documentId),
   version: Number(data.version),
   executionId: typeof data.executionId === 'string' ? data.executionId : null,

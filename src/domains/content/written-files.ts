@@ -1,10 +1,13 @@
 import { Readable } from 'node:stream';
+import { and, eq } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import { sole } from '../../database/rows.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import type { Permission } from '../../generated/resolvers.ts';
+import { parseGlobalId } from '../../ids.ts';
+import type { Revive } from '../../queue/queue.ts';
 import type { Viewer } from '../context.ts';
-import type { Work } from '../services.ts';
+import type { Reviving, Work } from '../services.ts';
 import { scopeOf } from '../tenancy/viewers.ts';
 import { viewerNow } from './bulk-run.ts';
 import { place, takeIn } from './stored-bytes.ts';
@@ -69,6 +72,16 @@ export const writeFileFor = async <Result>(
   } finally {
     await store.remove(arrived.aside);
   }
+};
+
+/** A job that had written its file has done its work, as long as the file is there; otherwise it writes another. */
+export const reviveWritten: Revive<Reviving> = async ({ unit: { organizationId } }, _data, { result }) => {
+  const { fileId } = result ?? {};
+  const uuid = typeof fileId === 'string' ? parseGlobalId(fileId)?.uuid : undefined;
+  if (uuid === undefined) return { anew: true };
+  const isFile = and(eq(files.organizationId, organizationId), eq(files.id, uuid));
+  const rows = await database.select({ id: files.id }).from(files).where(isFile).for('key share');
+  return rows.length > 0 ? {} : { anew: true };
 };
 
 async function* bytesOf(first: string, pieces: AsyncIterable<string>): AsyncGenerator<Buffer> {

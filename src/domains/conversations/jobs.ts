@@ -1,7 +1,10 @@
+import { asItIs } from '../../queue/queue.ts';
+import { reviveWritten } from '../content/written-files.ts';
 import type { Jobs } from '../services.ts';
 import { runExport } from './export-run.ts';
 import { exportKind } from './exporting.ts';
 import { parseKind } from './parsed-files.ts';
+import { reviveParsing } from './parsing-revival.ts';
 import { giveUpParsing, parseFile } from './parsing.ts';
 import { trainingExportKind } from './training-export.ts';
 import { runTrainingExport } from './training-export-run.ts';
@@ -13,9 +16,23 @@ import { runTrainingFeedback } from './training-feedback-run.ts';
 /** Work of this domain that comes later. */
 export const jobs: Jobs = {
   // As many as there are processes that parse.
-  [parseKind]: { concurrency: 2, retries: 3, expireSeconds: 600, run: parseFile, giveUp: giveUpParsing },
+  [parseKind]: {
+    concurrency: 2,
+    retries: 3,
+    expireSeconds: 600,
+    run: parseFile,
+    giveUp: giveUpParsing,
+    revive: reviveParsing,
+  },
   // Nothing is left of a file that was not finished.
-  [exportKind]: { concurrency: 1, retries: 3, expireSeconds: 6 * 3600, run: runExport, giveUp: async () => undefined },
+  [exportKind]: {
+    concurrency: 1,
+    retries: 3,
+    expireSeconds: 6 * 3600,
+    run: runExport,
+    giveUp: async () => undefined,
+    revive: reviveWritten,
+  },
   [trainingExportKind]: {
     concurrency: 1,
     retries: 3,
@@ -23,6 +40,7 @@ export const jobs: Jobs = {
     run: runTrainingExport,
     // Examples that it took for its file are not marked as used, and are taken again by the next export.
     giveUp: async () => undefined,
+    revive: reviveWritten,
   },
   // As long as an agent may take, and what its try before it may have left to be waited for. An answer that is being written then is ended by the watch.
   [askKind]: {
@@ -31,6 +49,8 @@ export const jobs: Jobs = {
     expireSeconds: 1800,
     run: runScheduledQuestion,
     giveUp: async () => undefined,
+    // What was asked is not asked again; an answer that failed is written anew.
+    revive: asItIs,
   },
   // What was made stays.
   [trainingFeedbackKind]: {
@@ -39,5 +59,6 @@ export const jobs: Jobs = {
     expireSeconds: 6 * 3600,
     run: runTrainingFeedback,
     giveUp: async () => undefined,
+    revive: asItIs,
   },
 };

@@ -1,4 +1,5 @@
 import { sendMailKind } from '../../mail/postbox.ts';
+import { asItIs } from '../../queue/queue.ts';
 import type { Jobs } from '../services.ts';
 
 /** Work of this domain that comes later. */
@@ -15,5 +16,7 @@ export const jobs: Jobs = {
     },
     giveUp: async ({ unit }, { type, id }) =>
       unit.record({ action: 'mail.failed', type: String(type), id: String(id) }),
+    // A link in it may have expired meanwhile, and says so.
+    revive: asItIs,
   },
 };

@@ -114,7 +114,7 @@ export const cancelEmail = (context: Context, id: string): Promise<EmailRow> => 
 /** Ends the job of an e-mail; one that was begun meanwhile finds that the e-mail is not QUEUED under its Message-ID any more. */
 const endJob = async ({ unit, services }: Context, id: string): Promise<void> => {
   const waiting = await database
-    .select({ id: jobs.id, kind: jobs.kind })
+    .select({ id: jobs.id, kind: jobs.kind, queueId: jobs.queueId })
     .from(jobs)
     .where(
       and(

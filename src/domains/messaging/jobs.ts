@@ -13,5 +13,7 @@ export const jobs: Jobs = {
     cancellable: false,
     run: deliverEmail,
     giveUp: giveUpDelivery,
+    // Sending is bounded, and may be seen in the mailbox.
+    revive: { instead: 'Send the e-mail again by `retryEmail`.' },
   },
 };

@@ -1,10 +1,10 @@
-import { and, eq } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import { sole } from '../../database/rows.ts';
 import { wholeOf } from '../../database/unit-of-work.ts';
-import { Conflict, Forbidden, NotFound } from '../../errors.ts';
+import { Conflict } from '../../errors.ts';
 import { jobs, type JobRow } from '../../queue/tables.ts';
 import { viewerOf, type Context } from '../context.ts';
+import { isJob, lockedJob } from './job-rules.ts';
 
 /**
  * Ends a job that waits or runs, and leaves what it worked on in a final state. What it has done stays done; where it runs it stops soon.
@@ -13,12 +13,7 @@ import { viewerOf, type Context } from '../context.ts';
 export const cancelJob = (context: Context, id: string): Promise<JobRow> => {
   const { unit, services } = context;
   return unit.transact(async ({ organizationId }) => {
-    const isJob = and(eq(jobs.organizationId, organizationId), eq(jobs.id, id));
-    const [job] = await database.select().from(jobs).where(isJob).for('update');
-    if (job === undefined) throw new NotFound('Job', id);
-    const { userId, principals } = viewerOf(context);
-    if (job.requestedById !== userId && !principals.includes(organizationId))
-      throw new Forbidden('JOB_READ', 'A job is cancelled by who asked for it, or by an administrator.');
+    const job = await lockedJob(context, id);
     const handler = services.jobs[job.kind];
     if (handler?.cancellable === false) throw new Conflict('kind', 'A job of this kind cannot be cancelled.');
     const ended = await services.queue.cancel(unit, job);
@@ -26,10 +21,10 @@ export const cancelJob = (context: Context, id: string): Promise<JobRow> => {
     const { data } = ended;
     // As when it fails, with the sight of the whole organization that jobs have.
     if (data !== null)
-      await unit.nested(wholeOf(organizationId, userId), async (inner) =>
+      await unit.nested(wholeOf(organizationId, viewerOf(context).userId), async (inner) =>
         handler?.giveUp({ unit: inner, services }, data, 'CANCELLED'),
       );
     unit.record({ action: 'job.cancelled', type: 'Job', id, data: { kind: job.kind } });
-    return sole(await database.select().from(jobs).where(isJob));
+    return sole(await database.select().from(jobs).where(isJob(organizationId, id)));
   });
 };

@@ -1,3 +1,6 @@
+import { asItIs } from '../../queue/queue.ts';
+import { reviveWritten } from '../content/written-files.ts';
+import { withPermission } from '../reviving.ts';
 import type { Jobs } from '../services.ts';
 import { exportKind } from './event-log-export.ts';
 import { runExport } from './event-log-export-run.ts';
@@ -11,6 +14,7 @@ const sending = {
   run: sendWebhook,
   // What is due stays so, and the clock finds it.
   giveUp: async () => undefined,
+  revive: asItIs,
 };
 
 /** Work of this domain that comes later. */
@@ -19,7 +23,14 @@ export const jobs: Jobs = {
   [sendKind]: { ...sending, concurrency: 8 },
   [sendLaterKind]: { ...sending, concurrency: 2 },
   // Nothing is left of a file that was not finished.
-  [exportKind]: { concurrency: 1, retries: 3, expireSeconds: 6 * 3600, run: runExport, giveUp: async () => undefined },
+  [exportKind]: {
+    concurrency: 1,
+    retries: 3,
+    expireSeconds: 6 * 3600,
+    run: runExport,
+    giveUp: async () => undefined,
+    revive: reviveWritten,
+  },
   // It only reads.
   [verifyKind]: {
     concurrency: 1,
@@ -27,5 +38,6 @@ export const jobs: Jobs = {
     expireSeconds: 6 * 3600,
     run: runVerification,
     giveUp: async () => undefined,
+    revive: withPermission('EVENT_LOG_READ'),
   },
 };

@@ -19,5 +19,5 @@ export const jobList = listOf({
   columns: getTableColumns(jobs),
   orders: { CREATED_AT: jobs.createdAt },
   defaultOrder: { field: 'CREATED_AT', direction: 'DESC' },
-  filters: { state: jobs.state, kind: jobs.kind },
+  filters: { state: jobs.state, kind: jobs.kind, targetId: jobs.targetId },
 });

@@ -2,10 +2,16 @@ import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import type { Resolvers } from '../../generated/resolvers.ts';
 import { jobTopic } from '../../queue/queue.ts';
 import type { JobRow } from '../../queue/tables.ts';
-import type { Context } from '../context.ts';
+import { globalId } from '../../ids.ts';
+import { nextRunByJob } from '../../queue/waiting.ts';
+import { viewerOf, type Context } from '../context.ts';
 import { found } from '../nodes.ts';
+import { memberUserById } from '../tenancy/loaders.ts';
 import { cancelJob } from './cancelling.ts';
+import { withTargets } from './event-targets.ts';
+import { isCancellable, isRetryable } from './job-rules.ts';
 import { jobById, jobList } from './loaders.ts';
+import { retryJob } from './retrying.ts';
 
 const ended = new Set<JobRow['state']>(['SUCCEEDED', 'FAILED', 'CANCELLED']);
 
@@ -34,9 +40,22 @@ async function* jobProgress({ unit, services }: Context, id: string): AsyncGener
 export const resolvers: Resolvers = {
   Query: {
     job: (_root, { id }, { unit }) => found('Job', id, jobById(unit)),
-    jobs: (_root, args, { unit }) => jobList<JobRow>(unit, args),
+    jobs: (_root, args, { unit }) => jobList<JobRow>(unit, { ...args, filter: withTargets(args.filter) }),
   },
-  Mutation: { cancelJob: async (_root, { input }, context) => ({ job: await cancelJob(context, input.id) }) },
+  Mutation: {
+    cancelJob: async (_root, { input }, context) => ({ job: await cancelJob(context, input.id) }),
+    retryJob: async (_root, { input }, context) => ({ job: await retryJob(context, input.id) }),
+  },
+  Job: {
+    targetId: ({ targetType, targetId }) =>
+      targetType === null || targetId === null ? null : globalId(targetType, targetId),
+    requestedBy: ({ requestedById }, _args, { unit }) =>
+      requestedById === null ? null : memberUserById(unit).load(requestedById),
+    nextRunAt: async ({ id, state }, _args, { unit }) =>
+      state === 'QUEUED' ? ((await nextRunByJob(unit).load(id))?.at ?? null) : null,
+    cancellable: (job, _args, context) => isCancellable(context.services.jobs, viewerOf(context), job),
+    retryable: (job, _args, context) => isRetryable(context.services.jobs, viewerOf(context), job),
+  },
   Subscription: { jobProgress: { subscribe: (_root, { id }, context) => jobProgress(context, id) } },
 };
 

@@ -34,5 +34,11 @@ export const schedules: Schedules = {
     expireSeconds: 3600,
     run: (work, signal) => removeOldWritten(exportKind, work, signal),
   },
+  /** What a version of before, or a fault, has left in the queue. */
+  'platform.end-forgotten-jobs': {
+    cron: '22 5 * * *',
+    expireSeconds: 3600,
+    run: ({ services }, signal) => services.queue.endForgotten(signal),
+  },
   'platform.forget-idempotency-keys': { cron: '47 * * * *', expireSeconds: 3500, run: forgetKeys },
 };

@@ -4,7 +4,7 @@ import { database } from '../../database/client.ts';
 import { sole } from '../../database/rows.ts';
 import { nowhere, UnitOfWork, type Origin } from '../../database/unit-of-work.ts';
 import { Conflict, NotFound } from '../../errors.ts';
-import type { JobHandler, Run } from '../../queue/queue.ts';
+import type { JobHandler, Revive, Run } from '../../queue/queue.ts';
 import { jobs, type JobRow } from '../../queue/tables.ts';
 import { zipOf, type AddFile } from '../../storage/archive.ts';
 import { FileMissing } from '../../storage/failures.ts';
@@ -12,7 +12,8 @@ import type { FileStore, ListedFile } from '../../storage/store.ts';
 import { viewerOf, type Context } from '../context.ts';
 import { users } from '../identity/tables.ts';
 import { grantToken, readToken } from '../identity/tokens.ts';
-import type { Services, Work } from '../services.ts';
+import { requirePermission } from '../permissions.ts';
+import type { Reviving, Services, Work } from '../services.ts';
 import { lockedOrganization } from './organization-types.ts';
 import { memberships, organizations } from './tables.ts';
 import { Onlooker, tenantTables } from './tenant-rows.ts';
@@ -40,16 +41,21 @@ interface ExportResult extends Record<string, unknown> {
 /** Begins an export of the viewer's organization; gives the job's id. Throws Conflict when one is being made. */
 export const exportOrganization = ({ unit, services }: Context): Promise<string> =>
   unit.transact(async ({ organizationId }) => {
-    await lockedOrganization(unit);
-    const ofKind = and(eq(jobs.organizationId, organizationId), eq(jobs.kind, exportKind));
-    const open = inArray(jobs.state, ['QUEUED', 'RUNNING']);
-    const [running] = await database.select({ id: jobs.id }).from(jobs).where(and(ofKind, open)).limit(1);
-    if (running !== undefined) throw new Conflict('organization', 'An export of this organization is being made.');
+    await requireNoneOpen(unit);
     const target = { type: 'Organization', id: organizationId };
     const jobId = await services.queue.enqueue(unit, { kind: exportKind, data: {}, target });
     unit.record({ action: 'organization.export_requested', type: 'Organization', id: organizationId });
     return jobId;
   });
+
+/** One at a time. Throws Conflict. */
+const requireNoneOpen = async (unit: UnitOfWork): Promise<void> => {
+  await lockedOrganization(unit);
+  const ofKind = and(eq(jobs.organizationId, unit.organizationId), eq(jobs.kind, exportKind));
+  const open = inArray(jobs.state, ['QUEUED', 'RUNNING']);
+  const [running] = await database.select({ id: jobs.id }).from(jobs).where(and(ofKind, open)).limit(1);
+  if (running !== undefined) throw new Conflict('organization', 'An export of this organization is being made.');
+};
 
 /** Makes the archive: rows by the catalogue, members' profiles, files. It appears in the store complete or not at all. */
 export const exportAll: JobHandler<Work>['run'] = async ({ unit, services: { store } }, _data, run) => {
@@ -243,6 +249,13 @@ export const readExport = async (services: Services, origin: Origin, token: stri
     content.destroy();
     throw error;
   }
+};
+
+/** Only for who could ask for it now, and while no other is being made. */
+export const reviveExport: Revive<Reviving> = async ({ unit, viewer }) => {
+  requirePermission(viewer, 'ORGANIZATION_OWN');
+  await requireNoneOpen(unit);
+  return {};
 };
 
 /** Nothing is left of an archive that was not finished. */

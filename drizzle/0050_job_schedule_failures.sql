@@ -1,1 +1,0 @@
-ALTER TABLE "job_schedules" ADD COLUMN "failures_in_a_row" integer DEFAULT 0 NOT NULL;
