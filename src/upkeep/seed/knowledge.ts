@@ -1,5 +1,11 @@
 import { createHash } from 'node:crypto';
-import { chunkEmbeddings, documentChunks, documents, documentVersions, searchLogs } from '../../domains/content/tables.ts';
+import {
+  chunkEmbeddings,
+  documentChunks,
+  documents,
+  documentVersions,
+  searchLogs,
+} from '../../domains/content/tables.ts';
 import { documentOf } from '../../domains/knowledge/entry-blocks.ts';
 import {
   banks,
