@@ -4,7 +4,7 @@ import {
   officeDocumentShares,
   officeDocumentVersions,
 } from '../../domains/content/office-tables.ts';
-import { Chance, madeAt, rows, sampleId } from './chance.ts';
+import { Chance, madeAt, momentOf, rows, sampleId } from './chance.ts';
 import { organizationId, userOf } from './company.ts';
 import type { Fill } from './fill.ts';
 
@@ -35,6 +35,8 @@ export const fillOffice = async ({ size, put }: Fill): Promise<void> => {
       id: idOf(number),
       ownerId: ownerOf(number),
       kind: 'WORD' as const,
+      savedById: ownerOf(number),
+      savedAt: momentOf(number, count),
     })),
   );
   const part = (number: number) => ({ ...own(number), documentId: idOf(number) });
