@@ -63,11 +63,22 @@ test.each(['db:backup', 'db:restore'])('%s tells what it is for, and what it nee
   const help = await runCommand({}, name, ['--help']);
   expect(help).toMatchObject({ code: 0, stderr: '' });
   expect(help.stdout).toMatch(new RegExp(`^npm run ${name} -- --(to|from) FILE\n`));
-  expect(await runCommand({}, name, [])).toMatchObject({
-    code: 2,
-    stdout: '',
-    stderr: expect.stringMatching(/is missing/),
-  });
+  const option = name === 'db:backup' ? '--to' : '--from';
+  for (const args of [[], [option, '']])
+    expect(await runCommand({}, name, args)).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: `${option} is missing. See: npm run ${name} -- --help\n`,
+    });
+});
+
+test('db:restore wants a file', async () => {
+  for (const path of ['/no/such/file', directory])
+    expect(await runCommand({}, 'db:restore', ['--from', path])).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: `There is no file ${path}.\n`,
+    });
 });
 
 describe.each(arrangements)('a backup (%s)', (arrangement) => {
