@@ -8,11 +8,12 @@ import { Chance, madeAt, momentOf, rows, sampleId } from './chance.ts';
 import { organizationId, userOf } from './company.ts';
 import type { Fill } from './fill.ts';
 
+const idOf = (number: number) => sampleId('office document', number);
+
 /** Office documents that their owners have shared with somebody, who wrote a remark. */
 export const fillOffice = async ({ size, put }: Fill): Promise<void> => {
   const chance = new Chance('office');
   const count = Math.ceil(size.documents / 4);
-  const idOf = (number: number) => sampleId('office document', number);
   const [ownerOf, readerOf] = [
     (number: number) => userOf(number % size.users),
     (number: number) => userOf((number + 1) % size.users),

@@ -94,19 +94,21 @@ const fillCache = async ({ size, put }: Fill): Promise<void> => {
   );
 };
 
+const scheduleIdOf = (number: number): string => sampleId('job schedule', number);
+/** The owner of the organization first, then its administrators. */
+const schedulerOf = (number: number): string => (number === 0 ? userOf(0) : userOf(number * 10 - 9));
+
 /** The administrators' schedules, and the runs that one of them has begun. */
 const fillSchedules = async ({ size, put }: Fill): Promise<void> => {
   const count = Math.ceil(size.users / 10);
-  const idOf = (number: number) => sampleId('job schedule', number);
-  const ownerOf = (number: number) => (number === 0 ? userOf(0) : userOf(number * 10 - 9));
-  const readersOf = (number: number) => [ownerOf(number), organizationId];
+  const readersOf = (number: number) => [schedulerOf(number), organizationId];
   await put(
     jobSchedules,
     rows(count, (number) => ({
       ...base,
-      id: idOf(number),
+      id: scheduleIdOf(number),
       readers: readersOf(number),
-      userId: ownerOf(number),
+      userId: schedulerOf(number),
       name: `Verify the log ${number + 1}`,
       work: 'VERIFY_EVENT_LOG',
       input: {},
@@ -117,7 +119,7 @@ const fillSchedules = async ({ size, put }: Fill): Promise<void> => {
   );
   await put(
     dueJobSchedules,
-    rows(count, (number) => ({ scheduleId: idOf(number), organizationId, dueAt: farOff })),
+    rows(count, (number) => ({ scheduleId: scheduleIdOf(number), organizationId, dueAt: farOff })),
   );
   const runs = 12;
   await put(
@@ -133,8 +135,8 @@ const fillSchedules = async ({ size, put }: Fill): Promise<void> => {
       attempts: 1,
       targetType: 'Organization',
       targetId: organizationId,
-      requestedById: ownerOf(0),
-      scheduleId: idOf(0),
+      requestedById: schedulerOf(0),
+      scheduleId: scheduleIdOf(0),
       result: { intact: true, seals: 0, entries: 0, head: null, fault: null },
       startedAt: momentOf(number, runs),
       finishedAt: momentOf(number, runs),
@@ -147,6 +149,8 @@ const payloadOf = (number: number, size: Fill['size']) => ({
   timestamp: momentOf(number, size.conversations),
   data: { id: conversationIdOf(number) },
 });
+
+const deliveryIdOf = (number: number) => sampleId('webhook delivery', number);
 
 /** A webhook that somebody has switched off, with what it was told before. */
 const fillWebhooks = async ({ size, put, encrypt }: Fill): Promise<void> => {
@@ -169,7 +173,6 @@ const fillWebhooks = async ({ size, put, encrypt }: Fill): Promise<void> => {
     },
   ]);
   const count = size.conversations;
-  const deliveryIdOf = (number: number) => sampleId('webhook delivery', number);
   await put(
     webhookDeliveries,
     rows(count, (number) => ({

@@ -98,6 +98,8 @@ const fillRecords = async ({ size, put }: Fill): Promise<void> => {
   );
 };
 
+const runIdOf = (number: number) => sampleId('agent run', number);
+
 /** What agents may do in each workspace, and a run for every tenth conversation. */
 const fillAgents = async ({ size, put }: Fill): Promise<void> => {
   const chance = new Chance('agents');
@@ -115,7 +117,6 @@ const fillAgents = async ({ size, put }: Fill): Promise<void> => {
     organizationId,
     workspaceId: settingOf(number * 10, size).workspaceId,
   });
-  const runIdOf = (number: number) => sampleId('agent run', number);
   const userIdOf = (number: number) => settingOf(number * 10, size).userId;
   await put(
     agentInvocations,
