@@ -101,13 +101,12 @@ const schedulerOf = (number: number): string => (number === 0 ? userOf(0) : user
 /** The administrators' schedules, and the runs that one of them has begun. */
 const fillSchedules = async ({ size, put }: Fill): Promise<void> => {
   const count = Math.ceil(size.users / 10);
-  const readersOf = (number: number) => [schedulerOf(number), organizationId];
   await put(
     jobSchedules,
     rows(count, (number) => ({
       ...base,
       id: scheduleIdOf(number),
-      readers: readersOf(number),
+      readers: [schedulerOf(number), organizationId],
       userId: schedulerOf(number),
       name: `Verify the log ${number + 1}`,
       work: 'VERIFY_EVENT_LOG',
@@ -128,7 +127,7 @@ const fillSchedules = async ({ size, put }: Fill): Promise<void> => {
       ...madeAt(number, runs),
       organizationId,
       id: sampleId('job', number),
-      readers: readersOf(0),
+      readers: [schedulerOf(0), organizationId],
       kind: 'platform.verify-event-log',
       state: 'SUCCEEDED' as const,
       progress: 100,
