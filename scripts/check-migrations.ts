@@ -1,7 +1,7 @@
-/** Fails when the tables in the code and the migrations disagree, the migrations are not in order, or one has no way back. */
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { allMigrations, downPath, reversibleMigrations } from '../src/database/migrations.ts';
+import { Refused, runCommand } from '../src/upkeep/command.ts';
 
 const kit = (command: string, config: string): string =>
   execFileSync(process.execPath, ['node_modules/drizzle-kit/bin.cjs', command, '--config', config], {
@@ -20,7 +20,7 @@ const check = (name: string, folder: string): void => {
     const before = readdirSync(scratch).length;
     kit('generate', config);
     if (readdirSync(scratch).length > before)
-      throw new Error(
+      throw new Refused(
         `The tables have changed since the last migration. Run: npm run db:generate -- --config ${name} --name <what_it_does>`,
       );
   } finally {
@@ -29,13 +29,24 @@ const check = (name: string, folder: string): void => {
   }
 };
 
-const lackWayBack = allMigrations.flatMap((migrations) =>
-  reversibleMigrations(migrations)
-    .map((migration) => downPath(migrations, migration))
-    .filter((path) => !existsSync(path)),
-);
-if (lackWayBack.length > 0)
-  throw new Error(`Write what undoes the migration, for db:rollback: ${lackWayBack.join(', ')}`);
-check('drizzle.config.ts', 'drizzle');
-check('drizzle.knowledge.config.ts', 'drizzle/knowledge');
-process.stdout.write('The migrations match the tables.\n');
+const requireWaysBack = (): void => {
+  const lacking = allMigrations.flatMap((migrations) =>
+    reversibleMigrations(migrations)
+      .map((migration) => downPath(migrations, migration))
+      .filter((path) => !existsSync(path)),
+  );
+  if (lacking.length > 0) throw new Refused(`Write what undoes the migration, for db:rollback: ${lacking.join(', ')}`);
+};
+
+await runCommand({
+  name: 'db:check',
+  what: `For developers: looks whether the migrations make the tables that the code knows, are in order, and each new one has a way back.
+It asks no database.`,
+  run: async (_given, terminal) => {
+    requireWaysBack();
+    check('drizzle.config.ts', 'drizzle');
+    check('drizzle.knowledge.config.ts', 'drizzle/knowledge');
+    terminal.say('The migrations match the tables.');
+    return true;
+  },
+});

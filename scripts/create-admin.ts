@@ -1,13 +1,10 @@
-import { parseArgs } from 'node:util';
 import { randomBytes } from 'node:crypto';
 import { pino } from 'pino';
 import { createSuperAdmin } from '../src/bootstrap.ts';
 import { nowhere, UnitOfWork } from '../src/database/unit-of-work.ts';
 import { openInstallation, systemOrigin } from '../src/installation.ts';
 import { readSettings } from '../src/settings.ts';
-
-const usage =
-  'npm run admin:create -- --email someone@example.org [--name "Some One"]\nThe password is made here and shown once.\n';
+import { runCommand, WrongUsage } from '../src/upkeep/command.ts';
 
 /** Makes a super admin with an organization of their own on whatever database the settings name. */
 const create = async (email: string, name: string): Promise<string> => {
@@ -25,18 +22,17 @@ const create = async (email: string, name: string): Promise<string> => {
   }
 };
 
-const { values } = parseArgs({
-  options: { email: { type: 'string' }, name: { type: 'string', default: 'Admin' }, help: { type: 'boolean' } },
+await runCommand({
+  name: 'admin:create',
+  what: 'Makes a super admin with an organization of their own. The password is made here and shown once.',
+  options: {
+    email: { type: 'string', value: 'ADDRESS', what: 'Who signs in by it. Nobody may have it yet.', required: true },
+    name: { type: 'string', value: '"SOME ONE"', what: 'What they are called; Admin when absent.' },
+  },
+  run: async ({ email, name = 'Admin' }, terminal) => {
+    if (!/^[^\s@]+@[^\s@]+$/.test(String(email))) throw new WrongUsage('--email must be an e-mail address.');
+    const password = await create(String(email), String(name));
+    terminal.say(`${String(email)} signs in with the password ${password} - it is shown only now.`);
+    return true;
+  },
 });
-if (values.email === undefined || !/^[^\s@]+@[^\s@]+$/.test(values.email)) {
-  process.stderr.write(usage);
-  process.exit(values.help === true ? 0 : 2);
-}
-try {
-  const password = await create(values.email, values.name);
-  process.stdout.write(`${values.email} signs in with the password ${password} - it is shown only now.\n`);
-  process.exit(0);
-} catch (error) {
-  process.stderr.write(`${Error.isError(error) ? error.message : 'The account was not made.'}\n`);
-  process.exit(1);
-}

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runCommand, WrongUsage } from '../src/upkeep/command.ts';
@@ -19,7 +19,7 @@ Secrets in it can be read with the encryption keys of then alone. The owner's ro
   },
   run: async ({ from, force }, terminal) => {
     const path = String(from);
-    if (!existsSync(path)) throw new WrongUsage(`There is no file ${path}.`);
+    if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) throw new WrongUsage(`There is no file ${path}.`);
     const settings = readSettings();
     const began = performance.now();
     const store = await openStore(storeSettings(settings));

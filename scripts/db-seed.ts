@@ -1,3 +1,4 @@
+import { keyRingOf } from '../src/secrets/installation-keys.ts';
 import { Refused, runCommand, WrongUsage } from '../src/upkeep/command.ts';
 import { withPlaces } from '../src/upkeep/places.ts';
 import { sampleOwner, samplePassword, seed } from '../src/upkeep/seed/seed.ts';
@@ -26,7 +27,7 @@ The owner's role must bypass row security.`,
     if (settings.mode === 'production') throw new Refused('This is production, where no sample belongs.');
     const began = performance.now();
     return withPlaces(settings, async (places) => {
-      const count = await seed(places, size, terminal);
+      const count = await seed(places, size, await keyRingOf(settings), terminal);
       terminal.say(
         `${count} rows in ${((performance.now() - began) / 1000).toFixed(1)} s. Sign in as ${sampleOwner} with ${samplePassword}`,
       );

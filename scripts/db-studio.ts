@@ -11,7 +11,8 @@ no server may run meanwhile. An owner who is bound by row security sees no rows 
     port: { type: 'string', value: 'PORT', what: 'Where it listens on this machine; 4983 when absent.' },
   },
   run: ({ knowledge, port = '4983' }) => {
-    if (!/^\d{1,5}$/.test(String(port))) throw new WrongUsage('--port must be a number.');
+    if (!/^\d{1,5}$/.test(String(port)) || Number(port) < 1 || Number(port) > 65_535)
+      throw new WrongUsage('--port must be a number from 1 to 65535.');
     const config = knowledge === true ? 'drizzle.knowledge.config.ts' : 'drizzle.config.ts';
     return runStudio(readSettings(), { config, port: String(port) });
   },

@@ -6,7 +6,8 @@ import { readSettings } from '../src/settings.ts';
 await runCommand({
   name: 'db:verify',
   what: `Looks whether the databases are whole: migrations as in the repository, extensions, row security and keys of every
-table, roles, and no row that refers to one that is missing. Changes nothing; may run beside servers.
+table, roles, no row that refers to one that is missing, and logs of events as they were sealed. Changes nothing; may run beside
+servers.
 Fails when something is wrong, and names it. The owner's role must bypass row security.`,
   run: (_given, terminal) =>
     withPlaces(readSettings(), async (places) => {

@@ -1,6 +1,4 @@
 import { globSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { randomBytes } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -43,7 +41,7 @@ import { openPostbox } from './mail/postbox.ts';
 import { openTransport } from './mail/transport.ts';
 import { openOutbound } from './outbound/open.ts';
 import { BossQueue } from './queue/boss.ts';
-import { openKeyRing, type KeyRing } from './secrets/encryption.ts';
+import { keyRingOf } from './secrets/installation-keys.ts';
 import { Unavailable } from './errors.ts';
 import type { Settings } from './settings.ts';
 import { storeSettings } from './storage/settings.ts';
@@ -284,26 +282,3 @@ const unmigrated = (error: unknown): boolean =>
   Error.isError(error) &&
   'code' in error &&
   ['22023', '42704', '42883', '3F000', '42P01', '42501'].includes(String(error.code));
-
-/** The keys of the settings, the first of which encrypts; without any, one that is made once beside the data. */
-const keyRingOf = async (settings: Settings): Promise<KeyRing> => {
-  const entries = settings.encryptionKeys ?? [await keyBeside(settings.dataDirectory)];
-  const keys = entries.map((entry): [string, Uint8Array] => {
-    const [name = '', secret = ''] = entry.split(':');
-    return [name, Buffer.from(secret, 'base64url')];
-  });
-  return openKeyRing({ keys: Object.fromEntries(keys), current: keys[0]?.[0] ?? '' });
-};
-
-const keyBeside = async (dataDirectory: string): Promise<string> => {
-  await mkdir(dataDirectory, { recursive: true, mode: 0o700 });
-  const path = join(dataDirectory, 'encryption-key');
-  const made = `local:${randomBytes(32).toString('base64url')}`;
-  try {
-    await writeFile(path, made, { flag: 'wx', mode: 0o600, flush: true });
-    return made;
-  } catch (error) {
-    if (Error.isError(error) && 'code' in error && error.code === 'EEXIST') return readFile(path, 'utf8');
-    throw error;
-  }
-};

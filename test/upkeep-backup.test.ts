@@ -63,11 +63,22 @@ test.each(['db:backup', 'db:restore'])('%s tells what it is for, and what it nee
   const help = await runCommand({}, name, ['--help']);
   expect(help).toMatchObject({ code: 0, stderr: '' });
   expect(help.stdout).toMatch(new RegExp(`^npm run ${name} -- --(to|from) FILE\n`));
-  expect(await runCommand({}, name, [])).toMatchObject({
-    code: 2,
-    stdout: '',
-    stderr: expect.stringMatching(/is missing/),
-  });
+  const option = name === 'db:backup' ? '--to' : '--from';
+  for (const args of [[], [option, '']])
+    expect(await runCommand({}, name, args)).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: `${option} is missing. See: npm run ${name} -- --help\n`,
+    });
+});
+
+test('db:restore wants a file', async () => {
+  for (const path of ['/no/such/file', directory])
+    expect(await runCommand({}, 'db:restore', ['--from', path])).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: `There is no file ${path}.\n`,
+    });
 });
 
 describe.each(arrangements)('a backup (%s)', (arrangement) => {
@@ -211,16 +222,15 @@ describe.each(arrangements)('a backup (%s)', (arrangement) => {
     test('is restored by an owner who is no superuser, into a database that was never migrated', async () => {
       const name = `plain_${randomUUID().replaceAll('-', '')}`;
       const admin = postgres(clusterUrl, { max: 1, onnotice: () => undefined });
-      await admin.unsafe(
-        `do $$ begin create role plain_owner login bypassrls password 'test'; exception when duplicate_object then null; end $$`,
-      );
-      await admin.unsafe(`create database ${name} owner plain_owner`);
+      // A role of its own: other suites on the same server have roles of theirs, with other rights.
+      await admin.unsafe(`create role ${name} login bypassrls password 'test'`);
+      await admin.unsafe(`create database ${name} owner ${name}`);
       const superuser = postgres(Object.assign(new URL(clusterUrl), { pathname: `/${name}` }).href, { max: 1 });
       await superuser.unsafe('create extension vector');
       await superuser.end();
       const url = Object.assign(new URL(clusterUrl), {
         pathname: `/${name}`,
-        username: 'plain_owner',
+        username: name,
         password: 'test',
       }).href;
       const environment = { TESSERA_DATA_DIR: join(directory, name), DATABASE_URL: url, DATABASE_OWNER_URL: url };
@@ -232,6 +242,7 @@ describe.each(arrangements)('a backup (%s)', (arrangement) => {
       expect((await runCommand(environment, 'db:backup', ['--to', again])).code).toBe(0);
       expect((await contentOf(again)).summary).toEqual((await contentOf(path)).summary);
       await admin.unsafe(`drop database ${name} with (force)`);
+      await admin.unsafe(`drop role ${name}`);
       await admin.end();
     }, 60_000);
 });

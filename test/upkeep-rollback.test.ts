@@ -55,12 +55,33 @@ test('each new migration of both parts has a way back', () => {
   }
 });
 
-test.each(['db:rollback', 'db:reset', 'db:studio', 'db:migrate'])('%s tells what it is for', async (name) => {
-  const help = await runCommand({}, name, ['--help']);
-  expect(help).toMatchObject({ code: 0, stderr: '' });
-  expect(help.stdout).toContain(`npm run ${name}\n`);
-  expect(help.stdout).toContain('Exit codes: 0 done, 1 failed, 2 wrong usage or settings.');
-  expect((await runCommand({}, name, ['--colour'])).code).toBe(2);
+test.each(['db:rollback', 'db:reset', 'db:studio', 'db:migrate', 'db:check', 'admin:create'])(
+  '%s tells what it is for',
+  async (name) => {
+    const help = await runCommand({}, name, ['--help']);
+    expect(help).toMatchObject({ code: 0, stderr: '' });
+    expect(help.stdout).toMatch(new RegExp(`^npm run ${name}( -- --email ADDRESS)?\n`));
+    expect(help.stdout).toContain('Exit codes: 0 done, 1 failed, 2 wrong usage or settings.');
+    expect((await runCommand({}, name, ['--colour'])).code).toBe(2);
+  },
+);
+
+test('db:studio and admin:create refuse what they cannot use', async () => {
+  expect(await runCommand({}, 'db:studio', ['--port', '70000'])).toMatchObject({
+    code: 2,
+    stderr: '--port must be a number from 1 to 65535.\n',
+  });
+  const nowhere = await mkdtemp(join(tmpdir(), 'tessera-nowhere-'));
+  expect(await runCommand({ TESSERA_DATA_DIR: nowhere }, 'db:studio', [])).toMatchObject({
+    code: 1,
+    stderr: `There is no database in ${nowhere} yet; the first start makes it.\n`,
+  });
+  expect(existsSync(join(nowhere, 'postgres'))).toBe(false);
+  await rm(nowhere, { recursive: true });
+  expect(await runCommand({}, 'admin:create', ['--email', 'nobody'])).toMatchObject({
+    code: 2,
+    stderr: '--email must be an e-mail address.\n',
+  });
 });
 
 describe.each(arrangements)('one step back (%s)', (arrangement) => {

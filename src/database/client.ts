@@ -6,16 +6,21 @@ import type { Session } from './pool.ts';
 /** Called with the text of each statement, never its values. What it gives back is called when the statement has ended. */
 export type StatementListener = (text: string) => ((failed: boolean) => void) | undefined;
 
-/** The connection that statements go to at the moment, with whoever listens to them. */
-export interface Route {
-  readonly session: Session;
+/** What statements go to at the moment, with whoever listens to them. */
+export interface Target {
+  readonly session: Pick<Session, 'unsafe'>;
   readonly onStatement: StatementListener | undefined;
 }
 
-const route = new AsyncLocalStorage<Route>();
+/** The same for a connection of a pool. */
+export interface Route extends Target {
+  readonly session: Session;
+}
+
+const route = new AsyncLocalStorage<Target>();
 
 /** Runs `work` so that every Drizzle statement in it goes to the connection of `target`. */
-export const routed = <Result>(target: Route, work: () => Result): Result => route.run(target, work);
+export const routed = <Result>(target: Target, work: () => Result): Result => route.run(target, work);
 
 const prepared = new Set<string>();
 const maxPrepared = 2000;
@@ -25,7 +30,7 @@ export const isPrepared = (text: string): boolean =>
 
 /** Sends a statement, of which the listener hears the beginning and the end. */
 export const heard = <Sent extends PromiseLike<unknown>>(
-  { onStatement }: Route,
+  { onStatement }: Target,
   text: string,
   send: () => Sent,
 ): Sent => {

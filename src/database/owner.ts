@@ -1,4 +1,5 @@
 import postgres from 'postgres';
+import { keepText } from './pool.ts';
 
 /** How the connection to the database is protected; `off` leaves it to the URL. */
 export type Tls = 'off' | 'require' | 'verify';
@@ -12,8 +13,8 @@ export interface OwnerAddress {
 }
 
 /** One connection as the owner of the tables, without time limits, whose text is the same wherever it is read. Whoever opens it ends it. */
-export const openOwner = ({ url, socketPath, tls = 'off' }: OwnerAddress): postgres.Sql =>
-  postgres(url, {
+export const openOwner = ({ url, socketPath, tls = 'off' }: OwnerAddress): postgres.Sql => {
+  const sql = postgres(url, {
     max: 1,
     ...(socketPath === undefined ? {} : { path: socketPath }),
     ...(tls === 'off' ? {} : { ssl: tls === 'require' ? 'require' : { rejectUnauthorized: true } }),
@@ -31,3 +32,6 @@ export const openOwner = ({ url, socketPath, tls = 'off' }: OwnerAddress): postg
       extra_float_digits: 1,
     },
   });
+  keepText(sql);
+  return sql;
+};

@@ -343,7 +343,7 @@ const clientOptions = (options: PoolOptions): postgres.Options<Record<string, ne
 const asIs = (value: unknown) => value;
 
 /** Dates and times stay the text that Postgres sends: no Date objects on the way out. JSON is written as given. */
-const keepText = ({ options }: Client): void => {
+export const keepText = ({ options }: postgres.Sql): void => {
   for (const oid of [1082, 1083, 1114, 1184, 1115, 1182, 1185, 1231]) {
     options.parsers[oid] = asIs;
     options.serializers[oid] = asIs;

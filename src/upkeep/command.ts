@@ -60,7 +60,7 @@ const outcomeOf = async (command: Command): Promise<number> => {
 const argumentsOf = ({ name, options = {} }: Command): Given => {
   const shape = Object.entries(options).map(([option, { type }]) => [option, { type }] as const);
   const given = parsed(name, { ...Object.fromEntries(shape), help: { type: 'boolean' } });
-  const missing = Object.keys(options).filter((option) => options[option]?.required && given[option] === undefined);
+  const missing = Object.keys(options).filter((option) => options[option]?.required && !given[option]);
   if (given.help !== true && missing.length > 0)
     throw new WrongUsage(`--${missing.join(', --')} is missing. See: npm run ${name} -- --help`);
   return given;

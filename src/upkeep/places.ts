@@ -31,8 +31,7 @@ const inEmbedded = async <Result>(
   work: (places: readonly Place[]) => Promise<Result>,
   mayMake: boolean,
 ): Promise<Result> => {
-  if (!mayMake && !existsSync(join(dataDirectory, 'postgres')))
-    throw new Refused(`There is no database in ${resolve(dataDirectory)} yet; the first start makes it.`);
+  if (!mayMake) requireEmbedded(dataDirectory);
   const embedded = await startEmbedded(dataDirectory, 'postgres', { migrates: false });
   const url = 'postgres://postgres@localhost/postgres';
   const sql = openOwner({ url, socketPath: embedded.socketPath });
@@ -43,6 +42,12 @@ const inEmbedded = async <Result>(
     await sql.end({ timeout: 1 });
     await embedded.stop();
   }
+};
+
+/** Throws Refused when the directory has no embedded database. */
+export const requireEmbedded = (dataDirectory: string): void => {
+  if (!existsSync(join(dataDirectory, 'postgres')))
+    throw new Refused(`There is no database in ${resolve(dataDirectory)} yet; the first start makes it.`);
 };
 
 const onServers = async <Result>(

@@ -7,6 +7,7 @@ import { startEmbedded } from '../database/embedded.ts';
 import type { Tls } from '../database/owner.ts';
 import type { Settings } from '../settings.ts';
 import { WrongUsage } from './command.ts';
+import { requireEmbedded } from './places.ts';
 
 export interface Studio {
   readonly config: 'drizzle.config.ts' | 'drizzle.knowledge.config.ts';
@@ -17,7 +18,8 @@ export interface Studio {
 export const runStudio = async (settings: Settings, studio: Studio): Promise<boolean> => {
   const { url, tls } = settings.database;
   if (url !== undefined) return browse(ownerOf(settings, studio), tls, studio);
-  const embedded = await startEmbedded(settings.dataDirectory, 'postgres');
+  requireEmbedded(settings.dataDirectory);
+  const embedded = await startEmbedded(settings.dataDirectory, 'postgres', { migrates: false });
   // Its driver wants the socket under the name that Postgres gives it.
   const folder = await mkdtemp(join(tmpdir(), 'tessera-studio-'));
   try {

@@ -1,7 +1,8 @@
-import { serverRole } from '../database/migrations.ts';
+import { mainMigrations, serverRole, type Migrations } from '../database/migrations.ts';
 import { catalogueFaults } from './catalogue-faults.ts';
 import { refuseFilteredRows } from './rights.ts';
 import type { Terminal } from './command.ts';
+import { brokenChains } from './event-chains.ts';
 import { migrationStateOf } from './migration-state.ts';
 import { orphans } from './orphans.ts';
 import type { Place } from './places.ts';
@@ -10,6 +11,8 @@ import type { Place } from './places.ts';
 export interface Check {
   /** What is looked at, as the report names it. */
   readonly what: string;
+  /** The part that it is about; absent: whatever stands in the place. */
+  readonly part?: Migrations;
   /** What is wrong, a sentence each; none when all is well. */
   faults(place: Place, terminal: Terminal): Promise<readonly string[]>;
 }
@@ -85,14 +88,25 @@ const references: Check = {
   },
 };
 
-/** In the order they run. What is verified further, such as the chain of sealed events, is one more entry here. */
-export const checks: readonly Check[] = [migrations, extensions, shape, validity, roles, references];
+const eventChains: Check = {
+  what: 'the logs of events are what was sealed',
+  part: mainMigrations,
+  faults: async ({ sql }, terminal) => {
+    const { pending } = await migrationStateOf(sql, mainMigrations);
+    if (pending.length > 0) return ['migrations are pending: the logs were not looked at'];
+    await refuseFilteredRows(sql);
+    return brokenChains(sql, terminal);
+  },
+};
+
+/** In the order they run. What is verified further is one more entry here. */
+const checks: readonly Check[] = [migrations, extensions, shape, validity, roles, references, eventChains];
 
 /** Runs all checks on a database and tells their outcome. False when one found a fault. */
 export const verifyPlace = async (place: Place, terminal: Terminal): Promise<boolean> => {
   terminal.say(`${place.what}:`);
   let sound = true;
-  for (const check of checks) {
+  for (const check of checks.filter(({ part }) => part === undefined || place.parts.includes(part))) {
     terminal.progress(`Looking: ${check.what}`);
     const faults = await check.faults(place, terminal);
     terminal.say(`  ${faults.length === 0 ? 'ok   ' : 'WRONG'} ${check.what}`);

@@ -102,7 +102,13 @@ const lastSeal = async (organizationId: string): Promise<Last | undefined> => {
   return last;
 };
 
-const sealOf = (organizationId: string, batch: readonly EventRow[], last: Last | undefined) => {
+/** The seal behind `last` for entries in the order of their ids, made at a moment; null for none. */
+export const sealOf = (
+  organizationId: string,
+  batch: readonly EventRow[],
+  last: Last | undefined,
+  sealedAt = new Date(),
+) => {
   const [firstEventId, lastEventId] = [batch.at(0)?.id, batch.at(-1)?.id];
   if (firstEventId === undefined || lastEventId === undefined) return null;
   const seal = {
@@ -113,7 +119,7 @@ const sealOf = (organizationId: string, batch: readonly EventRow[], last: Last |
     count: batch.length,
     entries: batch.map((event) => sealedEntry(event).mark).join(''),
     previousDigest: last?.digest ?? noDigest,
-    createdAt: new Date().toISOString(),
+    createdAt: sealedAt.toISOString(),
   };
   return { ...seal, digest: digestOf(seal) };
 };

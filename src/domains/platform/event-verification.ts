@@ -35,6 +35,9 @@ export interface Verification {
   readonly fault: EventLogFault | null;
 }
 
+/** What a log is read by: a unit that sees the whole organization, or an operator's connection. */
+export type LogReader = Pick<UnitOfWork, 'organizationId' | 'run' | 'rest'>;
+
 /** Where a verification has come to. */
 interface Place {
   readonly head: ChainHead | null;
@@ -44,24 +47,24 @@ interface Place {
 
 /**
  * Compares the log with its seals, one seal at a time, up to the first fault. `known` is the end of the chain as somebody noted it before: it has to be
- * part of it still, unless it was deleted for its age. The unit sees the whole organization. `heed` hears of each seal that is fine.
+ * part of it still, unless it was deleted for its age. `heed` hears of each seal that is fine.
  */
 export const verified = async (
-  unit: UnitOfWork,
+  log: LogReader,
   known: ChainHead | null,
   heed: (found: Verification) => Promise<void> = async () => undefined,
 ): Promise<Verification> => {
   let found: Verification = { seals: 0, entries: 0, head: null, fault: null };
   let place: Place | null = null;
   for (;;) {
-    const seal: EventSealRow | undefined = await sealBehind(unit, place?.head?.sequence ?? 0);
+    const seal: EventSealRow | undefined = await sealBehind(log, place?.head?.sequence ?? 0);
     if (seal === undefined) {
-      await unit.rest();
+      await log.rest();
       return { ...found, fault: missing(found, known) };
     }
-    place ??= await beginning(unit, seal);
-    const fault = await faultOf(unit, seal, place, known);
-    await unit.rest();
+    place ??= await beginning(log, seal);
+    const fault = await faultOf(log, seal, place, known);
+    await log.rest();
     if (fault !== null) return { ...found, seals: found.seals + 1, fault };
     const head = { sequence: seal.sequence, digest: seal.digest };
     place = { head, lastEventId: seal.lastEventId };
@@ -76,19 +79,19 @@ const missing = ({ head }: Verification, known: ChainHead | null): EventLogFault
     ? null
     : { kind: 'SEAL_MISSING', sequence: (head?.sequence ?? 0) + 1, entryId: null };
 
-const sealBehind = async (unit: UnitOfWork, sequence: number): Promise<EventSealRow | undefined> => {
-  const behind = and(eq(eventSeals.organizationId, unit.organizationId), gt(eventSeals.sequence, sequence));
-  const rows = await unit.run(() =>
+const sealBehind = async (log: LogReader, sequence: number): Promise<EventSealRow | undefined> => {
+  const behind = and(eq(eventSeals.organizationId, log.organizationId), gt(eventSeals.sequence, sequence));
+  const rows = await log.run(() =>
     database.select().from(eventSeals).where(behind).orderBy(asc(eventSeals.sequence)).limit(1),
   );
   return rows[0];
 };
 
 /** What has to stand before the oldest seal: nothing, or what the log itself tells of those that were deleted for their age. */
-const beginning = async (unit: UnitOfWork, { sequence }: EventSealRow): Promise<Place> => {
+const beginning = async (log: LogReader, { sequence }: EventSealRow): Promise<Place> => {
   if (sequence === 1) return { head: null, lastEventId: null };
-  const ofAction = and(eq(events.organizationId, unit.organizationId), eq(events.action, trimmedAction));
-  const rows = await unit.run(() =>
+  const ofAction = and(eq(events.organizationId, log.organizationId), eq(events.action, trimmedAction));
+  const rows = await log.run(() =>
     database
       .select({ data: events.data })
       .from(events)
@@ -103,7 +106,7 @@ const beginning = async (unit: UnitOfWork, { sequence }: EventSealRow): Promise<
 };
 
 const faultOf = async (
-  unit: UnitOfWork,
+  log: LogReader,
   seal: EventSealRow,
   place: Place,
   known: ChainHead | null,
@@ -113,7 +116,7 @@ const faultOf = async (
   if (sequence !== next) return { kind: 'SEAL_MISSING', sequence: next, entryId: null };
   const sealed = sealedEntriesOf(seal);
   if (sealed === null || !isWhole(seal, sealed, place, known)) return { kind: 'SEAL_CHANGED', sequence, entryId: null };
-  const difference = firstDifference(await entriesOf(unit, seal, place), sealed);
+  const difference = firstDifference(await entriesOf(log, seal, place), sealed);
   return difference && { ...difference, sequence };
 };
 
@@ -125,10 +128,10 @@ const isWhole = (seal: EventSealRow, sealed: readonly SealedEntry[], { head }: P
   (known?.sequence !== seal.sequence || known.digest === seal.digest);
 
 /** The entries in a seal's reach, and at most one more than it stands for: more are not needed to find a fault. */
-const entriesOf = async (unit: UnitOfWork, seal: EventSealRow, place: Place): Promise<SealedEntry[]> => {
-  const { organizationId } = unit;
+const entriesOf = async (log: LogReader, seal: EventSealRow, place: Place): Promise<SealedEntry[]> => {
+  const { organizationId } = log;
   const behind = place.lastEventId === null ? undefined : gt(events.id, place.lastEventId);
-  const rows = await unit.run(() =>
+  const rows = await log.run(() =>
     database
       .select()
       .from(events)

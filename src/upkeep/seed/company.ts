@@ -5,6 +5,7 @@ import {
   memberships,
   organizations,
   userOrganizations,
+  userPermissions,
   workspaceMemberships,
   workspaceSettings,
   workspaces,
@@ -65,6 +66,18 @@ export const fillCompany = async ({ size, put }: Fill, passwordHash: string): Pr
     userOrganizations,
     rows(size.users, (number) => ({ organizationId, userId: userOf(number), createdAt: base.createdAt })),
   );
+  await put(userPermissions, [
+    {
+      ...base,
+      organizationId,
+      id: sampleId('user permission', 0),
+      readers: [userOf(2), organizationId],
+      userId: userOf(2),
+      permission: 'MEMBER_INVITE',
+      reason: 'Hires for the company.',
+      grantedById: userOf(0),
+    },
+  ]);
   await put(
     groups,
     rows(size.groups, (number) => ({ ...base, organizationId, id: groupOf(number), name: `Team ${number + 1}` })),

@@ -1,5 +1,5 @@
 import type { PgTable } from 'drizzle-orm/pg-core';
-import { getTableName } from 'drizzle-orm';
+import { getTableName, type SQL } from 'drizzle-orm';
 import type { PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import type { Terminal } from '../command.ts';
 import type { Size } from './sizes.ts';
@@ -11,9 +11,18 @@ export interface Fill {
   readonly put: Put;
   /** Adds rows to a table of the knowledge bank. */
   readonly putInBank: Put;
+  /** Runs a statement that gives nothing, beside everything but the knowledge bank. */
+  readonly run: (statement: SQL) => Promise<void>;
+  /** Encrypts what the installation keeps secret. */
+  readonly encrypt: (text: string) => Promise<string>;
 }
 
-export type Put = <Table extends PgTable>(table: Table, rows: Iterable<Table['$inferInsert']>) => Promise<void>;
+/** What is not the sample's own may be there already, and then stays. */
+export type Put = <Table extends PgTable>(
+  table: Table,
+  rows: Iterable<Table['$inferInsert']>,
+  unless?: 'unless there',
+) => Promise<void>;
 
 /** Values in a statement: Postgres takes 65,535, and one with few is planned and sent sooner. */
 const valuesAtOnce = 12_000;
@@ -22,11 +31,12 @@ const maxRows = 500;
 /** Adds rows in the transaction given, and tells how far it is. `counted` hears of each statement's rows. */
 export const putter =
   (transaction: Pick<PostgresJsDatabase, 'insert'>, { progress }: Terminal, counted: (rows: number) => void): Put =>
-  async (table, rows) => {
+  async (table, rows, unless) => {
     let [batch, count]: [(typeof table)['$inferInsert'][], number] = [[], 0];
     const flush = async () => {
       if (batch.length === 0) return;
-      await transaction.insert(table).values(batch);
+      const insertion = transaction.insert(table).values(batch);
+      await (unless === undefined ? insertion : insertion.onConflictDoNothing());
       counted(batch.length);
       count += batch.length;
       batch = [];

@@ -1,11 +1,19 @@
 import { createHash } from 'node:crypto';
-import { chunkEmbeddings, documentChunks, documents } from '../../domains/content/tables.ts';
+import {
+  chunkEmbeddings,
+  documentChunks,
+  documents,
+  documentVersions,
+  searchLogs,
+} from '../../domains/content/tables.ts';
 import { documentOf } from '../../domains/knowledge/entry-blocks.ts';
 import {
   banks,
   entryChunks,
   entryEmbeddings,
   knowledgeEntries,
+  promptTemplateLabels,
+  promptTemplates,
   trainingExamples,
 } from '../../domains/knowledge/tables.ts';
 import { chunkTerms, type ChunkTerms } from '../../search/chunk-terms.ts';
@@ -63,6 +71,8 @@ export const fillDocuments = async ({ size, put }: Fill): Promise<void> => {
         title,
         text,
         mimeType: 'text/markdown',
+        version: number % 10 === 0 ? 2 : 1,
+        tags: [number % 3 === 0 ? 'reviewed' : 'new'],
         contentHash: sha256(text),
         status: 'READY' as const,
         language,
@@ -74,6 +84,7 @@ export const fillDocuments = async ({ size, put }: Fill): Promise<void> => {
       };
     }),
   );
+  await fillPast({ size, put }, ownOf);
   const all = texts.flatMap(({ number, passages }) => passages.map((passage) => ({ number, passage })));
   await put(
     documentChunks,
@@ -90,6 +101,45 @@ export const fillDocuments = async ({ size, put }: Fill): Promise<void> => {
       const embedding = embedText(passage.indexed, language);
       return { ...ownOf(number), chunkId: passage.id, model: hashingModel, embedding };
     }),
+  );
+};
+
+/** What every tenth document said before, and what was searched for. */
+const fillPast = async (
+  { size, put }: Pick<Fill, 'size' | 'put'>,
+  ownOf: (number: number) => { readonly organizationId: string; readonly workspaceId: string },
+): Promise<void> => {
+  const chance = new Chance('past');
+  const former = Math.ceil(size.documents / 10);
+  await put(
+    documentVersions,
+    rows(former, (at) => {
+      const text = chance.text(2);
+      return {
+        ...ownOf(at * 10),
+        ...madeAt(at, former),
+        id: sampleId('document version', at),
+        documentId: documentIdOf(at * 10),
+        version: 1,
+        title: chance.title(),
+        mimeType: 'text/markdown',
+        text,
+        contentHash: sha256(text),
+        replacedById: userOf((at * 10) % size.users),
+      };
+    }),
+  );
+  await put(
+    searchLogs,
+    rows(size.documents, (number) => ({
+      ...ownOf(number),
+      ...madeAt(number, size.documents),
+      id: sampleId('search', number),
+      userId: userOf(number % size.users),
+      query: chance.title(),
+      hitCount: chance.below(10),
+      latencyMs: 5 + chance.below(50),
+    })),
   );
 };
 
@@ -150,6 +200,31 @@ export const fillBank = async ({ size, putInBank }: Fill): Promise<void> => {
       return { organizationId, chunkId: passage.id, model: hashingModel, embedding };
     }),
   );
+  const templateId = sampleId('prompt template', 0);
+  await putInBank(promptTemplates, [
+    {
+      ...madeAt(0, 1),
+      organizationId,
+      id: templateId,
+      name: 'Short answers',
+      category: 'Style',
+      type: 'SYSTEM',
+      content: 'Answer in at most three sentences.',
+      variables: [],
+      createdById: userOf(0),
+    },
+  ]);
+  await putInBank(promptTemplateLabels, [
+    {
+      ...madeAt(0, 1),
+      organizationId,
+      id: sampleId('prompt template label', 0),
+      templateId,
+      label: 'production',
+      version: 1,
+      movedById: userOf(0),
+    },
+  ]);
   await putInBank(
     trainingExamples,
     rows(size.entries, (number) => ({

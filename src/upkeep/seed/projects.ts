@@ -1,17 +1,27 @@
 import { generateNKeysBetween } from 'fractional-indexing';
-import { priorities, projectCollaborators, projectLabels, projects } from '../../domains/projects/project-tables.ts';
+import { projectLinks } from '../../domains/projects/link-tables.ts';
+import {
+  priorities,
+  projectCollaborators,
+  projectLabels,
+  projects,
+  savedViews,
+} from '../../domains/projects/project-tables.ts';
 import {
   taskActivities,
   taskComments,
   taskDependencies,
   taskLabels,
+  taskMentions,
   tasks,
   taskStatuses,
+  taskWatchers,
 } from '../../domains/projects/task-tables.ts';
 import { timeEntries } from '../../domains/projects/time-tables.ts';
 import { Chance, madeAt, momentOf, rows, sampleId } from './chance.ts';
 import { organizationId, userOf, workspaceOf } from './company.ts';
 import type { Fill } from './fill.ts';
+import { documentIdOf } from './knowledge.ts';
 
 const tasksInProject = 40;
 const dayMs = 86_400_000;
@@ -142,6 +152,21 @@ export const fillProjects = async ({ size, put }: Fill): Promise<void> => {
       text: chance.text(1),
     })),
   );
+  // Whoever is named in a comment follows its task.
+  const named = (number: number) => ({ ...ofTask(number), userId: workerOf(number + 1) });
+  await put(
+    taskMentions,
+    some(3, (number) => ({
+      ...named(number),
+      id: sampleId('task mention', number),
+      commentId: sampleId('task comment', number),
+    })),
+  );
+  await put(
+    taskWatchers,
+    some(3, (number) => ({ ...named(number), id: sampleId('task watcher', number) })),
+  );
+  await fillWays({ size, put });
   await put(
     timeEntries,
     some(2, (number) => {
@@ -156,5 +181,34 @@ export const fillProjects = async ({ size, put }: Fill): Promise<void> => {
         hourlyRate: '80.00',
       };
     }),
+  );
+};
+
+/** What projects lead to, and views of the tasks of one. */
+const fillWays = async ({ size, put }: Pick<Fill, 'size' | 'put'>): Promise<void> => {
+  const count = size.projects;
+  const own = (number: number) => ({ ...madeAt(number, count), organizationId, projectId: projectIdOf(number) });
+  await put(
+    projectLinks,
+    rows(count * 2, (at) => {
+      const number = Math.floor(at / 2);
+      const target =
+        at % 2 === 0
+          ? { kind: 'DOCUMENT' as const, documentId: documentIdOf(number % size.documents) }
+          : { kind: 'URL' as const, url: `https://sample.example/projects/${number + 1}` };
+      return { ...own(number), ...target, id: sampleId('project link', at), title: 'Read this first' };
+    }),
+  );
+  await put(
+    savedViews,
+    rows(count, (number) => ({
+      ...own(number),
+      id: sampleId('saved view', number),
+      userId: userOf((number * 3) % size.users),
+      list: 'TASKS' as const,
+      name: 'In work',
+      filter: { status: { eq: 'IN_PROGRESS' } },
+      audience: 'PROJECT' as const,
+    })),
   );
 };

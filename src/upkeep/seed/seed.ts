@@ -1,6 +1,8 @@
-import { drizzle } from 'drizzle-orm/postgres-js';
+import type { SQL } from 'drizzle-orm';
+import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import type postgres from 'postgres';
 import { knowledgeMigrations, mainMigrations, type Migrations } from '../../database/migrations.ts';
+import type { KeyRing } from '../../secrets/encryption.ts';
 import { hashPassword } from '../../secrets/passwords.ts';
 import { Refused, type Terminal } from '../command.ts';
 import { migrationStateOf } from '../migration-state.ts';
@@ -9,7 +11,11 @@ import { refuseFilteredRows } from '../rights.ts';
 import { emailOf, fillCompany, organizationId } from './company.ts';
 import { putter, type Fill, type Put } from './fill.ts';
 import { fillBank, fillDocuments } from './knowledge.ts';
+import { fillLog } from './log.ts';
+import { fillOffice } from './office.ts';
+import { fillPlatform, fillSettings } from './platform.ts';
 import { fillProjects } from './projects.ts';
+import { fillPrompting } from './prompting.ts';
 import type { Size } from './sizes.ts';
 import { fillConversations, fillMail, fillRooms } from './talk.ts';
 import { fillAnalytics, fillModelHub, fillOrders } from './work.ts';
@@ -20,8 +26,11 @@ export const sampleOwner = emailOf(0);
 
 const steps: readonly (readonly [what: string, fill: (fill: Fill) => Promise<void>])[] = [
   ['people, groups and workspaces', async (fill) => fillCompany(fill, await hashPassword(samplePassword))],
+  ['settings', fillSettings],
   ['documents', fillDocuments],
+  ['office documents', fillOffice],
   ['conversations', fillConversations],
+  ['prompts and agents', fillPrompting],
   ['rooms', fillRooms],
   ['mail', fillMail],
   ['orders', fillOrders],
@@ -29,28 +38,38 @@ const steps: readonly (readonly [what: string, fill: (fill: Fill) => Promise<voi
   ['the model hub', fillModelHub],
   ['the knowledge bank', fillBank],
   ['analytics', fillAnalytics],
+  ['webhooks, schedules and cached values', fillPlatform],
+  // Last, for nobody else can write to the log meanwhile.
+  ['the log of events', fillLog],
 ];
 
 /**
  * Adds the sample organization, in one transaction for each database, and gives the number of rows put in; triggers add more.
  * Throws Refused when it is there, or migrations are pending.
  */
-export const seed = async (places: readonly Place[], size: Size, terminal: Terminal): Promise<number> => {
+export const seed = async (
+  places: readonly Place[],
+  size: Size,
+  keyRing: KeyRing,
+  terminal: Terminal,
+): Promise<number> => {
   const [main, bank] = [placeOf(places, mainMigrations), placeOf(places, knowledgeMigrations)];
   for (const place of places) await refuseUnready(place);
   const [known] = await main.sql`select from organizations where id = ${organizationId}`;
   if (known !== undefined) throw new Refused('The sample is there already. See: npm run db:reset -- --help');
   let count = 0;
   const putIn = (transaction: Parameters<typeof putter>[0]) => putter(transaction, terminal, (rows) => (count += rows));
-  const fillAll = async (put: Put, putInBank: Put) => {
-    for (const [at, [what, fill]] of steps.entries()) {
+  const fillAll = async (own: Pick<PostgresJsDatabase, 'insert' | 'execute'>, putInBank: Put) => {
+    const run = async (statement: SQL) => void (await own.execute(statement));
+    const fill: Fill = { size, put: putIn(own), putInBank, run, encrypt: (text) => keyRing.encrypt(text) };
+    for (const [at, [what, step]] of steps.entries()) {
       terminal.progress(`${at + 1} of ${steps.length}: ${what}`);
-      await fill({ size, put, putInBank });
+      await step(fill);
     }
   };
   await on(main.sql).transaction(async (own) => {
-    if (main === bank) return fillAll(putIn(own), putIn(own));
-    return on(bank.sql).transaction((other) => fillAll(putIn(own), putIn(other)));
+    if (main === bank) return fillAll(own, putIn(own));
+    return on(bank.sql).transaction((other) => fillAll(own, putIn(other)));
   });
   for (const { sql } of places) await sql`analyze`;
   return count;

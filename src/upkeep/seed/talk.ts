@@ -1,6 +1,13 @@
 import { citations, conversations, feedback, messages } from '../../domains/conversations/tables.ts';
 import { emails, emailTerms, emailThreads } from '../../domains/messaging/email-tables.ts';
-import { roomMemberships, roomMessages, roomMessageTerms, rooms } from '../../domains/messaging/room-tables.ts';
+import {
+  roomMemberships,
+  roomMentions,
+  roomMessages,
+  roomMessageTerms,
+  roomReactions,
+  rooms,
+} from '../../domains/messaging/room-tables.ts';
 import { termFrequencies } from '../../search/analysis.ts';
 import { Chance, madeAt, momentOf, rows, sampleId } from './chance.ts';
 import { emailOf, organizationId, userOf, workspaceOf } from './company.ts';
@@ -11,6 +18,9 @@ import { documentIdOf } from './knowledge.ts';
 const saidIn = 6;
 export const conversationIdOf = (number: number): string => sampleId('conversation', number);
 export const messageIdOf = (number: number): string => sampleId('message', number);
+
+/** The last answer of a conversation. */
+export const answerIdOf = (number: number): string => messageIdOf(number * saidIn + saidIn - 1);
 
 /** Who talks in a conversation, and where: somebody who sees the workspace. */
 export const settingOf = (number: number, { users, workspaces }: Fill['size']) => {
@@ -30,7 +40,7 @@ export const fillConversations = async ({ size, put }: Fill): Promise<void> => {
       organizationId,
       id: conversationIdOf(number),
       title: chance.title(),
-      activeMessageId: messageIdOf(number * saidIn + saidIn - 1),
+      activeMessageId: answerIdOf(number),
     })),
   );
   await put(
@@ -138,6 +148,23 @@ export const fillRooms = async ({ size, put }: Fill): Promise<void> => {
       replyToId: number % 10 === 9 && number >= size.rooms ? sampleId('room message', number - size.rooms) : null,
       content: texts[number] ?? '',
     })),
+  );
+  // Every fifth message names the room's owner, and has made them smile.
+  const some = Math.floor(size.roomMessages / 5);
+  const ofMessage = (at: number) => ({
+    ...madeAt(at, some),
+    organizationId,
+    roomId: roomIdOf(at * 5),
+    messageId: sampleId('room message', at * 5),
+    userId: memberOf((at * 5) % size.rooms, 0),
+  });
+  await put(
+    roomMentions,
+    rows(some, (at) => ({ ...ofMessage(at), id: sampleId('room mention', at) })),
+  );
+  await put(
+    roomReactions,
+    rows(some, (at) => ({ ...ofMessage(at), id: sampleId('room reaction', at), emoji: '🙂' })),
   );
   const words = texts.flatMap((text, message) =>
     [...termFrequencies(text, 'en').keys()].map((term) => ({ term, message })),

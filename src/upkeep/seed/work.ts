@@ -1,7 +1,9 @@
 import { analyticsEvents, userActivities } from '../../domains/analytics/tables.ts';
 import { builtinAnswererId } from '../../domains/modelhub/deployments.ts';
-import { executionLogs } from '../../domains/modelhub/execution-tables.ts';
+import { executionContents, executionLogs } from '../../domains/modelhub/execution-tables.ts';
 import { promptRuns, prompts, promptSessions } from '../../domains/modelhub/prompt-tables.ts';
+import { budgets } from '../../domains/modelhub/quota-tables.ts';
+import { routingRuleModels, routingRules } from '../../domains/modelhub/routing-tables.ts';
 import {
   orderEvents,
   orderNotes,
@@ -10,11 +12,10 @@ import {
   orderStatuses,
   orderTypes,
 } from '../../domains/orders/tables.ts';
-import { events } from '../../events/tables.ts';
 import { Chance, madeAt, momentOf, rows, sampleId } from './chance.ts';
 import { groupOf, organizationId, userOf } from './company.ts';
 import type { Fill } from './fill.ts';
-import { conversationIdOf, messageIdOf, settingOf } from './talk.ts';
+import { messageIdOf, settingOf } from './talk.ts';
 
 const orderIdOf = (number: number): string => sampleId('order', number);
 
@@ -101,6 +102,19 @@ export const fillModelHub = async ({ size, put }: Fill): Promise<void> => {
       endedAt: momentOf(number, count),
     })),
   );
+  await put(
+    executionContents,
+    rows(count, (number) => ({
+      ...madeAt(number, count),
+      organizationId,
+      id: sampleId('execution content', number),
+      readers: [settingOf(number, size).userId, organizationId],
+      executionId: sampleId('execution', number),
+      input: { text: chance.text(1) },
+      output: { text: chance.text(2) },
+    })),
+  );
+  await fillRules({ put });
   const sessions = Math.ceil(count / 20);
   const creatorOf = (number: number) => userOf(number % size.users);
   const ownOf = (number: number) => ({
@@ -140,10 +154,27 @@ export const fillModelHub = async ({ size, put }: Fill): Promise<void> => {
   );
 };
 
+/** A rule of which model answers, and what the organization and its owner may spend. */
+const fillRules = async ({ put }: Pick<Fill, 'put'>): Promise<void> => {
+  const base = { ...madeAt(0, 1), organizationId };
+  const ruleId = sampleId('routing rule', 0);
+  await put(routingRules, [
+    { ...base, id: ruleId, name: 'Answers', priority: 50, modelType: 'TEXT', createdById: userOf(0) },
+  ]);
+  await put(routingRuleModels, [
+    { ...base, id: sampleId('routing rule model', 0), ruleId, modelId: builtinAnswererId, position: 0 },
+  ]);
+  const budget = { ...base, measure: 'COST' as const, window: 'MONTH' as const, createdById: userOf(0) };
+  await put(budgets, [
+    { ...budget, id: sampleId('budget', 0), subject: 'ORGANIZATION', subjectId: organizationId, limit: '500' },
+    { ...budget, id: sampleId('budget', 1), subject: 'USER', subjectId: userOf(0), limit: '50' },
+  ]);
+};
+
 const actions = ['conversations', 'documents', 'orders', 'rooms', 'search', 'viewer'];
 const eventNames = ['page_viewed', 'document_opened', 'answer_copied', 'order_opened'];
 
-/** What people did, hour by hour: requests, the events of clients and the log of changes. Roll-ups are a schedule's. */
+/** What people did, hour by hour: requests and the events of clients. Roll-ups are a schedule's. */
 export const fillAnalytics = async ({ size, put }: Fill): Promise<void> => {
   const chance = new Chance('analytics');
   const count = size.activities;
@@ -172,22 +203,5 @@ export const fillAnalytics = async ({ size, put }: Fill): Promise<void> => {
       occurredAt: momentOf(number, count),
       properties: { page: `/page-${chance.below(50)}` },
     })),
-  );
-  await put(
-    events,
-    rows(size.conversations, (number) => {
-      const { userId, workspaceId } = settingOf(number, size);
-      return {
-        ...madeAt(number, size.conversations),
-        organizationId,
-        workspaceId,
-        id: sampleId('event', number),
-        action: 'conversation.created',
-        targetType: 'Conversation',
-        targetId: conversationIdOf(number),
-        actorId: userId,
-        requestId: `sample-${number}`,
-      };
-    }),
   );
 };
