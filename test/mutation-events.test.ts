@@ -17,6 +17,9 @@ const silent: Readonly<Record<string, string>> = {
   starEmail: 'a mark in a mailbox that one person sees',
   markRoomRead: 'how far one person has read',
   markTaskMentionsRead: 'what one person has read',
+  putCacheEntry:
+    'what is put aside for a while is no change of what the organization has, and comes many times a second',
+  deleteCacheEntry: 'the same; clearing is told',
   testWebhook: 'makes a delivery, which tells of itself',
   setTyping: 'stores nothing',
   previewUpload: 'stores nothing',

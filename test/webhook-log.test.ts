@@ -3,7 +3,7 @@ import { sql } from 'drizzle-orm';
 import { database } from '../src/database/client.ts';
 import { events } from '../src/events/tables.ts';
 import { newId } from '../src/ids.ts';
-import { unitOfAll } from './machines.ts';
+import { faultsOf, unitOfAll } from './machines.ts';
 import { uuidOf, workspaceOf } from './talk.ts';
 import { startTestbed, type Testbed } from './testbed.ts';
 import { catchUp, deliveriesOf, Receiver, settled, tamperWith, until, webhookOf } from './webhooks.ts';
@@ -152,11 +152,78 @@ test('an announcement brings it within a moment', async () => {
   }
 }, 60_000);
 
-test('a private address is refused', async () => {
-  const bed = await startTestbed();
-  try {
-    const ada = await bed.signUp();
-    const { id } = await webhookOf(ada, { url: receiver.url('/private'), events: ['nothing.happened'] });
+describe('where private addresses are not allowed', () => {
+  let bed: Testbed;
+  let ada: Awaited<ReturnType<Testbed['signUp']>>;
+  let fine: string;
+  const good = { url: 'https://hooks.invalid/', events: ['nothing.happened'] };
+  beforeAll(async () => {
+    bed = await startTestbed();
+    ada = await bed.signUp();
+    ({ id: fine } = await webhookOf(ada, good));
+  }, 60_000);
+  afterAll(() => bed.stop());
+
+  const creating = 'mutation ($input: CreateWebhookInput!) { createWebhook(input: $input) { webhook { id } } }';
+  const updating = 'mutation ($input: UpdateWebhookInput!) { updateWebhook(input: $input) { webhook { id } } }';
+  const urls = async (): Promise<string[]> => {
+    const { webhooks }: Data = await ada.want('{ webhooks(first: 100) { edges { node { url } } } }');
+    return webhooks.edges.map(({ node }: Data) => node.url);
+  };
+
+  test.each([
+    'https://127.0.0.1/hook',
+    'http://127.0.0.1:8080/hook',
+    'https://10.0.0.1/',
+    'https://172.16.3.4/',
+    'https://192.168.1.1:8443/',
+    'https://169.254.169.254/latest/meta-data',
+    'https://168.63.129.16/',
+    'https://100.64.0.1/',
+    'https://0.0.0.0/',
+    'https://224.0.0.1/',
+    'https://2130706433/',
+    'https://017700000001/',
+    'https://0x7f.1/',
+    'https://127.1/',
+    'https://127.0.0.1./',
+    'https://[::1]/',
+    'https://[::]/',
+    'https://[fe80::1]/',
+    'https://[fd00::1]/',
+    'https://[::ffff:10.0.0.1]/',
+    'https://[::ffff:8.8.8.8]/',
+    'https://[64:ff9b::a00:1]/',
+    'https://localhost/',
+    'https://LOCALHOST:8443/',
+    'https://localhost./',
+    'https://hooks.localhost/',
+    'http://localhost:3000/',
+  ])('%s is refused at once', async (url) => {
+    expect(faultsOf(await ada.ask(creating, { input: { ...good, url } }))).toEqual([['BAD_USER_INPUT', 'url']]);
+    expect(faultsOf(await ada.ask(updating, { input: { id: fine, url } }))).toEqual([['BAD_USER_INPUT', 'url']]);
+    expect(await urls()).toEqual([good.url]);
+  });
+
+  test.each([
+    'https://8.8.8.8/hook',
+    'https://[2606:4700:4700::1111]/hook',
+    'https://localhost.example.com/',
+    'https://10.example.com/',
+  ])('%s is taken', async (url) => {
+    expect(faultsOf(await ada.ask(updating, { input: { id: fine, url } }))).toEqual([]);
+    expect(await urls()).toEqual([url]);
+    await ada.want(updating, { input: { id: fine, url: good.url } });
+  });
+
+  test('one from a time when they were is refused when something is sent', async () => {
+    const { id } = await webhookOf(ada, good);
+    const url = receiver.url('/private');
+    await tamperWith(
+      bed,
+      ada.organizationId,
+      sql`update webhook_subscriptions set url = ${url} where id = ${uuidOf(id)}`,
+    );
     await ada.want('mutation ($id: ID!) { testWebhook(input: { id: $id }) { delivery { id } } }', { id });
     const [tried] = await until(
       () => deliveriesOf(ada, id),
@@ -167,7 +234,5 @@ test('a private address is refused', async () => {
       attempts: [{ status: null, error: 'Requests to 127.0.0.1 are not allowed: it is a private or special address.' }],
     });
     expect(receiver.at('/private')).toEqual([]);
-  } finally {
-    await bed.stop();
-  }
-}, 60_000);
+  });
+});

@@ -117,6 +117,10 @@ const changes: Readonly<Record<string, string>> = {
   cancelAgentRun: '(input: { invocationId: $AgentInvocation }) { invocation { id } }',
   updateAgentSettings: '(input: { workspaceId: $workspace, maxSteps: 5 }) { agentSettings { maxSteps } }',
   deleteConversation: '(input: { id: $conversation }) { deletedId }',
+  putCacheEntry:
+    '(input: { owner: { type: WORKSPACE, workspaceId: $workspace }, key: "other", value: 1, ttlSeconds: 60 }) { stored }',
+  deleteCacheEntry: '(input: { owner: { type: WORKSPACE, workspaceId: $workspace }, key: "other" }) { deletedId }',
+  clearCache: '(input: { owner: { type: WORKSPACE, workspaceId: $workspace } }) { count }',
   createRoom: '(input: { kind: CHANNEL, name: "Other", workspaceId: $workspace }) { room { id } }',
   createProject: '(input: { name: "Other", workspaceId: $workspace }) { project { id } }',
   createTask: '(input: { projectId: $project, title: "Other" }) { task { id } }',

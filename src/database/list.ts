@@ -125,7 +125,8 @@ export const listOf = <Columns extends SelectedFields>(options: ListOptions<Colu
       size: page.size + (page.looksBeyond ? 1 : 0),
       ...Object.fromEntries((page.from ?? []).map((value, index) => [`from${index}`, value])),
     };
-    if (filter !== undefined) return unit.select(pageStatement<Row>(options, page, filter), values);
+    if (filter !== undefined)
+      return unit.select(pageStatement<Row>(options, page, filter, parentsOf(keys)), { ...values, parentId: keys[0] });
     const shape = `${page.order} ${page.backward} ${page.from !== null} ${page.columns.token}`;
     const statement = statements.get(shape) ?? pageStatement<Row>(options, page, undefined);
     statements.set(shape, statement);
@@ -294,10 +295,16 @@ const idOf = ({ from, id = from.id }: ListOptions<SelectedFields>): PgColumn => 
 const tenantOf = ({ from, personal }: ListOptions<SelectedFields>): SQL | undefined =>
   from.organizationId && personal !== true ? eq(from.organizationId, bound.organizationId) : undefined;
 
+const anyParents = sql`unnest(${bound.keys}::uuid[]) as parent(id)`;
+/** Postgres sees through it, so that its plan is one for this very parent. */
+const oneParent = sql`(select ${sql.placeholder('parentId')}::uuid as id) as parent`;
+const parentsOf = (keys: readonly string[]): SQL => (keys.length === 1 ? oneParent : anyParents);
+
 const pageStatement = <Row>(
   options: ListOptions<SelectedFields>,
   page: Page,
   filter: SQL | undefined,
+  parents = anyParents,
 ): Statement<Row> => {
   const { from: table, parent, orders } = options;
   const id = idOf(options);
@@ -325,7 +332,7 @@ const pageStatement = <Row>(
   const perParent = rows(sql`${parent} = parent.id`).as('page');
   const ofAllParents = database
     .select(perParent._.selectedFields as SelectedFields)
-    .from(sql`unnest(${bound.keys}::uuid[]) as parent(id)`)
+    .from(parents)
     .crossJoinLateral(perParent);
   return Statement.select(ofAllParents as unknown as Selection<Row>, reading);
 };

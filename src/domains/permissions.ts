@@ -105,7 +105,7 @@ export const permissionRules: Readonly<Record<Permission, PermissionRule>> = {
   SETTING_READ: { role: 'GUEST', forConfined: true },
   SETTING_WRITE: { role: 'GUEST', workspaceRole: 'VIEWER' },
   CACHE_READ: { role: 'GUEST', workspaceRole: 'VIEWER' },
-  CACHE_WRITE: { role: 'GUEST', workspaceRole: 'VIEWER' },
+  CACHE_WRITE: { role: 'GUEST', workspaceRole: 'EDITOR' },
   WEBHOOK_MANAGE: { role: 'MEMBER', workspaceRole: 'ADMIN' },
   PLATFORM_MANAGE: { platformRole: 'ADMIN', personal: true, outlivesDeletion: true },
   PLATFORM_ADMINISTER: { platformRole: 'SUPERADMIN', personal: true, outlivesDeletion: true },

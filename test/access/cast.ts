@@ -20,6 +20,7 @@ import { Person, type Testbed } from '../testbed.ts';
 import { filledApis } from './api-fields.ts';
 import { filledActivity } from './filled-activity.ts';
 import { filledAgents } from './filled-agents.ts';
+import { filledCache } from './filled-cache.ts';
 import { filledEmbed } from './filled-embed.ts';
 import { filledEvents } from './filled-events.ts';
 import { filledMetrics } from './filled-metrics.ts';
@@ -395,6 +396,7 @@ const filled = async (
     ...(await filledEmbed(bed, owner, workspaceId, secret)),
     ...(await filledWebhook(bed, owner, workspaceId, secret)),
     ...(await filledJobSchedule(owner, workspaceId, secret)),
+    ...(await filledCache(owner, workspaceId, secret)),
     ...(await mailboxOf(owner)),
     ...(await filledApis(owner, `${secret} customers`)),
     ...(await filledMetrics(bed, organizationId, workspaceId)),

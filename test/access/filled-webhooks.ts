@@ -8,7 +8,7 @@ import type { Person, Testbed } from '../testbed.ts';
 import { webhookOf } from '../webhooks.ts';
 
 /**
- * A webhook of the workspace with a delivery that failed; nothing listens at its port. Nothing that happens is told to it, for that would
+ * A webhook of the workspace with a delivery that failed; its host is nowhere. Nothing that happens is told to it, for that would
  * be written while a test compares rows.
  */
 export const filledWebhook = async (
@@ -17,7 +17,7 @@ export const filledWebhook = async (
   workspaceId: string,
   secret: string,
 ): Promise<Record<string, string>> => {
-  const input = { url: 'http://127.0.0.1:9/hook', events: ['nothing.happened'], description: secret, workspaceId };
+  const input = { url: 'https://hooks.invalid/hook', events: ['nothing.happened'], description: secret, workspaceId };
   const { id } = await webhookOf(owner, input);
   const WebhookDelivery = await failedDelivery(bed, owner.organizationId, id, secret, uuidOf(workspaceId));
   return { Webhook: id, WebhookDelivery };

@@ -10,7 +10,7 @@ type Ids = Readonly<Record<string, string>>;
 /** A webhook of the filled workspace that rests, with a delivery that failed. */
 const fresh = async (owner: Person, ids: Ids, bed: Testbed): Promise<Record<string, string>> => {
   const [organization, workspaceId] = [String(ids.Organization), String(ids.Workspace)];
-  const input = { url: 'http://127.0.0.1:9/hook', events: ['nothing.happened'], description: secret, workspaceId };
+  const input = { url: 'https://hooks.invalid/hook', events: ['nothing.happened'], description: secret, workspaceId };
   const { id } = await webhookOf(owner, input);
   await restWebhook(bed, organization, id);
   return { Fresh: id, Failed: await failedDelivery(bed, organization, id, secret, uuidOf(workspaceId)) };
@@ -38,7 +38,7 @@ export const fixtures: Fixtures = {
   mutations: {
     createWebhook: {
       gets: byWorkspaceAdmins,
-      field: `createWebhook(input: { url: "http://127.0.0.1:9", events: ["nothing.happened"], workspaceId: $Workspace, description: "${secret}" }) { webhook { description } secret }`,
+      field: `createWebhook(input: { url: "https://hooks.invalid", events: ["nothing.happened"], workspaceId: $Workspace, description: "${secret}" }) { webhook { description } secret }`,
     },
     updateWebhook: changed(
       'updateWebhook(input: { id: $Fresh, events: ["nothing.else"] }) { webhook { description } }',

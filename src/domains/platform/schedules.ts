@@ -1,5 +1,6 @@
 import { removeOldWritten } from '../content/written-expiry.ts';
 import type { Schedules } from '../services.ts';
+import { removeExpired } from './cache-expiry.ts';
 import { exportKind } from './event-log-export.ts';
 import { trimAll } from './event-retention.ts';
 import { sealAll } from './event-sealing.ts';
@@ -40,5 +41,6 @@ export const schedules: Schedules = {
     expireSeconds: 3600,
     run: ({ services }, signal) => services.queue.endForgotten(signal),
   },
+  'platform.remove-expired-cache-entries': { cron: '22 * * * *', expireSeconds: 3500, run: removeExpired },
   'platform.forget-idempotency-keys': { cron: '47 * * * *', expireSeconds: 3500, run: forgetKeys },
 };

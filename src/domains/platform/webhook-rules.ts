@@ -1,4 +1,6 @@
+import { isIP } from 'node:net';
 import { BadUserInput, type InputIssue } from '../../errors.ts';
+import { isPublicAddress } from '../../outbound/address.ts';
 import type { Settings } from '../../settings.ts';
 
 const maxUrl = 2000;
@@ -15,7 +17,18 @@ export const listensTo = (patterns: readonly string[], name: string): boolean =>
       pattern === '*' || pattern === name || (pattern.endsWith('.*') && name.startsWith(pattern.slice(0, -1))),
   );
 
-const isSafe = (url: URL, { mode }: Pick<Settings, 'mode'>): boolean => {
+type Rules = Pick<Settings, 'mode' | 'allowPrivateAddresses'>;
+
+/**
+ * Whether the host is told already to be no host on the internet: an address of another kind, whichever way it was written, or this machine by its
+ * name. What other names stand for is looked at when something is sent.
+ */
+const isPrivate = ({ hostname }: URL): boolean => {
+  const host = hostname.replace(/^\[(.*)\]$/, '$1').replace(/\.$/, '');
+  return isIP(host) === 0 ? /(^|\.)localhost$/.test(host) : !isPublicAddress(host);
+};
+
+const isSafe = (url: URL, { mode }: Rules): boolean => {
   const isLocal = mode !== 'production' && url.protocol === 'http:' && localhosts.has(url.hostname);
   const fits = url.href.length <= maxUrl && url.username === '' && url.password === '' && url.hash === '';
   return (url.protocol === 'https:' || isLocal) && fits;
@@ -29,15 +42,21 @@ interface Said {
 
 const wrong = (field: string, message: string): InputIssue[] => [{ field, message }];
 
-const issuesOf = (said: Said, settings: Pick<Settings, 'mode'>): InputIssue[] => {
+const urlIssues = (url: URL | null, settings: Rules): InputIssue[] => {
+  if (url === null || !isSafe(url, settings))
+    return wrong(
+      'url',
+      `An address begins with https://, has at most ${maxUrl} characters, and holds neither a password nor a fragment.`,
+    );
+  return isPrivate(url) && !settings.allowPrivateAddresses
+    ? wrong('url', 'This is a private or special address, to which nothing is sent.')
+    : [];
+};
+
+const issuesOf = (said: Said, settings: Rules): InputIssue[] => {
   const { url, events, description } = said;
   return [
-    ...(url === null || (url !== undefined && !isSafe(url, settings))
-      ? wrong(
-          'url',
-          `An address begins with https://, has at most ${maxUrl} characters, and holds neither a password nor a fragment.`,
-        )
-      : []),
+    ...(url === undefined ? [] : urlIssues(url, settings)),
     ...(events === null || events?.length === 0 || (events?.length ?? 0) > maxEvents
       ? wrong('events', `Give 1 to ${maxEvents} events.`)
       : (events ?? []).flatMap((name, at) =>
@@ -52,7 +71,7 @@ const issuesOf = (said: Said, settings: Pick<Settings, 'mode'>): InputIssue[] =>
 };
 
 /** The columns of what was said, without what was not. Throws BadUserInput with all faults. */
-export const checkedWebhook = (said: Said, settings: Pick<Settings, 'mode'>) => {
+export const checkedWebhook = (said: Said, settings: Rules) => {
   const issues = issuesOf(said, settings);
   if (issues.length > 0) throw new BadUserInput(issues);
   return {
