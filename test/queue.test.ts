@@ -21,7 +21,7 @@ let ada: Awaited<ReturnType<Testbed['signUp']>>;
 beforeAll(async () => {
   bed = await startTestbed({ WORKERS: 'off', LOG_LEVEL: 'silent' });
   ada = await bed.signUp();
-});
+}, 120_000);
 afterAll(() => bed.stop());
 
 const queues: BossQueue[] = [];
