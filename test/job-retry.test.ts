@@ -37,7 +37,7 @@ beforeAll(async () => {
   workspaceId = await workspaceOf(ada);
   editor = await colleagueOf(bed, ada.organizationId, 'Editor', 'MEMBER', { [workspaceId]: 'EDITOR' });
   viewer = await colleagueOf(bed, ada.organizationId, 'Viewer', 'MEMBER', { [workspaceId]: 'VIEWER' });
-});
+}, 120_000);
 afterAll(async () => {
   await bed.stop();
   await closeParsers();

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { startWorker, type StartedProcess } from '../scripts/tessera-process.ts';
+import { startWorker } from '../scripts/tessera-process.ts';
 import { globalId } from '../src/ids.ts';
 import type { BossQueue } from '../src/queue/boss.ts';
 import { hasEnded, jobWhen, queuedRows, type ToldJob } from './job-talk.ts';
@@ -24,24 +24,22 @@ afterAll(() => stack.disposeAsync());
 
 /** Keeps so many workers running, as whoever runs them does: one that ends is started again. */
 const keepWorking = (url: string, count: number) => {
-  const running = new Set<StartedProcess>();
   const begun: number[] = [];
-  let stopped = false;
+  const stopping = new AbortController();
+  const { signal } = stopping;
   const lane = async () => {
-    while (!stopped) {
+    while (!signal.aborted) {
       const worker = await startWorker({ DATABASE_URL: url }, 'test/poison-worker.ts');
-      running.add(worker);
       begun.push(worker.pid);
-      while (!stopped && isAlive(worker.pid)) await pause(50);
-      running.delete(worker);
-      if (stopped) await worker.stop('SIGKILL');
+      while (!signal.aborted && isAlive(worker.pid)) await pause(50);
+      if (signal.aborted) await worker.stop('SIGKILL');
     }
   };
   const lanes = Array.from({ length: count }, lane);
   return {
     begun,
     stop: async () => {
-      stopped = true;
+      stopping.abort();
       await Promise.all(lanes);
     },
   };

@@ -60,5 +60,5 @@ export const openQueue = async (url: string): Promise<{ queue: BossQueue; pool: 
 if (process.argv[1]?.endsWith('poison-worker.ts') === true) {
   const { queue } = await openQueue(process.env.DATABASE_URL ?? '');
   await queue.work(handlers, {}, () => undefined);
-  console.log('Tessera works on jobs.');
+  process.stdout.write('Tessera works on jobs.\n');
 }

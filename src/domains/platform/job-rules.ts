@@ -25,20 +25,18 @@ export const lockedJob = async (context: Context, id: string): Promise<JobRow> =
   return job;
 };
 
-const open: readonly JobRow['state'][] = ['QUEUED', 'RUNNING'];
-const unfinished: readonly JobRow['state'][] = ['FAILED', 'CANCELLED'];
-
-const isUnfinished = ({ state }: JobRow): boolean => unfinished.includes(state);
+const open = new Set<JobRow['state']>(['QUEUED', 'RUNNING']);
+const unfinished = new Set<JobRow['state']>(['FAILED', 'CANCELLED']);
 
 /** Whether the viewer could call a job off at this moment. */
 export const isCancellable = (kinds: Jobs, viewer: Viewer, job: JobRow): boolean =>
-  open.includes(job.state) && kinds[job.kind]?.cancellable !== false && decidesOn(viewer, job);
+  open.has(job.state) && kinds[job.kind]?.cancellable !== false && decidesOn(viewer, job);
 
 /** Whether the viewer could have a job put back at this moment, as far as the job itself goes. */
 export const isRetryable = (kinds: Jobs, viewer: Viewer, job: JobRow): boolean => {
   const revive = kinds[job.kind]?.revive;
   return (
-    isUnfinished(job) &&
+    unfinished.has(job.state) &&
     typeof revive === 'function' &&
     job.finishedAt !== null &&
     Date.now() - Date.parse(job.finishedAt) < keptDays * dayMs &&
