@@ -28,7 +28,7 @@ export class RunEnded extends Error {}
 /** Connects to what the run is of. Throws SourceFailure, and RunEnded when that is gone. */
 export const connect = async (work: Work, claimed: Claimed, signal: AbortSignal): Promise<Begun> => {
   const { unit, services } = work;
-  const { organizationId, datasourceId, documentId } = claimed.queue;
+  const { organizationId, workspaceId, datasourceId, documentId } = claimed.queue;
   const { kind, stored } = await unit.run(async () => {
     if (datasourceId === null) {
       const isDocument = and(eq(documents.organizationId, organizationId), eq(documents.id, documentId ?? ''));
@@ -41,10 +41,10 @@ export const connect = async (work: Work, claimed: Claimed, signal: AbortSignal)
     if (found === undefined) throw new RunEnded();
     return { kind: found.kind, stored: found };
   });
-  await unit.rest();
   const connector = await connectorOf(kind);
   if (connector === undefined) throw new SourceFailure('REFUSED', `This server reads no sources of the kind ${kind}.`);
-  const configuration = await openConfiguration(services.keyRing, connector, stored).catch((error: unknown) => {
+  const opening = openConfiguration(work, workspaceId, connector, stored).finally(() => unit.rest());
+  const configuration = await opening.catch((error: unknown) => {
     if (error instanceof Undecipherable)
       throw new SourceFailure('UNAUTHORIZED', 'The secrets can no longer be read; store them again.');
     if (error instanceof ZodError)
