@@ -31,7 +31,7 @@ import { SearchJournal } from './domains/content/search-notes.ts';
 import { heedChange } from './domains/modelhub/routing-knowledge.ts';
 import { WebhookWake } from './domains/platform/webhook-wake.ts';
 import { Activity } from './domains/tenancy/activity.ts';
-import type { SettingKeys } from './domains/tenancy/setting-registry.ts';
+import type { SettingKeys } from './domains/setting-key.ts';
 import { heedSettings } from './domains/tenancy/setting-values.ts';
 import type { Bus } from './events/bus.ts';
 import { LocalBus } from './events/local-bus.ts';

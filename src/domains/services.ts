@@ -17,7 +17,7 @@ import type { FileStore } from '../storage/store.ts';
 import type { AgentTools } from './agent-tool.ts';
 import type { Viewer } from './context.ts';
 import type { Throttles } from './identity/throttle.ts';
-import type { SettingKeys } from './tenancy/setting-registry.ts';
+import type { SettingKeys } from './setting-key.ts';
 import type { UnitOfWork } from '../database/unit-of-work.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { DEFAULT_MAX_TOKENS, DEFAULT_OVERLAP_TOKENS, LEAST_MAX_TOKENS } from '../../search/chunking/chunk.ts';
-import { byKey, settingKey } from '../tenancy/setting-registry.ts';
+import { byKey, settingKey } from '../setting-key.ts';
 import type { Access } from './connectors/connector.ts';
 import { serviceAddress } from './connectors/service-fetch.ts';
 

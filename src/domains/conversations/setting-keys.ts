@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { byKey, settingKey } from '../tenancy/setting-registry.ts';
+import { byKey, settingKey } from '../setting-key.ts';
 
 export const defaultSystemPrompt = settingKey({
   key: 'chat.default_system_prompt',

@@ -4,7 +4,7 @@ import { viewerOf, type Context, type Viewer } from '../context.ts';
 import { found } from '../nodes.ts';
 import { decisionIn } from '../permissions.ts';
 import { workspaceById } from '../tenancy/loaders.ts';
-import { reaches, settableAt, type SettingKey, type SettingScope } from '../tenancy/setting-registry.ts';
+import { reaches, settableAt, type SettingKey, type SettingScope } from '../setting-key.ts';
 
 /** Where a client asks for settings. */
 export interface SettingAsked {

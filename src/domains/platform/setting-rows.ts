@@ -1,4 +1,4 @@
-import type { SettingKey } from '../tenancy/setting-registry.ts';
+import type { SettingKey } from '../setting-key.ts';
 import type { SettingValues } from '../tenancy/setting-values.ts';
 import type { SettingAccess } from './setting-access.ts';
 

@@ -1,7 +1,7 @@
 import { and, eq } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
-import type { SettingScope } from '../tenancy/setting-registry.ts';
+import type { SettingScope } from '../setting-key.ts';
 import {
   organizationSettingValues,
   systemSettingValues,
@@ -23,83 +23,77 @@ export interface StoredPlace {
   readonly key: string;
 }
 
+type Rows = PromiseLike<{ id: string }[]>;
+
 /** Puts a value in the place of what was set before, in the running transaction; of parallel ones the last stays. Gives the id of its row. */
-export const putSetting = async (
-  unit: UnitOfWork,
-  { scope, workspaceId, key }: StoredPlace,
-  stored: StoredValue,
-): Promise<string | null> => {
-  const updatedById = unit.scope.userId;
-  const fields = { ...stored, updatedById };
-  const own = { key, ...fields };
-  switch (scope) {
-    case 'SYSTEM':
-      return idOf(
-        await database
-          .insert(systemSettingValues)
-          .values(own)
-          .onConflictDoUpdate({ target: [systemSettingValues.key], set: fields })
-          .returning({ id: systemSettingValues.id }),
-      );
-    case 'ORGANIZATION': {
-      const { organizationId, key: column, id } = organizationSettingValues;
-      return idOf(
-        await database
-          .insert(organizationSettingValues)
-          .values({ organizationId: unit.organizationId, ...own })
-          .onConflictDoUpdate({ target: [organizationId, column], set: fields })
-          .returning({ id }),
-      );
-    }
-    case 'WORKSPACE': {
-      const { organizationId, workspaceId: place, key: column, id } = workspaceSettingValues;
-      return idOf(
-        await database
-          .insert(workspaceSettingValues)
-          .values({ organizationId: unit.organizationId, workspaceId: workspaceId ?? '', ...own })
-          .onConflictDoUpdate({ target: [organizationId, place, column], set: fields })
-          .returning({ id }),
-      );
-    }
-    case 'USER': {
-      const { userId, key: column, id } = userSettingValues;
-      return idOf(
-        await database
-          .insert(userSettingValues)
-          .values({ userId: unit.scope.userId ?? '', key, value: stored.value })
-          .onConflictDoUpdate({ target: [userId, column], set: { value: stored.value } })
-          .returning({ id }),
-      );
-    }
-  }
-};
+export const putSetting = async (unit: UnitOfWork, place: StoredPlace, stored: StoredValue): Promise<string | null> =>
+  idOf(await puttingAt[place.scope](unit, place, stored));
 
 /** Takes away what is set, in the running transaction. Gives the id of its row; null where nothing was set. */
-export const takeSetting = async (
-  unit: UnitOfWork,
-  { scope, workspaceId, key }: StoredPlace,
-): Promise<string | null> => {
-  switch (scope) {
-    case 'SYSTEM': {
-      const { id } = systemSettingValues;
-      return idOf(await database.delete(systemSettingValues).where(eq(systemSettingValues.key, key)).returning({ id }));
-    }
-    case 'ORGANIZATION': {
-      const { organizationId, key: column, id } = organizationSettingValues;
-      const isIt = and(eq(organizationId, unit.organizationId), eq(column, key));
-      return idOf(await database.delete(organizationSettingValues).where(isIt).returning({ id }));
-    }
-    case 'WORKSPACE': {
-      const { organizationId, workspaceId: place, key: column, id } = workspaceSettingValues;
-      const isIt = and(eq(organizationId, unit.organizationId), eq(place, workspaceId ?? ''), eq(column, key));
-      return idOf(await database.delete(workspaceSettingValues).where(isIt).returning({ id }));
-    }
-    case 'USER': {
-      const { userId, key: column, id } = userSettingValues;
-      const isIt = and(eq(userId, unit.scope.userId ?? ''), eq(column, key));
-      return idOf(await database.delete(userSettingValues).where(isIt).returning({ id }));
-    }
-  }
-};
+export const takeSetting = async (unit: UnitOfWork, place: StoredPlace): Promise<string | null> =>
+  idOf(await takingAt[place.scope](unit, place));
 
 const idOf = ([row]: readonly { id: string }[]): string | null => row?.id ?? null;
+
+const system = systemSettingValues;
+const organization = organizationSettingValues;
+const workspace = workspaceSettingValues;
+const user = userSettingValues;
+
+const puttingAt: Record<SettingScope, (unit: UnitOfWork, place: StoredPlace, stored: StoredValue) => Rows> = {
+  SYSTEM: ({ scope: { userId } }, { key }, stored) =>
+    database
+      .insert(system)
+      .values({ key, ...stored, updatedById: userId })
+      .onConflictDoUpdate({ target: [system.key], set: { ...stored, updatedById: userId } })
+      .returning({ id: system.id }),
+  ORGANIZATION: ({ organizationId, scope: { userId } }, { key }, stored) =>
+    database
+      .insert(organization)
+      .values({ organizationId, key, ...stored, updatedById: userId })
+      .onConflictDoUpdate({
+        target: [organization.organizationId, organization.key],
+        set: { ...stored, updatedById: userId },
+      })
+      .returning({ id: organization.id }),
+  WORKSPACE: ({ organizationId, scope: { userId } }, { key, workspaceId }, stored) =>
+    database
+      .insert(workspace)
+      .values({ organizationId, workspaceId: workspaceId ?? '', key, ...stored, updatedById: userId })
+      .onConflictDoUpdate({
+        target: [workspace.organizationId, workspace.workspaceId, workspace.key],
+        set: { ...stored, updatedById: userId },
+      })
+      .returning({ id: workspace.id }),
+  USER: ({ scope: { userId } }, { key }, { value }) =>
+    database
+      .insert(user)
+      .values({ userId: userId ?? '', key, value })
+      .onConflictDoUpdate({ target: [user.userId, user.key], set: { value } })
+      .returning({ id: user.id }),
+};
+
+const takingAt: Record<SettingScope, (unit: UnitOfWork, place: StoredPlace) => Rows> = {
+  SYSTEM: (_unit, { key }) => database.delete(system).where(eq(system.key, key)).returning({ id: system.id }),
+  ORGANIZATION: ({ organizationId }, { key }) =>
+    database
+      .delete(organization)
+      .where(and(eq(organization.organizationId, organizationId), eq(organization.key, key)))
+      .returning({ id: organization.id }),
+  WORKSPACE: ({ organizationId }, { key, workspaceId }) =>
+    database
+      .delete(workspace)
+      .where(
+        and(
+          eq(workspace.organizationId, organizationId),
+          eq(workspace.workspaceId, workspaceId ?? ''),
+          eq(workspace.key, key),
+        ),
+      )
+      .returning({ id: workspace.id }),
+  USER: ({ scope: { userId } }, { key }) =>
+    database
+      .delete(user)
+      .where(and(eq(user.userId, userId ?? ''), eq(user.key, key)))
+      .returning({ id: user.id }),
+};

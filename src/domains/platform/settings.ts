@@ -3,7 +3,7 @@ import { BadUserInput, Forbidden, NotFound } from '../../errors.ts';
 import type { SetSettingInput } from '../../generated/resolvers.ts';
 import type { Context } from '../context.ts';
 import type { Services } from '../services.ts';
-import { settableAt, type SettingKey, type SettingScope } from '../tenancy/setting-registry.ts';
+import { settableAt, type SettingKey, type SettingScope } from '../setting-key.ts';
 import { settingsNow, systemSettings } from '../tenancy/setting-values.ts';
 import { lockActiveWorkspace } from '../tenancy/workspace-lock.ts';
 import { administering } from './administering.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { byKey, settingKey } from './setting-registry.ts';
+import { byKey, settingKey } from '../setting-key.ts';
 import { isTimeZone } from './time-zone.ts';
 
 /** Words on one line, as they stand in subjects and signatures. */

@@ -10,7 +10,7 @@ import type { Settings } from '../../settings.ts';
 import type { Context } from '../context.ts';
 import type { Services } from '../services.ts';
 import { timeZone } from './setting-keys.ts';
-import { reaches, settingScopes, type SettingKey, type SettingScope } from './setting-registry.ts';
+import { reaches, settingScopes, type SettingKey, type SettingScope } from '../setting-key.ts';
 import {
   organizationSettingValues,
   systemSettingValues,

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { Outbound } from '../../../outbound/outbound.ts';
-import type { SettingKey } from '../../tenancy/setting-registry.ts';
+import type { SettingKey } from '../../setting-key.ts';
 import type { DatasourceRow } from '../datasource-tables.ts';
 
 export type DatasourceKind = DatasourceRow['kind'];

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Resolvers } from '../../../generated/resolvers.ts';
 import { memberUserById } from '../../tenancy/loaders.ts';
-import { settableAt } from '../../tenancy/setting-registry.ts';
+import { settableAt } from '../../setting-key.ts';
 import type { StoredSetting } from '../../tenancy/setting-values.ts';
 import type { SettingRow } from '../setting-rows.ts';
 import { publicSettings, setSetting, settingByKey, settingList } from '../settings.ts';

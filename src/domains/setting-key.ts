@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { Settings } from '../../settings.ts';
+import type { Settings } from '../settings.ts';
 
 /** Where a setting can have a value, from the widest to the narrowest, which wins. */
 export const settingScopes = ['SYSTEM', 'ORGANIZATION', 'WORKSPACE', 'USER'] as const;
