@@ -13,7 +13,7 @@ const tokens = (least: number, most: number) =>
 export const chunkTokens = settingKey({
   key: 'ingestion.chunk_tokens',
   description:
-    'Most tokens of a passage that documents are cut into, 16 to 2048. Holds for what is read from then on; a document is read again by reprocessDocument.',
+    'Most tokens of a passage that documents are cut into, 16 to 2048. Holds for what is read from then on: new documents, and those whose text or title changes.',
   shape: tokens(LEAST_MAX_TOKENS, 2048),
   scopes: ['SYSTEM', 'ORGANIZATION', 'WORKSPACE'],
   visibility: 'PROTECTED',

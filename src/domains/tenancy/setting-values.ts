@@ -155,7 +155,8 @@ const fits = ({ settingKeys, log }: SettingMeans['services'], stored: StoredSett
     (entry.visibility === 'SECRET'
       ? value === null
       : value !== null && entry.shape.safeParse(JSON.parse(value)).success);
-  if (!isFitting) log.warn({ key, scope }, 'A stored setting is passed over: it is not what its key takes.');
+  // The log censors what is called a key.
+  if (!isFitting) log.warn({ setting: key, scope }, 'A stored setting is passed over: it is not what its key takes.');
   return isFitting;
 };
 
