@@ -55,6 +55,9 @@ export const setSetting = async (context: Context, input: SetSettingInput): Prom
   return { entry, access, values: await settingsNow(context, access) };
 };
 
+/** Faults of a value that are told. */
+const maxIssues = 20;
+
 const entriesOf = ({ settingKeys }: Services): SettingKey[] =>
   Object.values(settingKeys).toSorted((one, other) => (one.key < other.key ? -1 : 1));
 
@@ -82,7 +85,7 @@ const storedOf = async (
   const { data, error } = shape.safeParse(given);
   if (error !== undefined)
     throw new BadUserInput(
-      error.issues.map(({ path, message }) => ({ field: ['value', ...path.map(String)].join('.'), message })),
+      error.issues.slice(0, maxIssues).map(({ path, message }) => ({ field: ['value', ...path.map(String)].join('.'), message })),
     );
   return visibility === 'SECRET'
     ? { value: null, encryptedValue: await keyRing.encrypt(JSON.stringify(data)) }
