@@ -85,7 +85,9 @@ const storedOf = async (
   const { data, error } = shape.safeParse(given);
   if (error !== undefined)
     throw new BadUserInput(
-      error.issues.slice(0, maxIssues).map(({ path, message }) => ({ field: ['value', ...path.map(String)].join('.'), message })),
+      error.issues
+        .slice(0, maxIssues)
+        .map(({ path, message }) => ({ field: ['value', ...path.map(String)].join('.'), message })),
     );
   return visibility === 'SECRET'
     ? { value: null, encryptedValue: await keyRing.encrypt(JSON.stringify(data)) }
