@@ -30,6 +30,8 @@ import { SearchJournal } from './domains/content/search-notes.ts';
 import { heedChange } from './domains/modelhub/routing-knowledge.ts';
 import { WebhookWake } from './domains/platform/webhook-wake.ts';
 import { Activity } from './domains/tenancy/activity.ts';
+import type { SettingKeys } from './domains/setting-key.ts';
+import { heedSettings } from './domains/tenancy/setting-values.ts';
 import type { Bus } from './events/bus.ts';
 import { LocalBus } from './events/local-bus.ts';
 import { ledgerOn } from './events/ledger.ts';
@@ -106,11 +108,16 @@ export const openInstallation = async (
     const bus = embedded === undefined ? await openBus(settings, pool, log) : new LocalBus();
     const routing = new ShortMemory<unknown>(bus, 'routing');
     void routing.listen().catch((error: unknown) => log.error({ err: error }, 'Changes of routing are not heard.'));
+    const settingMemory = new ShortMemory<unknown>(bus, 'settings');
+    void settingMemory
+      .listen()
+      .catch((error: unknown) => log.error({ err: error }, 'Changes of settings are not heard.'));
     const health = new DeploymentHealth(bus);
     void health.listen().catch((error: unknown) => log.error({ err: error }, 'Cool-downs are not heard.'));
     let webhooks: WebhookWake | undefined;
     const ledger = ledgerOn(bus, (change) => {
       heedChange(routing, change);
+      heedSettings(settingMemory, change);
       webhooks?.heed(change);
     });
     const outbox = knowledgePool && new Outbox({ pool, ledger }, knowledgePool, log);
@@ -151,7 +158,7 @@ export const openInstallation = async (
       queue,
       jobs,
       tools: await readAll<AgentTools>('tools'),
-      scheduledWork: await readAll<ScheduledWorks>('scheduledWork', 'scheduled-work'),
+      scheduledWork: await readAll<ScheduledWorks>('scheduled-work', 'scheduledWork'),
       store: await openStore(storeSettings(settings)),
       keyRing,
       mail: openPostbox(transport, queue, keyRing),
@@ -161,6 +168,8 @@ export const openInstallation = async (
       throttles: settings.rateLimit ? throttlesOn(counters) : unthrottled,
       viewers,
       routing,
+      settingKeys: await readAll<SettingKeys>('setting-keys', 'settingKeys'),
+      settingMemory,
       health,
       activity,
       downloads,
@@ -225,16 +234,16 @@ export const metricSources = ({ services: { pool, parts, queue, bus } }: Install
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** What the files of this name in all domains export under it. */
+/** What the files of this name in all domains export under it, or under another name. */
 const readAll = async <Entries extends Readonly<Record<string, unknown>>>(
-  name: 'jobs' | 'schedules' | 'tools' | 'scheduledWork',
-  file: string = name,
+  file: 'jobs' | 'schedules' | 'tools' | 'setting-keys' | 'scheduled-work',
+  name: string = file,
 ): Promise<Entries> => {
   const domains = await Promise.all(
     globSync(`src/domains/*/${file}.ts`, { cwd: root })
       .sort()
       // The cast is safe: each of these files exports its entries under this name and type.
-      .map((path) => import(pathToFileURL(join(root, path)).href) as Promise<Record<typeof name, Entries>>),
+      .map((path) => import(pathToFileURL(join(root, path)).href) as Promise<Record<string, Entries>>),
   );
   return Object.assign({}, ...domains.map((domain) => domain[name])) as Entries;
 };

@@ -337,7 +337,10 @@ describe('prompt variables', () => {
     const unit = unitIn({ userId: uuidOf(other.userId) });
     // The cast is safe: nothing else of it is read.
     expect(
-      await systemPromptFor(unit, { workspace, asker: { userId: null, visitorId: null } } as unknown as Asked),
+      await systemPromptFor({ unit, services: bed.server.installation.services }, {
+        workspace,
+        asker: { userId: null, visitorId: null },
+      } as unknown as Asked),
     ).toBe('Say Hi to [user.name] [user.id]');
     await unit.rest();
 

@@ -191,6 +191,7 @@ test('nothing else encrypts than what writes those columns, and mails', () => {
     'src/domains/modelhub/platform-keys.ts',
     'src/domains/modelhub/provider-keys.ts',
     'src/domains/platform/reencryption.ts',
+    'src/domains/platform/settings.ts',
     'src/domains/platform/webhook-subscriptions.ts',
     'src/gateway/idempotency.ts',
     'src/mail/postbox.ts',

@@ -27,6 +27,8 @@ const restore = 'mutation ($id: ID!) { restoreWorkspace(input: { id: $id }) { wo
 const changes: Readonly<Record<string, string>> = {
   updateWorkspace: '(input: { id: $workspace, name: "Other" }) { workspace { id } }',
   updateWorkspaceSettings: '(input: { workspaceId: $workspace, tone: "Other" }) { settings { tone } }',
+  setSetting:
+    '(input: { scope: WORKSPACE, workspaceId: $workspace, key: "clock.time_zone", value: "UTC" }) { setting { key } }',
   setWorkspaceAvatar: '(input: { workspaceId: $workspace, image: null }) { workspace { id } }',
   setWorkspaceModel: '(input: { workspaceId: $workspace, modelId: null }) { workspace { id } }',
   setEmbeddingModel: '(input: { workspaceId: $workspace }) { workspace { id } }',

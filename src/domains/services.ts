@@ -18,6 +18,7 @@ import type { AgentTools } from './agent-tool.ts';
 import type { Viewer } from './context.ts';
 import type { ScheduledWorks } from './scheduled-work.ts';
 import type { Throttles } from './identity/throttle.ts';
+import type { SettingKeys } from './setting-key.ts';
 import type { UnitOfWork } from '../database/unit-of-work.ts';
 
 /**
@@ -157,6 +158,10 @@ export interface Services {
   readonly viewers: ViewerCache;
   /** What routing needs to know of models, keys and rules; read and forgotten in the model hub. */
   readonly routing: ShortMemory<unknown>;
+  /** All that can be set, by the keys. */
+  readonly settingKeys: SettingKeys;
+  /** What is set; read and forgotten in the tenancy domain. */
+  readonly settingMemory: ShortMemory<unknown>;
   /** How well deployments of models answer. */
   readonly health: DeploymentHealth;
   readonly activity: ActivityNotes;

@@ -54,8 +54,8 @@ export const createDatasource = async (context: Context, input: CreateDatasource
   const { workspaceId, name, kind } = input;
   const timing = timingOf(input);
   refuse([...issuesOf('name', name, 200), ...timingIssues(timing), ...manualIssues(kind, timing)]);
-  const { unit, services } = context;
-  const stored = await storedConfiguration(services.keyRing, await connectorFor(kind), input.configuration);
+  const { unit } = context;
+  const stored = await storedConfiguration(context, workspaceId, await connectorFor(kind), input.configuration);
   return unit
     .transact(async (transaction) => {
       const { organizationId } = transaction;
@@ -79,14 +79,20 @@ export const updateDatasource = async (context: Context, input: UpdateDatasource
   const name = input.name ?? undefined;
   const configuration = input.configuration ?? undefined;
   refuse(issuesOf('name', name, 200));
-  const { unit, services } = context;
+  const { unit } = context;
   return unit
     .transact(async (transaction) => {
       const current = await lockedDatasource(context, transaction, input.id);
       const changes = {
         ...(name !== undefined && { name: name.trim() }),
         ...(configuration !== undefined &&
-          (await storedConfiguration(services.keyRing, await connectorFor(current.kind), configuration, current))),
+          (await storedConfiguration(
+            context,
+            current.workspaceId,
+            await connectorFor(current.kind),
+            configuration,
+            current,
+          ))),
       };
       if (Object.keys(changes).length === 0) return shown(current);
       const updated = sole(

@@ -6,6 +6,7 @@ import { database } from '../../database/client.ts';
 import type { JobHandler } from '../../queue/queue.ts';
 import { chunkTerms, type ChunkTerms } from '../../search/chunk-terms.ts';
 import type { Work } from '../services.ts';
+import { settingsNow } from '../tenancy/setting-values.ts';
 import { workspaces } from '../tenancy/tables.ts';
 import { abandonCalls } from '../modelhub/calls.ts';
 import { announceChange } from './announcing.ts';
@@ -13,10 +14,11 @@ import { planned, type PlannedChunk } from '../../search/chunking/plan.ts';
 import { currentChunks, replaceChunks, stillWanted } from './chunk-set.ts';
 import { lastingFault, modelFault, neededKeys } from '../modelhub/embedder.ts';
 import { DocumentVectors } from './document-vectors.ts';
-import { indexedText } from '../../search/chunking/chunk.ts';
+import { indexedText, type ChunkOptions } from '../../search/chunking/chunk.ts';
 import { chunkAside, parse } from './parsing/parse.ts';
 import type { ParsedDocument } from '../../search/chunking/parsed-document.ts';
 import { UnreadableDocument } from './parsing/unreadable-document.ts';
+import { chunkOverlapTokens, chunkTokens } from './setting-keys.ts';
 import { countReading, settleWithout } from './sync-readings.ts';
 import { documents, files } from './tables.ts';
 import { fileKey } from './stored-bytes.ts';
@@ -140,7 +142,7 @@ const sourceOf = async ({ services: { store } }: Work, claimed: Claimed) => {
 const index = async (work: Work, task: Task, claimed: Claimed, parsed: ParsedDocument, signal: AbortSignal) => {
   const { unit } = work;
   const { organizationId, workspaceId, language, title } = claimed;
-  const chunks = await chunkAside(parsed);
+  const chunks = await chunkAside(parsed, await chunkOptions(work, workspaceId));
   // Terms and vectors depend on the language and the title, so that after a change of either nothing is kept.
   const reusable = claimed.analysedAs === language;
   const current = reusable ? await unit.run(() => currentChunks(organizationId, task.id)) : [];
@@ -157,6 +159,13 @@ const index = async (work: Work, task: Task, claimed: Claimed, parsed: ParsedDoc
     // The workspace has chosen another model meanwhile.
     needed = outcome.needed;
   }
+};
+
+/** How the documents of a workspace are cut now. */
+const chunkOptions = async ({ unit, services }: Work, workspaceId: string): Promise<ChunkOptions> => {
+  const settings = await settingsNow({ unit, services }, { workspaceId });
+  await unit.rest();
+  return { maxTokens: settings.of(chunkTokens), overlapTokens: settings.of(chunkOverlapTokens) };
 };
 
 /** What was made of a document, to be written. */

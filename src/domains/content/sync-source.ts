@@ -5,7 +5,7 @@ import { Undecipherable } from '../../secrets/encryption.ts';
 import type { Work } from '../services.ts';
 import { SourceFailure, type Source } from './connectors/connector.ts';
 import { connectorOf, type AnyConnector } from './connectors/registry.ts';
-import { openConfiguration } from './datasource-configuration.ts';
+import { openConfiguration, type StoredConfiguration } from './datasource-configuration.ts';
 import { datasources } from './datasource-tables.ts';
 import type { SyncExecutionRow, SyncQueueRow } from './sync-tables.ts';
 import { documents } from './tables.ts';
@@ -28,7 +28,7 @@ export class RunEnded extends Error {}
 /** Connects to what the run is of. Throws SourceFailure, and RunEnded when that is gone. */
 export const connect = async (work: Work, claimed: Claimed, signal: AbortSignal): Promise<Begun> => {
   const { unit, services } = work;
-  const { organizationId, datasourceId, documentId } = claimed.queue;
+  const { organizationId, workspaceId, datasourceId, documentId } = claimed.queue;
   const { kind, stored } = await unit.run(async () => {
     if (datasourceId === null) {
       const isDocument = and(eq(documents.organizationId, organizationId), eq(documents.id, documentId ?? ''));
@@ -41,15 +41,28 @@ export const connect = async (work: Work, claimed: Claimed, signal: AbortSignal)
     if (found === undefined) throw new RunEnded();
     return { kind: found.kind, stored: found };
   });
-  await unit.rest();
   const connector = await connectorOf(kind);
   if (connector === undefined) throw new SourceFailure('REFUSED', `This server reads no sources of the kind ${kind}.`);
-  const configuration = await openConfiguration(services.keyRing, connector, stored).catch((error: unknown) => {
+  const configuration = await configurationOf(work, workspaceId, connector, stored);
+  return { ...claimed, connector, source: { configuration, outbound: services.outbound, signal } };
+};
+
+/** Throws SourceFailure. The unit holds no connection afterwards. */
+const configurationOf = async (
+  work: Work,
+  workspaceId: string,
+  connector: AnyConnector,
+  stored: StoredConfiguration,
+): Promise<Readonly<Record<string, unknown>>> => {
+  try {
+    return await openConfiguration(work, workspaceId, connector, stored);
+  } catch (error) {
     if (error instanceof Undecipherable)
       throw new SourceFailure('UNAUTHORIZED', 'The secrets can no longer be read; store them again.');
     if (error instanceof ZodError)
       throw new SourceFailure('INVALID', 'The configuration is no longer understood; store it again.');
     throw error;
-  });
-  return { ...claimed, connector, source: { configuration, outbound: services.outbound, signal } };
+  } finally {
+    await work.unit.rest();
+  }
 };

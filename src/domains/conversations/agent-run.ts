@@ -191,7 +191,7 @@ const materialOf = async ({ services, asked }: Work, { unit, rules }: Actor) => 
   const means = { unit, services };
   const template = await templateOf(means, rules.promptTemplateId === null ? workspace : rules);
   const [{ text: system, ofTemplate }, settings, history] = await Promise.all([
-    instructedBy(means, template, { userId: asker.userId, workspace }, () => systemPromptFor(unit, asked)),
+    instructedBy(means, template, { userId: asker.userId, workspace }, () => systemPromptFor(means, asked)),
     settingsByWorkspace(unit).load(workspace.id),
     historyBefore(unit, question, workspace.historyLength),
   ]);

@@ -255,7 +255,7 @@ const materialOf = async (services: Services, unit: UnitOfWork, asked: Asked): P
   // A prompt of the question's own goes before whatever the workspace has.
   const template = choices.systemPrompt === undefined ? await templateOf(means, workspace) : null;
   const [{ text: system, ofTemplate }, settings, history, attached, pinned] = await Promise.all([
-    instructedBy(means, template, { userId: asker.userId, workspace }, () => systemPromptFor(unit, asked)),
+    instructedBy(means, template, { userId: asker.userId, workspace }, () => systemPromptFor(means, asked)),
     settingsByWorkspace(unit).load(workspace.id),
     historyBefore(unit, question, workspace.historyLength),
     attachedGrounds(unit, question.conversationId, attachedTokens(window)),

@@ -1,6 +1,5 @@
 import { and, eq, inArray, isNull, or, sql } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
-import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import { globalId } from '../../ids.ts';
 import { users } from '../identity/tables.ts';
 import { memberships, type WorkspaceRow } from '../tenancy/tables.ts';
@@ -9,11 +8,14 @@ import { viewerOf, type Context } from '../context.ts';
 import { found } from '../nodes.ts';
 import { requirePermission } from '../permissions.ts';
 import { workspaceById } from '../tenancy/loaders.ts';
-import type { Asked } from './asking.ts';
+import { timeZone } from '../tenancy/setting-keys.ts';
+import { settingsLately } from '../tenancy/setting-values.ts';
+import type { Asked, Means } from './asking.ts';
 import { joined } from './bounded-text.ts';
 import { filledPieces, namesIn } from './placeholders.ts';
 import { refuse, textIssues } from './prompt-rules.ts';
 import { promptVariables } from './prompt-tables.ts';
+import { defaultSystemPrompt } from './setting-keys.ts';
 
 /** Length of a filled prompt, in UTF-16 code units. */
 export const maxFilled = 64_000;
@@ -37,17 +39,21 @@ export interface Filled {
  * The system prompt of a question as the model reads it, with its variables filled in for who asks, now and there. Throws BadUserInput when it
  * becomes longer than 64,000 characters.
  */
-export const systemPromptFor = async (unit: UnitOfWork, { workspace, asker, choices }: Asked): Promise<string> => {
+export const systemPromptFor = async (means: Means, { workspace, asker, choices }: Asked): Promise<string> => {
   // What a page sends in its visitor's name is filled with nothing: it would tell values that are the organization's.
   if (asker.visitorId !== null && choices.systemPrompt) return choices.systemPrompt;
-  return (await filled(unit, workspace.systemPrompt ?? '', { userId: asker.userId, workspace })).text;
+  return (await filled(means, await ownPrompt(means, workspace), { userId: asker.userId, workspace })).text;
 };
 
+/** A workspace's own prompt, not filled in yet, or what its organization or the installation has for those without one. */
+export const ownPrompt = async (means: Means, { systemPrompt }: Pick<WorkspaceRow, 'systemPrompt'>): Promise<string> =>
+  systemPrompt ?? (await settingsLately(means, {})).of(defaultSystemPrompt);
+
 /** Fills in a prompt: no statement where nothing in it is kept in the database, else one. Throws BadUserInput (too long). */
-export const filled = async (unit: UnitOfWork, prompt: string, whom: Whom): Promise<Filled> => {
+export const filled = async (means: Means, prompt: string, whom: Whom): Promise<Filled> => {
   const names = namesIn(prompt);
   if (names.length === 0) return { text: prompt, unknown: [] };
-  const values = await valuesFor(unit, names, whom);
+  const values = await valuesFor(means, names, whom);
   return {
     text: joined(filledPieces(prompt, values), 'systemPrompt', maxFilled, 'With its variables filled in this prompt'),
     unknown: names.filter((name) => !values.has(name)),
@@ -56,16 +62,17 @@ export const filled = async (unit: UnitOfWork, prompt: string, whom: Whom): Prom
 
 /** What prompt variables and the system have for names; no statement where none of them is kept in the database, else one. */
 export const valuesFor = async (
-  unit: UnitOfWork,
+  means: Means,
   names: readonly string[],
   whom: Whom,
 ): Promise<ReadonlyMap<string, string>> => {
-  const known = new Map([...valuesOfNow(new Date()), ...idsAndNames(whom)]);
+  const clock = names.some((name) => clockNames.has(name)) ? valuesOfNow(new Date(), await zoneOf(means, whom)) : [];
+  const known = new Map([...clock, ...idsAndNames(whom)]);
   const kept = names.filter((name) => !known.has(name) && isKept(name, whom));
-  return new Map([...(kept.length === 0 ? [] : await keptValues(unit, kept, whom)), ...known]);
+  return new Map([...(kept.length === 0 ? [] : await keptValues(means, kept, whom)), ...known]);
 };
 
-/** A prompt, or the workspace's own, as a model would read it now from the viewer. Throws BadUserInput (too long), NotFound, Forbidden (needs ADMIN there). */
+/** A prompt, or the one that stands for the workspace, as a model would read it now from the viewer. Throws BadUserInput (too long), NotFound, Forbidden (needs ADMIN there). */
 export const renderSystemPrompt = async (
   context: Context,
   { workspaceId, prompt }: QueryRenderSystemPromptArgs,
@@ -75,20 +82,26 @@ export const renderSystemPrompt = async (
   const workspace = await found('Workspace', workspaceId, workspaceById(unit));
   requirePermission(viewerOf(context), 'PROMPT_MANAGE', workspaceId);
   refuse(textIssues('prompt', prompt ?? undefined, maxPrompt, 0));
-  return filled(unit, prompt ?? workspace.systemPrompt ?? '', { userId, workspace });
+  return filled(context, prompt ?? (await ownPrompt(context, workspace)), { userId, workspace });
 };
 
-const zone = { timeZone: 'UTC' } as const;
-const ofDay = new Intl.DateTimeFormat('en', { ...zone, dateStyle: 'long' });
-const ofClock = new Intl.DateTimeFormat('en', { ...zone, hour: 'numeric', minute: '2-digit', hour12: true });
-const of24Hours = new Intl.DateTimeFormat('en', { ...zone, hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+const clockNames: ReadonlySet<string> = new Set(['date', 'time', 'time_24', 'datetime', 'datetime_24']);
 
-/** Day and time in UTC, which is said along: neither people nor organizations have a time zone. */
-const valuesOfNow = (now: Date): [string, string][] => {
-  const date = ofDay.format(now);
+/** The time zone of who asks; where they have set none, the workspace's, else the organization's. */
+const zoneOf = async (means: Means, { userId, workspace }: Whom): Promise<string> =>
+  (await settingsLately(means, { userId, workspaceId: workspace.id })).of(timeZone);
+
+const day = { dateStyle: 'long' } as const;
+const clock = { hour: 'numeric', minute: '2-digit', hour12: true } as const;
+const clock24 = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' } as const;
+
+/** Day and time in a time zone, which is said along. */
+const valuesOfNow = (now: Date, timeZone: string): [string, string][] => {
+  const told = (style: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat('en', { ...style, timeZone }).format(now);
+  const date = told(day);
   // Some versions of the formatter's data put a narrow space before AM and PM.
-  const time = `${ofClock.format(now).replaceAll('\u202f', ' ')} UTC`;
-  const time24 = `${of24Hours.format(now)} UTC`;
+  const time = `${told(clock).replaceAll('\u202f', ' ')} ${timeZone}`;
+  const time24 = `${told(clock24)} ${timeZone}`;
   return [
     ['date', date],
     ['time', time],
@@ -106,9 +119,9 @@ const idsAndNames = ({ userId, workspace }: Whom): [string, string][] => [
 
 /** Names that are worked out when a prompt is filled in, with what each stands for. */
 export const systemVariables: Readonly<Record<string, string>> = {
-  date: 'The day, such as “January 31, 2026”, in UTC.',
-  time: 'The time of day, such as “2:05 PM UTC”.',
-  time_24: 'The time of day, such as “14:05 UTC”.',
+  date: 'The day, such as “January 31, 2026”, in the time zone of who asks: the setting clock.time_zone.',
+  time: 'The time of day with its time zone, such as “2:05 PM Europe/Berlin”, or “2:05 PM UTC” where none is set.',
+  time_24: 'The time of day with its time zone, such as “14:05 UTC”.',
   datetime: 'Day and time, such as “January 31, 2026, 2:05 PM UTC”.',
   datetime_24: 'Day and time, such as “January 31, 2026, 14:05 UTC”.',
   'user.id': 'Global id of who asks; visitors of widgets have none.',
@@ -124,7 +137,7 @@ const isKept = (name: string, { userId }: Whom): boolean =>
 
 /** Of several values of a key the user's own comes last, and so wins; before it that of the workspace. */
 const keptValues = async (
-  unit: UnitOfWork,
+  { unit }: Means,
   keys: readonly string[],
   { userId, workspace }: Whom,
 ): Promise<[string, string][]> => {

@@ -1,4 +1,4 @@
-import { wholeOf, type UnitOfWork } from '../../database/unit-of-work.ts';
+import { wholeOf } from '../../database/unit-of-work.ts';
 import { knowledgeOf } from '../knowledge/schema.ts';
 import { labelledText, type TemplateText } from '../knowledge/template-loaders.ts';
 import { filled } from '../modelhub/prompt-placeholders.ts';
@@ -43,17 +43,17 @@ export const templateOf = async (
 
 /** The instructions by a template, its places filled from the prompt variables; where there is none that can be filled, which is logged, what `own` gives. */
 export const instructedBy = async (
-  { unit, services }: Means,
+  means: Means,
   template: TemplateText | null,
   whom: Whom,
   own: () => Promise<string>,
 ): Promise<Instructions> => {
   if (template !== null) {
-    const values = new Map([...unsaid(template), ...(await valuesFor(unit, template.variables, whom))]);
+    const values = new Map([...unsaid(template), ...(await valuesFor(means, template.variables, whom))]);
     const result = filled(template.content, [Object.fromEntries(values)], maxFilled);
     if ('text' in result) return { text: result.text, ofTemplate: true };
     const { id: promptTemplateId, version } = template;
-    services.log.warn({ promptTemplateId, version, ...result }, 'A prompt template cannot be filled.');
+    means.services.log.warn({ promptTemplateId, version, ...result }, 'A prompt template cannot be filled.');
   }
   return { text: await own(), ofTemplate: false };
 };
@@ -64,12 +64,12 @@ const unsaid = ({ variables }: TemplateText): [string, string][] =>
 
 /** The variables of a template that not everybody who asks in a workspace has a value for. */
 export const withoutValueIn = async (
-  unit: UnitOfWork,
+  means: Means,
   variables: readonly string[],
   workspace: Whom['workspace'],
 ): Promise<string[]> => {
   const asked = variables.filter((name) => !Object.hasOwn(systemVariables, name));
   if (asked.length === 0) return [];
-  const values = await valuesFor(unit, asked, { userId: null, workspace });
+  const values = await valuesFor(means, asked, { userId: null, workspace });
   return asked.filter((name) => !values.has(name));
 };

@@ -83,7 +83,7 @@ export const chosenTemplate = async (
   if (template.type !== 'SYSTEM')
     throw new Conflict('templateId', `Instructions are templates of type SYSTEM; this one is ${template.type}.`);
   if (!template.active) throw new Conflict('templateId', 'This template is inactive.');
-  const variables = await withoutValueIn(unit, template.variables, workspace);
+  const variables = await withoutValueIn(context, template.variables, workspace);
   if (variables.length > 0)
     throw new Conflict(
       'templateId',

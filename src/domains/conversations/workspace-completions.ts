@@ -26,7 +26,7 @@ import { pinnedShare, refusal } from './answering.ts';
 import { foundGrounds } from './found-grounds.ts';
 import { groundsOf, type Ground } from './grounds.ts';
 import { boundedCitations, maxCitations } from './settling.ts';
-import { filled } from './system-prompt.ts';
+import { filled, ownPrompt } from './system-prompt.ts';
 import { instructedBy, templateOf } from './template-instructions.ts';
 
 /** A workspace that is asked as a model is. */
@@ -120,7 +120,7 @@ const materialOf = async (
   const { question, history, said } = questionIn(messages);
   const means = { unit, services };
   const whom = { userId: viewer?.userId ?? null, workspace };
-  const own = async () => (await filled(unit, workspace.systemPrompt ?? '', whom)).text;
+  const own = async () => (await filled(means, await ownPrompt(means, workspace), whom)).text;
   const template = await templateOf(means, workspace);
   const [system, settings, pinned] = await Promise.all([
     instructedBy(means, template, whom, own),

@@ -8,6 +8,8 @@ import { createUser, startSession, type NewUser } from '../identity/operations.t
 import { newPasswordHash } from '../identity/passwords.ts';
 import { loginOf } from '../identity/people.ts';
 import { organizationsOf } from './places.ts';
+import { signUpOpen } from './setting-keys.ts';
+import { systemSettings } from './setting-values.ts';
 import { memberships, organizations, userOrganizations, type MembershipRow, type OrganizationRow } from './tables.ts';
 import { withFreeSlug } from './slugs.ts';
 import { mailVerification } from './verification.ts';
@@ -30,7 +32,7 @@ const lengthIssue = (field: string, text: string, max: number): InputIssue[] =>
 export const signUp = async (context: Context, input: SignUpInput): Promise<Entrance> => {
   const { services, origin, unit } = context;
   await unit.rest();
-  if (services.settings.signUp === 'invitation') throw new Forbidden('SIGN_UP', 'Sign-up is by invitation only.');
+  if (!(await systemSettings(context)).of(signUpOpen)) throw new Forbidden('SIGN_UP', 'Sign-up is by invitation only.');
   await services.throttles.signUp.spend([`address ${origin.address}`]);
   const issues = [
     ...lengthIssue('name', input.name, 200),

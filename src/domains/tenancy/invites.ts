@@ -9,6 +9,7 @@ import { inviteMail } from '../identity/mails.ts';
 import { users } from '../identity/tables.ts';
 import { grantToken, revokeTokens } from '../identity/tokens.ts';
 import { requirePermission } from '../permissions.ts';
+import { postLetter } from './letters.ts';
 import { allowsAddress, settingsOf } from './organization-settings.ts';
 import { requireInvitesAllowed } from './organization-types.ts';
 import { isBelow, lockOwn } from './ranks.ts';
@@ -102,7 +103,7 @@ const make = async (context: Context, { places, ...draft }: Draft): Promise<Made
     const code = await grantToken(unit, 'INVITE', target, draft.expiresAt);
     if (draft.email !== null) {
       const mail = inviteMail(services, { email: draft.email, organization: organization.name, code, expiresAt });
-      await services.mail.post(unit, mail, { type: 'Invite', id: invite.id });
+      await postLetter(unit, services, mail, { type: 'Invite', id: invite.id });
     }
     const data = { role: draft.role, email: draft.email, seats: draft.seats, expiresAt, workspaces: places };
     unit.record({ action: 'invite.created', type: 'Invite', id: invite.id, data });

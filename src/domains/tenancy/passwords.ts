@@ -13,6 +13,7 @@ import { ableById, ableByLogin, loginText, type Addressee, type Login } from '..
 import { dropRecoveryCodes, matchingCodes, ownUnit, useRecoveryCodes } from '../identity/recovery-codes.ts';
 import { accessTokens } from '../identity/tables.ts';
 import { grantToken, readToken, redeemToken } from '../identity/tokens.ts';
+import { postLetter } from './letters.ts';
 import { inTheNameOf } from './places.ts';
 
 const resetMinutes = 20;
@@ -38,7 +39,7 @@ export const changePassword = async (
     const endedSessions = await endSignIns(unit, userId, credential.id);
     await dropResets(userId);
     unit.record({ action: 'password.changed', type: 'User', id: userId, data: { endedSessions } });
-    if (person !== null) await services.mail.post(unit, passwordNotice(person, 'was changed'));
+    if (person !== null) await postLetter(unit, services, passwordNotice(person, 'was changed'));
     return endedSessions;
   });
   services.viewers.forgetUser(userId);

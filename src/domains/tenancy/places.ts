@@ -4,6 +4,7 @@ import { nowhere, type UnitOfWork } from '../../database/unit-of-work.ts';
 import type { Mail } from '../../mail/mail.ts';
 import { users } from '../identity/tables.ts';
 import type { Services } from '../services.ts';
+import { postLetter } from './letters.ts';
 import { userOrganizations } from './tables.ts';
 import { discovery } from './viewers.ts';
 
@@ -39,7 +40,7 @@ export const inTheNameOf = async (unit: UnitOfWork, services: Services, userId: 
   return {
     unit: acting,
     notify: async (mail) => {
-      if (home !== undefined) await services.mail.post(acting, mail);
+      if (home !== undefined) await postLetter(acting, services, mail);
     },
   };
 };

@@ -4,7 +4,7 @@ import { globalColumns, personalTable, tenantTable } from '../../database/tenant
 import { users } from '../identity/tables.ts';
 import { organizations, workspaces } from './tables.ts';
 
-/** What is set somewhere: values that differ from what would be in force otherwise. `setting-registry.ts` says which keys there are. */
+/** What is set somewhere: values that differ from what would be in force otherwise. `setting-keys.ts` of each domain says which keys there are. */
 const ownColumns = () => ({
   key: text().notNull(),
   /** As the registry's shape of the key has it; null where the value is a secret. */

@@ -11,6 +11,7 @@ import { ableById, type Addressee } from '../identity/people.ts';
 import { accessTokens, users } from '../identity/tables.ts';
 import { grantToken, readToken, redeemToken } from '../identity/tokens.ts';
 import type { Services } from '../services.ts';
+import { postLetter } from './letters.ts';
 import { inTheNameOf } from './places.ts';
 
 const verificationHours = 24;
@@ -40,7 +41,7 @@ export const mailVerification = (
     const expiresAt = inHours(verificationHours);
     const target = { organizationId: null, userId, subjectId: changeId ?? userId };
     const token = await grantToken(unit, 'EMAIL_VERIFICATION', target, expiresAt);
-    await services.mail.post(unit, verificationMail(services, email, token), { type: 'User', id: userId });
+    await postLetter(unit, services, verificationMail(services, email, token), { type: 'User', id: userId });
     return expiresAt;
   });
 

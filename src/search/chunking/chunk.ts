@@ -33,9 +33,9 @@ export type ChunkOptions = {
  * Chunks of 200 to 400 tokens cut at structure retrieved best, and without overlap precision was higher, in Chroma's
  * “Evaluating Chunking Strategies for Retrieval” (2024). Cutting between half of 512 and all of it gives about 380.
  */
-const DEFAULT_MAX_TOKENS = 512;
-const DEFAULT_OVERLAP_TOKENS = 0;
-const LEAST_MAX_TOKENS = 16;
+export const DEFAULT_MAX_TOKENS = 512;
+export const DEFAULT_OVERLAP_TOKENS = 0;
+export const LEAST_MAX_TOKENS = 16;
 
 /**
  * Cuts a document into chunks that cover all its text. A chunk ends before a heading once it holds a quarter of

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { Outbound } from '../../../outbound/outbound.ts';
+import type { SettingKey } from '../../setting-key.ts';
 import type { DatasourceRow } from '../datasource-tables.ts';
 
 export type DatasourceKind = DatasourceRow['kind'];
@@ -23,6 +24,12 @@ export interface SourceContent {
   /** Null: what the list said, or what the content says of itself. */
   readonly title: string | null;
   readonly version: SourceVersion | null;
+}
+
+/** How a service is reached that an organization reads many sources of. */
+export interface Access {
+  readonly token: string;
+  readonly baseUrl: string;
 }
 
 /** One thing in a source, which becomes one document. */
@@ -54,6 +61,8 @@ export interface Connector<Configuration> {
   readonly configuration: z.ZodType<Configuration>;
   /** Names of the fields of the configuration that are secret: stored encrypted, never given out. */
   readonly secrets: readonly (keyof Configuration & string)[];
+  /** The setting by which a source is reached that has no token of its own. */
+  readonly access?: SettingKey<Access | null>;
   /** The list shows what is new alone: what is no longer listed is still there, and its documents stay. */
   readonly keepsUnlisted?: true;
   /** One page of what is there, from the start or from where the page before ended. */

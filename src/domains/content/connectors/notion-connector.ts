@@ -1,5 +1,6 @@
 import { isFullBlock, isFullPage, type Client, type PageObjectResponse } from '@notionhq/client';
 import { z } from 'zod';
+import { notionAccess, notionAddress } from '../setting-keys.ts';
 import { SourceFailure, type Connector, type SourceItem, type SourceVersion } from './connector.ts';
 import { asked, clientOf, isMissing } from './notion-client.ts';
 import { pageMarkdown, titleOf, type BlockTree } from './notion-markdown.ts';
@@ -21,7 +22,7 @@ const id = z.string().regex(/^[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]
 const configuration = z.strictObject({
   /** Of an internal integration. */
   token: z.string().min(1).max(500),
-  baseUrl: serviceAddress.default('https://api.notion.com'),
+  baseUrl: serviceAddress.default(notionAddress),
   /** Pages that are read with all pages and databases below them. */
   rootPageIds: z.array(id).max(100).optional(),
   /** Databases whose rows are read; the pages below a row are not. */
@@ -47,6 +48,7 @@ export const connector: Connector<Configuration> = {
   kind: 'NOTION',
   configuration,
   secrets: ['token'],
+  access: notionAccess,
   list: async (source, from) => {
     const notion = clientOf(source);
     let tasks = from === null ? beginning(source.configuration) : position.parse(from).tasks;

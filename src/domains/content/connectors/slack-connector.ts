@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import type { ConversationsHistoryResponse, WebClient } from '@slack/web-api';
 import { z } from 'zod';
+import { slackAccess, slackAddress } from '../setting-keys.ts';
 import type { Connector, Source, SourceItem } from './connector.ts';
 import { serviceAddress } from './service-fetch.ts';
 import { asked, clientOf } from './slack-client.ts';
@@ -17,7 +18,7 @@ const maxPeople = 20_000;
 const configuration = z.strictObject({
   /** Of a bot: channels:read, channels:history and users:read, groups:read and groups:history for private channels that are named. */
   token: z.string().min(1).max(500),
-  baseUrl: serviceAddress.default('https://slack.com/api/'),
+  baseUrl: serviceAddress.default(slackAddress),
   /** Without it the public channels that the bot is in. */
   channelIds: z
     .array(z.string().regex(/^[A-Z0-9]{1,30}$/, 'Not an id of Slack.'))
@@ -47,6 +48,7 @@ export const connector: Connector<Configuration> = {
   keepsUnlisted: true,
   configuration,
   secrets: ['token'],
+  access: slackAccess,
   list: (source, from) =>
     asked(source, async () => {
       const slack = clientOf(source);
