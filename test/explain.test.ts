@@ -67,6 +67,7 @@ import {
 import { userActivitySummary } from '../src/domains/analytics/activity-summary.ts';
 import { userSessions } from '../src/domains/analytics/user-sessions.ts';
 import type { Context, Viewer } from '../src/domains/context.ts';
+import { jobsBySchedule } from '../src/domains/platform/job-schedule-loaders.ts';
 import { jobList } from '../src/domains/platform/loaders.ts';
 import {
   deletedOrderList,
@@ -209,9 +210,10 @@ const fill = async (url: string): Promise<void> => {
     select ${tenant}, ${inSql(execution, 'n')}, ${inSql(workspace, `n % ${tenants}`)}, ${inSql(queue, `n % ${tenants}`)}, 'SCHEDULE', 'UNCHANGED', ${time('n')} from generate_series(0, 79999) n`);
   await run(`insert into sync_failures (organization_id, id, workspace_id, datasource_id, external_id, reason, created_at)
     select ${tenant}, ${inSql(failure, 'n')}, ${inSql(workspace, `n % ${tenants}`)}, ${inSql(datasource, `n % ${tenants}`)}, n, 'r', ${time('n')} from generate_series(0, 39999) n`);
-  await run(`insert into jobs (organization_id, id, readers, kind, state, target_type, target_id, created_at)
+  await run(`insert into jobs (organization_id, id, readers, kind, state, target_type, target_id, schedule_id, created_at)
     select ${tenant}, ${inSql(job, 'n')}, array[${tenant}, ${inSql(workspace, `n % ${tenants}`)}], 'k' || n % 100, case when n % 40 = 0 then 'QUEUED' else 'SUCCEEDED' end,
-      'Document', ('00000000-0000-0000-0000-' || lpad((n % 4000)::text, 12, '0'))::uuid, ${time('n')} from generate_series(0, 79999) n`);
+      'Document', ('00000000-0000-0000-0000-' || lpad((n % 4000)::text, 12, '0'))::uuid, case when n % 10 = 0 then ${inSql(workspace, `n % ${tenants}`)} end, ${time('n')}
+    from generate_series(0, 79999) n`);
   await run(`insert into search_logs (organization_id, id, workspace_id, user_id, query, hit_count, latency_ms, created_at)
     select ${tenant}, ${inSql(searched, 'n')}, ${inSql(workspace, `n % ${tenants}`)}, ${inSql(user, 'n % 20')}, 'q' || n % 50, n % 3, 1, ${time('n')}
     from generate_series(0, 79999) n`);
@@ -590,6 +592,12 @@ const lists: readonly List[] = [
     'jobs_kind_index',
     null,
     (unit, args) => jobList(unit, { ...args, filter: { kind: { eq: 'k0' } } }),
+  ],
+  [
+    'jobs of a schedule',
+    'jobs_schedule_id_index',
+    created('DESC', job),
+    (unit, args) => jobsBySchedule(unit, args, idOf(workspace, 0)),
   ],
   [
     'jobs in a state',

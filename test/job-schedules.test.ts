@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { eq, sql } from 'drizzle-orm';
+import { isEnumType, isInputObjectType } from 'graphql';
 import { database } from '../src/database/client.ts';
 import { nowhere, UnitOfWork, wholeOf } from '../src/database/unit-of-work.ts';
 import { failAbandonedAnswers } from '../src/domains/conversations/abandoned.ts';
@@ -9,6 +10,7 @@ import { messages as messageTable, runningAnswers } from '../src/domains/convers
 import { beginDueJobs } from '../src/domains/platform/job-schedule-clock.ts';
 import { dueJobSchedules, jobSchedules, type JobScheduleRow } from '../src/domains/platform/schedule-tables.ts';
 import { timesAfter, timesIssues } from '../src/domains/platform/schedule-times.ts';
+import { buildSchema } from '../src/gateway/schema.ts';
 import { newId } from '../src/ids.ts';
 import type { Run } from '../src/queue/queue.ts';
 import { readSettings } from '../src/settings.ts';
@@ -17,6 +19,8 @@ import { openLog } from '../src/telemetry/log.ts';
 import { eventsOf, join, type Colleague } from './colleagues.ts';
 import { signInTo, type SignedUp } from './people.ts';
 import { conversationIn, promote, unitOf, uuidOf, workspaceOf } from './talk.ts';
+import './source-connector.ts';
+import { connect } from './sync-talk.ts';
 import { startTestbed, type Answer, type Person } from './testbed.ts';
 
 // Tests read whatever they asked for.
@@ -251,6 +255,21 @@ describe('making one', () => {
   });
 });
 
+test('the API names the work that the domains offer, and no other', async () => {
+  const schema = await buildSchema();
+  const offered = Object.keys(bed.server.installation.services.scheduledWork).sort();
+  const [kinds, inputs] = [schema.getType('ScheduledWork'), schema.getType('ScheduledWorkInput')];
+  expect(
+    isEnumType(kinds) &&
+      kinds
+        .getValues()
+        .map(({ name }) => name)
+        .sort(),
+  ).toEqual(offered);
+  const fieldNames = isInputObjectType(inputs) ? Object.keys(inputs.getFields()) : [];
+  expect(fieldNames.map((name) => name.replace(/[A-Z]/g, '_$&').toUpperCase()).sort()).toEqual(offered);
+});
+
 describe('times', () => {
   const after = (cron: string, timeZone: string, from: string, first: number) =>
     timesAfter({ cron, timeZone }, new Date(from), first);
@@ -301,7 +320,9 @@ describe('the clock', () => {
       'mutation { createProject(input: { name: "Roses", key: "ROSE" }) { project { id } } }',
     );
     const conversationId = await conversationIn(ada, workspaceId);
+    const { id: datasourceId } = await connect(ada, workspaceId, { configuration: { url: 'http://127.0.0.1:9' } });
     const works = [
+      [{ syncDatasource: { datasourceId } }, 'content.sync'],
       [{ verifyEventLog: {} }, 'platform.verify-event-log'],
       [{ exportEventLog: { lastDays: 7, action: 'workspace.created', workspaceId } }, 'platform.export-event-log'],
       [{ exportConversations: { workspaceId, format: 'CSV' } }, 'conversations.export'],
