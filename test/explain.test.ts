@@ -210,10 +210,10 @@ const fill = async (url: string): Promise<void> => {
     select ${tenant}, ${inSql(execution, 'n')}, ${inSql(workspace, `n % ${tenants}`)}, ${inSql(queue, `n % ${tenants}`)}, 'SCHEDULE', 'UNCHANGED', ${time('n')} from generate_series(0, 79999) n`);
   await run(`insert into sync_failures (organization_id, id, workspace_id, datasource_id, external_id, reason, created_at)
     select ${tenant}, ${inSql(failure, 'n')}, ${inSql(workspace, `n % ${tenants}`)}, ${inSql(datasource, `n % ${tenants}`)}, n, 'r', ${time('n')} from generate_series(0, 39999) n`);
-  await run(`insert into jobs (organization_id, id, readers, kind, state, target_type, target_id, created_at, schedule_id)
-     select ${tenant}, ${inSql(job, 'n')}, array[${tenant}, ${inSql(workspace, `n % ${tenants}`)}], 'k' || n % 100, case when n % 40 = 0 then 'QUEUED' else 'SUCCEEDED' end,
-       'Document', ('00000000-0000-0000-0000-' || lpad((n % 4000)::text, 12, '0'))::uuid, ${time('n')},
-       case when n % 10 = 0 then ${inSql(workspace, `n % ${tenants}`)} end from generate_series(0, 79999) n`);
+  await run(`insert into jobs (organization_id, id, readers, kind, state, target_type, target_id, schedule_id, created_at)
+    select ${tenant}, ${inSql(job, 'n')}, array[${tenant}, ${inSql(workspace, `n % ${tenants}`)}], 'k' || n % 100, case when n % 40 = 0 then 'QUEUED' else 'SUCCEEDED' end,
+      'Document', ('00000000-0000-0000-0000-' || lpad((n % 4000)::text, 12, '0'))::uuid, case when n % 10 = 0 then ${inSql(workspace, `n % ${tenants}`)} end, ${time('n')}
+    from generate_series(0, 79999) n`);
   await run(`insert into search_logs (organization_id, id, workspace_id, user_id, query, hit_count, latency_ms, created_at)
     select ${tenant}, ${inSql(searched, 'n')}, ${inSql(workspace, `n % ${tenants}`)}, ${inSql(user, 'n % 20')}, 'q' || n % 50, n % 3, 1, ${time('n')}
     from generate_series(0, 79999) n`);
