@@ -2,8 +2,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import type { Pool } from '../src/database/pool.ts';
-import { FellBehind } from '../src/events/local-bus.ts';
 import { PostgresBus } from '../src/events/postgres-bus.ts';
+import { listening, until } from './bus-talk.ts';
 import { startTestbed, type Testbed } from './testbed.ts';
 
 // One connection cannot listen and work.
@@ -24,27 +24,10 @@ const processOn = (pool: Pool): Promise<PostgresBus> => {
   return new PostgresBus({ run, listen: (...terms) => pool.listen(...terms) }, log).open();
 };
 
-const listening = (bus: PostgresBus, looksUpMissed: boolean) => {
-  const heard: unknown[] = [];
-  const messages = bus.subscribe('roses', { looksUpMissed });
-  const ended = (async () => {
-    for await (const message of messages) heard.push(message);
-  })().then(
-    () => 'ended',
-    (error: unknown) => (error instanceof FellBehind ? 'fell behind' : String(error)),
-  );
-  return { heard, ended };
-};
-
-const until = async (holds: () => boolean): Promise<void> => {
-  for (let tries = 0; tries < 200 && !holds(); tries += 1) await pause(25);
-  expect(holds()).toBe(true);
-};
-
 onPostgres('who can look up what was lost on the way is told to, and hears on', async () => {
   const { pool } = bed.server.installation.services;
   const [one, other] = [await processOn(pool), await new PostgresBus(pool, log).open()];
-  const [able, unable] = [listening(other, true), listening(other, false)];
+  const [able, unable] = [listening(other, { looksUpMissed: true }), listening(other)];
   one.publish('roses', { number: 1 });
   await until(() => unable.heard.length === 1);
 

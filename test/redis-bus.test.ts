@@ -2,9 +2,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
-import { FellBehind } from '../src/events/local-bus.ts';
 import { RedisBus } from '../src/events/redis-bus.ts';
-import type { SubscriptionTerms } from '../src/events/bus.ts';
+import { listening, until } from './bus-talk.ts';
 import { startRealRedis, whereRedisIs, type RealRedis } from './neighbours.ts';
 
 const log = pino({ level: 'silent' });
@@ -25,24 +24,6 @@ whereRedisIs('the bus on Redis', () => {
     const bus = await new RedisBus(url, log).open();
     opened.push(bus);
     return bus;
-  };
-
-  /** What a subscriber hears from now on, and how its subscription ended. */
-  const listening = (bus: RedisBus, terms?: SubscriptionTerms) => {
-    const heard: unknown[] = [];
-    const messages = bus.subscribe('roses', terms);
-    const ended = (async () => {
-      for await (const message of messages) heard.push(message);
-    })().then(
-      () => 'ended',
-      (error: unknown) => (error instanceof FellBehind ? 'fell behind' : String(error)),
-    );
-    return { heard, ended };
-  };
-
-  const until = async (holds: () => boolean): Promise<void> => {
-    for (let tries = 0; tries < 200 && !holds(); tries += 1) await pause(25);
-    expect(holds()).toBe(true);
   };
 
   test('carries messages to the other processes in order, and to its own once', async () => {

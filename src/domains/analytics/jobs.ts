@@ -1,4 +1,4 @@
-import { reviveWritten } from '../content/written-files.ts';
+import { writtenByJob } from '../content/written-files.ts';
 import { withPermission } from '../reviving.ts';
 import type { Jobs } from '../services.ts';
 import { runExport } from './export-run.ts';
@@ -7,15 +7,7 @@ import { rebuild, rebuildKind } from './rebuilding.ts';
 
 /** Work of this domain that comes later. */
 export const jobs: Jobs = {
-  // Nothing is left of a file that was not finished.
-  [exportKind]: {
-    concurrency: 1,
-    retries: 3,
-    expireSeconds: 6 * 3600,
-    run: runExport,
-    giveUp: async () => undefined,
-    revive: reviveWritten,
-  },
+  [exportKind]: writtenByJob(runExport),
   // Marks that are left are found by the schedule.
   [rebuildKind]: {
     concurrency: 1,

@@ -1,6 +1,7 @@
 import { and, eq, isNull, lte, sql } from 'drizzle-orm';
 import { database } from '../../database/client.ts';
 import { UnitOfWork, wholeOf } from '../../database/unit-of-work.ts';
+import { lookThrough } from '../due.ts';
 import type { Services, Work } from '../services.ts';
 import { organizations, workspaces } from '../tenancy/tables.ts';
 import { beginRun, openRun } from './sync-beginning.ts';
@@ -8,7 +9,6 @@ import { lockOpen, lockQueue, settle } from './sync-ending.ts';
 import { dueSyncs } from './sync-tables.ts';
 import { dueOf, lookAgain, lookAt } from './sync-times.ts';
 
-const atOnce = 100;
 /** How long what rests, such as an archived workspace, is left alone. */
 const restMinutes = 15;
 
@@ -18,28 +18,18 @@ interface Due {
 }
 
 /** Begins the runs that are due, of all tenants, each in a unit of its own, and ends those that lost what would end them. Gives the number of queues it looked at. */
-export const beginDueSyncs = async ({ unit, services }: Work, signal: AbortSignal): Promise<number> => {
-  let looked = 0;
-  for (;;) {
-    const found = await unit.run(() =>
+export const beginDueSyncs = (work: Work, signal: AbortSignal): Promise<number> =>
+  lookThrough(work, signal, {
+    find: (atOnce) =>
       database
         .select({ queueId: dueSyncs.queueId, organizationId: dueSyncs.organizationId })
         .from(dueSyncs)
         .where(lte(dueSyncs.dueAt, sql`now()`))
         .orderBy(dueSyncs.dueAt)
         .limit(atOnce),
-    );
-    await unit.rest();
-    for (const due of found) {
-      if (signal.aborted) return looked;
-      looked++;
-      await look(services, due).catch((error: unknown) => {
-        services.log.error({ err: error, queueId: due.queueId }, 'A sync that is due could not be begun.');
-      });
-    }
-    if (found.length < atOnce) return looked;
-  }
-};
+    look: (due) => look(work.services, due),
+    failure: 'A sync that is due could not be begun.',
+  });
 
 const look = async (services: Services, { queueId, organizationId }: Due): Promise<void> => {
   const origin = { requestId: 'due-syncs', address: null, userAgent: null };

@@ -5,7 +5,7 @@ import { sole } from '../../database/rows.ts';
 import type { UnitOfWork } from '../../database/unit-of-work.ts';
 import type { Permission } from '../../generated/resolvers.ts';
 import { parseGlobalId } from '../../ids.ts';
-import type { Revive } from '../../queue/queue.ts';
+import type { JobHandler, Revive } from '../../queue/queue.ts';
 import type { Viewer } from '../context.ts';
 import type { Reviving, Work } from '../services.ts';
 import { scopeOf } from '../tenancy/viewers.ts';
@@ -74,8 +74,18 @@ export const writeFileFor = async <Result>(
   }
 };
 
+/** How a file is written for who asked by a job: one at a time, in some hours at most. Nothing is left of one that was not finished. */
+export const writtenByJob = (run: JobHandler<Work>['run'], hours = 6): JobHandler<Work, Reviving> => ({
+  concurrency: 1,
+  retries: 3,
+  expireSeconds: hours * 3600,
+  run,
+  giveUp: async () => undefined,
+  revive: reviveWritten,
+});
+
 /** A job that had written its file has done its work, as long as the file is there; otherwise it writes another. */
-export const reviveWritten: Revive<Reviving> = async ({ unit: { organizationId } }, _data, { result }) => {
+const reviveWritten: Revive<Reviving> = async ({ unit: { organizationId } }, _data, { result }) => {
   const { fileId } = result ?? {};
   const uuid = typeof fileId === 'string' ? parseGlobalId(fileId)?.uuid : undefined;
   if (uuid === undefined) return { anew: true };

@@ -1,5 +1,5 @@
 import { asItIs } from '../../queue/queue.ts';
-import { reviveWritten } from '../content/written-files.ts';
+import { writtenByJob } from '../content/written-files.ts';
 import type { Jobs } from '../services.ts';
 import { runExport } from './export-run.ts';
 import { exportKind } from './exporting.ts';
@@ -24,24 +24,9 @@ export const jobs: Jobs = {
     giveUp: giveUpParsing,
     revive: reviveParsing,
   },
-  // Nothing is left of a file that was not finished.
-  [exportKind]: {
-    concurrency: 1,
-    retries: 3,
-    expireSeconds: 6 * 3600,
-    run: runExport,
-    giveUp: async () => undefined,
-    revive: reviveWritten,
-  },
-  [trainingExportKind]: {
-    concurrency: 1,
-    retries: 3,
-    expireSeconds: 6 * 3600,
-    run: runTrainingExport,
-    // Examples that it took for its file are not marked as used, and are taken again by the next export.
-    giveUp: async () => undefined,
-    revive: reviveWritten,
-  },
+  [exportKind]: writtenByJob(runExport),
+  // Examples that it took for a file that was not finished are not marked as used, and are taken again by the next export.
+  [trainingExportKind]: writtenByJob(runTrainingExport),
   // As long as an agent may take, and what its try before it may have left to be waited for. An answer that is being written then is ended by the watch.
   [askKind]: {
     concurrency: 2,

@@ -3,13 +3,13 @@ import { database } from '../../database/client.ts';
 import { UnitOfWork, wholeOf, type Origin } from '../../database/unit-of-work.ts';
 import { DomainError } from '../../errors.ts';
 import type { Context, Viewer } from '../context.ts';
+import { lookThrough } from '../due.ts';
 import type { Services, Work } from '../services.ts';
 import { discovery, scopeOf, viewerOfMember } from '../tenancy/viewers.ts';
 import { beginWork, changeSchedule, lockSchedule, lookAtSchedule, ofSchedule } from './job-schedule-runs.ts';
 import { dueJobSchedules, jobSchedules, type JobScheduleRow } from './schedule-tables.ts';
 import { timeAfter } from './schedule-times.ts';
 
-const atOnce = 100;
 /** How long one is left alone that was taken up: after a crash in between, and while its owner is kept out. */
 const restMinutes = 5;
 /** Times in a row at which work could not be begun before nobody tries any more. */
@@ -19,31 +19,18 @@ const maxError = 500;
 type Due = Pick<typeof dueJobSchedules.$inferSelect, 'scheduleId' | 'organizationId'>;
 
 /** Begins the work that is due by the schedules of members, of all tenants, each in a transaction of its own. Gives the number of schedules it looked at. */
-export const beginDueJobs = async ({ unit, services }: Work, signal: AbortSignal): Promise<number> => {
-  let looked = 0;
-  for (;;) {
-    const found = await unit.run(() =>
+export const beginDueJobs = (work: Work, signal: AbortSignal): Promise<number> =>
+  lookThrough(work, signal, {
+    find: (atOnce) =>
       database
         .select({ scheduleId: dueJobSchedules.scheduleId, organizationId: dueJobSchedules.organizationId })
         .from(dueJobSchedules)
         .where(lte(dueJobSchedules.dueAt, sql`now()`))
         .orderBy(dueJobSchedules.dueAt)
         .limit(atOnce),
-    );
-    await unit.rest();
-    for (const due of found) {
-      if (signal.aborted) return looked;
-      looked++;
-      await look(services, due).catch((error: unknown) => {
-        services.log.error(
-          { err: error, scheduleId: due.scheduleId },
-          'A schedule that is due could not be looked at.',
-        );
-      });
-    }
-    if (found.length < atOnce) return looked;
-  }
-};
+    look: (due) => look(work.services, due),
+    failure: 'A schedule that is due could not be looked at.',
+  });
 
 const look = async (services: Services, due: Due): Promise<void> => {
   const { scheduleId, organizationId } = due;

@@ -1,5 +1,5 @@
 import { asItIs } from '../../queue/queue.ts';
-import { reviveWritten } from '../content/written-files.ts';
+import { writtenByJob } from '../content/written-files.ts';
 import { withPermission } from '../reviving.ts';
 import type { Jobs } from '../services.ts';
 import { exportKind } from './event-log-export.ts';
@@ -22,15 +22,7 @@ export const jobs: Jobs = {
   // One server that takes its time leaves places to others.
   [sendKind]: { ...sending, concurrency: 8 },
   [sendLaterKind]: { ...sending, concurrency: 2 },
-  // Nothing is left of a file that was not finished.
-  [exportKind]: {
-    concurrency: 1,
-    retries: 3,
-    expireSeconds: 6 * 3600,
-    run: runExport,
-    giveUp: async () => undefined,
-    revive: reviveWritten,
-  },
+  [exportKind]: writtenByJob(runExport),
   // It only reads.
   [verifyKind]: {
     concurrency: 1,

@@ -1,5 +1,5 @@
 import { asItIs } from '../../queue/queue.ts';
-import { reviveWritten } from '../content/written-files.ts';
+import { writtenByJob } from '../content/written-files.ts';
 import type { Jobs } from '../services.ts';
 import { exportKind } from './task-export.ts';
 import { runExport } from './task-export-run.ts';
@@ -8,15 +8,7 @@ import { runImport } from './task-import-run.ts';
 
 /** Work of this domain that comes later. */
 export const jobs: Jobs = {
-  // Nothing is left of a file that was not finished.
-  [exportKind]: {
-    concurrency: 1,
-    retries: 3,
-    expireSeconds: 3600,
-    run: runExport,
-    giveUp: async () => undefined,
-    revive: reviveWritten,
-  },
+  [exportKind]: writtenByJob(runExport, 1),
   // What was made stays, and the job's result tells how much that is.
   [importKind]: {
     concurrency: 1,
