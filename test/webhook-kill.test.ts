@@ -63,7 +63,7 @@ onPostgres(
   '10,000 changes come to 5 subscribers that fail a fifth of the time, each under one id, though workers are killed ten times',
   async () => {
     const [bed, receiver, data] = await Promise.all([
-      startTestbed({ WORKERS: 'off', ENCRYPTION_KEYS: testEncryptionKey }),
+      startTestbed({ WORKERS: 'off', ENCRYPTION_KEYS: testEncryptionKey, ALLOW_PRIVATE_ADDRESSES: 'on' }),
       new Receiver().start(),
       dataDirectory(),
     ]);
