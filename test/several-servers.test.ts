@@ -102,6 +102,28 @@ whereRedisAndPostgresAre('two servers and a worker', () => {
       expect(codes).toEqual(['UNAUTHENTICATED']);
     });
 
+    test('what is set at one holds at the other within a moment, though each keeps it in mind', async () => {
+      const [here, there] = servers();
+      const { token } = await signedUp(here, 'ada');
+      const workspaceId = await workspaceOf(at(here, token));
+      const rendered = async (server: TesseraProcess): Promise<string> => {
+        const data: { renderSystemPrompt: { text: string } } = await at(server, token).want(
+          'query ($id: ID!) { renderSystemPrompt(workspaceId: $id) { text } }',
+          { id: workspaceId },
+        );
+        return data.renderSystemPrompt.text;
+      };
+      expect([await rendered(here), await rendered(there)]).toEqual(['', '']);
+      const began = performance.now();
+      const input = { scope: 'ORGANIZATION', key: 'chat.default_system_prompt', value: 'Be brief.' };
+      await act(at(here, token), 'setSetting', input, 'setting { value }');
+      expect(await rendered(here)).toBe('Be brief.');
+      for (let tries = 0; tries < 40 && (await rendered(there)) === ''; tries += 1) await pause(25);
+      expect(await rendered(there)).toBe('Be brief.');
+      // Without a word between them it would be kept for 4 seconds at least.
+      expect(performance.now() - began).toBeLessThan(3500);
+    });
+
     test('tries to sign in are counted together', async () => {
       const [here, there] = servers();
       const { email } = await signedUp(here, 'ada');
