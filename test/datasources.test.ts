@@ -127,6 +127,8 @@ test.each([
   [{ schedule: 'every day', staleAfterSeconds: null }, ['schedule']],
   [{ schedule: '* * * * * *', staleAfterSeconds: null }, ['schedule']],
   [{ schedule: '0 0 31 2 *', staleAfterSeconds: null }, ['schedule']],
+  // A time that is drawn by lot each time it is read.
+  [{ schedule: 'H 3 * * *', staleAfterSeconds: null }, ['schedule']],
   [{ staleAfterSeconds: 3599 }, ['staleAfterSeconds']],
   [{ schedule: '0 3 * * *', staleAfterSeconds: 3600 }, ['staleAfterSeconds']],
   [{ kind: 'MANUAL', configuration: {}, staleAfterSeconds: 3600 }, ['staleAfterSeconds']],

@@ -9,7 +9,8 @@ import { runScheduledQuestion } from '../src/domains/conversations/scheduled-que
 import { messages as messageTable, runningAnswers } from '../src/domains/conversations/tables.ts';
 import { beginDueJobs } from '../src/domains/platform/job-schedule-clock.ts';
 import { dueJobSchedules, jobSchedules, type JobScheduleRow } from '../src/domains/platform/schedule-tables.ts';
-import { timesAfter, timesIssues } from '../src/domains/platform/schedule-times.ts';
+import { timesAfter } from '../src/domains/crontab.ts';
+import { timesIssues } from '../src/domains/platform/schedule-times.ts';
 import { buildSchema } from '../src/gateway/schema.ts';
 import { newId } from '../src/ids.ts';
 import type { Run } from '../src/queue/queue.ts';

@@ -1,7 +1,7 @@
 import { eq } from 'drizzle-orm';
-import { CronExpressionParser } from 'cron-parser';
 import { database } from '../../database/client.ts';
 import type { InputIssue } from '../../errors.ts';
+import { isCrontab, timeAfter } from '../crontab.ts';
 import { dueSyncs, type SyncQueueRow } from './sync-tables.ts';
 
 /** Age in seconds at which what was synced is out of date, where nobody says otherwise: a week. */
@@ -28,19 +28,7 @@ export const timingIssues = ({ schedule, staleAfterSeconds }: Timing): InputIssu
     : [{ field: 'staleAfterSeconds', message: 'Give at most one of schedule and staleAfterSeconds.' }]),
 ];
 
-const isCrontab = (schedule: string): boolean => {
-  if (schedule.length > 100 || schedule.trim().split(/\s+/).length !== 5) return false;
-  try {
-    nextTime(schedule, new Date());
-    return true;
-  } catch {
-    // The package throws plain errors for whatever it cannot read, and for days that never come.
-    return false;
-  }
-};
-
-const nextTime = (schedule: string, after: Date): string =>
-  CronExpressionParser.parse(schedule, { tz: 'UTC', currentDate: after }).next().toDate().toISOString();
+const nextTime = (cron: string, after: Date): string => timeAfter({ cron, timeZone: 'UTC' }, after);
 
 /** When the first run is due after a moment: by schedule its next time, by age at once; null: only on request. */
 export const firstDue = ({ schedule, staleAfterSeconds }: Timing, from: Date): string | null =>

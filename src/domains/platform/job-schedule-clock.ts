@@ -8,7 +8,7 @@ import type { Services, Work } from '../services.ts';
 import { discovery, scopeOf, viewerOfMember } from '../tenancy/viewers.ts';
 import { beginWork, changeSchedule, lockSchedule, lookAtSchedule, ofSchedule } from './job-schedule-runs.ts';
 import { dueJobSchedules, jobSchedules, type JobScheduleRow } from './schedule-tables.ts';
-import { timeAfter } from './schedule-times.ts';
+import { timeAfter } from '../crontab.ts';
 
 /** How long one is left alone that was taken up: after a crash in between, and while its owner is kept out. */
 const restMinutes = 5;

@@ -10,7 +10,8 @@ import { settingsOf } from '../tenancy/organization-settings.ts';
 import { lockedOrganization } from '../tenancy/organization-types.ts';
 import { changeSchedule, lockSchedule, lookAtSchedule, ofSchedule } from './job-schedule-runs.ts';
 import { jobSchedules, type JobScheduleRow } from './schedule-tables.ts';
-import { timeAfter, timesIssues, type Times } from './schedule-times.ts';
+import { timeAfter, type Times } from '../crontab.ts';
+import { timesIssues } from './schedule-times.ts';
 import { keptWork, workOf, type KeptWork } from './scheduled-input.ts';
 
 const maxName = 200;

@@ -6,7 +6,7 @@ import { jobScheduleById, jobScheduleList, jobsBySchedule } from '../job-schedul
 import { runJobSchedule } from '../job-schedule-runs.ts';
 import { createJobSchedule, deleteJobSchedule, updateJobSchedule } from '../job-schedules.ts';
 import { jobById } from '../loaders.ts';
-import { timesAfter } from '../schedule-times.ts';
+import { timesAfter } from '../../crontab.ts';
 import { shownInput } from '../scheduled-input.ts';
 
 /** Times that are shown before they come. */
